@@ -1,0 +1,423 @@
+"""``Lab``: the learner's handle over one running set of apps.
+
+Learners use the real SDK for what Dapr does, and this handle for infrastructure and observation
+only: start, kill, look. What a run file says is started as ``dapr run -f`` would start it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from labkit import paths, ports, readiness, runs, runtime, workflowrun
+from labkit.apps import App, Part, Surroundings
+from labkit.controlplane import HOST, ControlPlane
+from labkit.errors import DeploymentError, ObservationError, StartError
+from labkit.infrastructure import Infrastructure
+from labkit.processes import Process, Supervisor, stop
+from labkit.runfile import RunFile, load
+from labkit.workflowrun import Run
+
+if TYPE_CHECKING:
+    from dapr.ext.workflow import DaprWorkflowClient
+
+    from labkit.mailcatcher import Inbox
+
+READY_SECONDS = 30.0
+CONTROL_PLANE = ("placement", "scheduler")
+
+
+class UnknownApp(DeploymentError):
+    """The run file has no such app."""
+
+    code = "unknown-app"
+
+
+class AppNotStarted(ObservationError):
+    """A question about an app that this lab has not started."""
+
+    code = "app-not-started"
+
+
+class LabClosed(StartError):
+    """The lab was ended with ``down``."""
+
+    code = "lab-closed"
+
+
+class NothingToResume(StartError):
+    """No earlier run can be taken over."""
+
+    code = "nothing-to-resume"
+
+
+class NoLedger(ObservationError):
+    """An app has not written the table that was asked for."""
+
+    code = "no-ledger"
+
+
+_in_this_kernel: Lab | None = None
+
+
+class Lab:
+    """A control plane and the apps of one run file.
+
+    Args:
+        path: a run file (``dapr.yaml``) or its folder; relative paths start at the repository.
+        components: name of a set in ``components/`` or a folder; replaces the resources that
+            the run file names.
+        resume: take over the newest ended run of this run file, with its stores and reminders.
+
+    Raises:
+        DeploymentError: the run file is wrong.
+        NothingToResume: ``resume`` was asked, and there is no run to take over.
+    """
+
+    def __init__(
+        self,
+        path: str | Path = "services/dapr.yaml",
+        components: str | Path | None = None,
+        *,
+        resume: bool = False,
+    ) -> None:
+        self.run_file: RunFile = load(_run_file(path))
+        self._resources = None if components is None else (_components(components),)
+        _replace_lab_of_this_kernel(self)
+        self._bypass_proxies()
+        self._folder = self._open_folder(resume)
+        self._apps: dict[str, App] = {}
+        self._clients: dict[str, DaprWorkflowClient] = {}
+        self._closed = False
+        self._http = httpx.Client(trust_env=False, timeout=2.0)
+        self._ports = ports.reserve(prefer=self._folder.facts.get("first_port"))
+        self._supervisor = Supervisor(
+            self._folder.run_id, [self._ports.guard.fileno(), self._folder.lock]
+        )
+        self._build_shared()
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.down()
+
+    def __repr__(self) -> str:
+        return f"Lab({', '.join(self._apps) or 'nothing started'})"
+
+    # --- start and stop ----------------------------------------------------------------------
+
+    def up(self, *app_ids: str, within: float = READY_SECONDS) -> None:
+        """Start apps, and whatever has ended meanwhile; return when all workers are connected.
+
+        Args:
+            app_ids: app IDs of the run file; none means all.
+            within: deadline in seconds.
+
+        Raises:
+            UnknownApp: the run file has no such app.
+            StartError: a process ended, or was not ready in time; carries its last log lines.
+        """
+        self._require_open()
+        wanted = [self._spec(a) for a in app_ids] or list(self.run_file.apps)
+        self._infrastructure.start(self._control, self._resource_folders())
+        for spec in wanted:
+            if spec.app_id not in self._apps:
+                self._apps[spec.app_id] = App.build(spec, self._shared, self._ports)
+            self._apps[spec.app_id].start()
+        self._note()
+        asked = [self._apps[s.app_id] for s in wanted]
+        readiness.wait(self._control, self._infrastructure.processes(), asked, within)
+        for app in asked:
+            print(f"{app.app_id}: ready")
+
+    def down(self) -> None:
+        """End everything; the logs stay in ``lab.folder``. Can be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        everything = [p for app in self._apps.values() for p in app.alive()]
+        stop(everything)
+        self._supervisor.close()
+        self._http.close()
+        self._ports.close()
+        self._folder.close()
+
+    def kill(self, name: str, part: Part | None = None) -> None:
+        """End something at once, as a crash would (SIGKILL).
+
+        Args:
+            name: an app ID, or "placement" or "scheduler".
+            part: "worker" or "sidecar" of an app; None for both.
+        """
+        victims = self._control_process(name) or self._app_processes(name, part)
+        for process in victims:
+            process.kill()
+            print(f"{process.name}: killed")
+
+    def restart(self, app_id: str, part: Part | None = None, within: float = READY_SECONDS) -> None:
+        """Stop an app in good order (SIGTERM) and start it again; rereads its code and files."""
+        for process in self._app_processes(app_id, part):
+            stop([process])
+        self.up(app_id, within=within)
+
+    def stop(self, app_id: str, part: Part | None = None) -> None:
+        """Stop an app, or a part of it, in good order (SIGTERM)."""
+        for process in self._app_processes(app_id, part):
+            stop([process])
+            print(f"{process.name}: stopped")
+
+    # --- look --------------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path:
+        """The folder with the logs, stores and ledgers of this run."""
+        return self._folder.path
+
+    def app(self, app_id: str) -> App:
+        """Return the handle of a started app.
+
+        Raises:
+            AppNotStarted: it was not started, or the run file has no such app.
+        """
+        self._spec(app_id)
+        if app_id not in self._apps:
+            raise AppNotStarted(
+                f"{app_id} was not started in this lab",
+                asked=f"lab.app({app_id!r})",
+                found=f"started: {', '.join(self._apps) or 'nothing'}",
+                look_at="lab.status()",
+                mend=f"lab.up({app_id!r})",
+            )
+        return self._apps[app_id]
+
+    def client(self, app_id: str) -> DaprWorkflowClient:
+        """Return the SDK's own workflow client, connected to the sidecar of an app.
+
+        Raises:
+            AppNotStarted: the app was not started.
+        """
+        app = self.app(app_id)
+        if app_id not in self._clients:
+            self._clients[app_id] = _client(app)
+        return self._clients[app_id]
+
+    def run(self, instance_id: str) -> Run:
+        """Return the handle of a workflow instance, wherever it is hosted.
+
+        Raises:
+            InstanceUnknown: no running app knows it.
+        """
+        self._require_open()
+        return workflowrun.find(self, instance_id)
+
+    @property
+    def inbox(self) -> Inbox:
+        """The mails that the local mail catcher has received, oldest first."""
+        from labkit.mailcatcher import inbox
+
+        return inbox(self.folder / "inbox")
+
+    def ledger(self, app_id: str, table: str) -> list[dict[str, Any]]:
+        """Return the rows that a service wrote to a table of its ledger, oldest first.
+
+        Raises:
+            NoLedger: the service has not written such a table.
+        """
+        file = self.app(app_id).ledger
+        quoted = table.replace('"', '""')
+        try:
+            with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as db:
+                db.row_factory = sqlite3.Row
+                return [dict(r) for r in db.execute(f'SELECT * FROM "{quoted}" ORDER BY rowid')]
+        except sqlite3.Error as problem:
+            raise NoLedger(
+                f"{app_id} has written no table {table!r}",
+                asked=f"the rows of {table!r} in the ledger of {app_id}",
+                found=f"{problem}",
+                look_at=str(file),
+                mend="let the service do something first, or correct the name of the table",
+            ) from problem
+
+    def placement_state(self) -> dict[str, Any]:
+        """Return placement's table: who can be called, per namespace."""
+        return self._control.placement_state()
+
+    def started_apps(self) -> Iterable[App]:
+        """Return the apps that were started, in the order of their start."""
+        return list(self._apps.values())
+
+    def processes(self) -> list[Process]:
+        """Return the newest process of everything this lab has started."""
+        apps = [p for a in self._apps.values() for p in a.processes.values()]
+        return [*self._control.processes.values(), *self._infrastructure.processes(), *apps]
+
+    def troubles(self) -> list[str]:
+        """Say which processes have ended, and how."""
+        ended = [f"{p.name} {p.ending()}" for p in self.processes() if not p.is_alive]
+        return ended + self._supervisor.incidents
+
+    def status(self) -> str:
+        """Return one line per process: running, or how it ended."""
+        from labkit.apps import Text
+
+        rows = [f"{p.name:<40} {p.ending()}" for p in self.processes()]
+        return Text("\n".join(rows + self._supervisor.incidents) or "nothing started")
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _open_folder(self, resume: bool) -> runs.RunFolder:
+        notebook = os.environ.get("JPY_SESSION_NAME")
+        if not resume:
+            return runs.create(self.run_file.path, notebook)
+        taken = runs.resumable(self.run_file.path, notebook)
+        if taken is None:
+            raise NothingToResume(
+                "there is no earlier run to take over",
+                asked=f"Lab(resume=True) for {self.run_file.path}",
+                found=f"{len(runs.all_runs())} runs in {paths.runs()}, none of them ended",
+                look_at="./lab ps",
+                mend="end the run that holds it (./lab stop), or start anew with Lab()",
+            )
+        return taken
+
+    def _build_shared(self) -> None:
+        programs = runtime.binaries()
+        env = _base_env()
+        folder = self._folder.path
+        self._control = ControlPlane(
+            self._supervisor,
+            self._ports,
+            {"placement": programs.placement, "scheduler": programs.scheduler},
+            folder,
+            env,
+            self._http,
+        )
+        self._infrastructure = Infrastructure(self._supervisor, self._ports, folder, env)
+        self._shared = Surroundings(
+            folder=folder,
+            daprd=programs.daprd,
+            token=self._folder.facts["token"],
+            env={**env, **self._infrastructure.env()},
+            sidecar_flags=(
+                *("--placement-host-address", self._control.placement_address),
+                *("--scheduler-host-address", self._control.scheduler_address),
+            ),
+            config=self._infrastructure.config,
+            resources=self._resources,
+            http=self._http,
+            supervisor=self._supervisor,
+        )
+
+    def _resource_folders(self) -> Sequence[Path]:
+        own = [r for app in self.run_file.apps for r in app.resources]
+        return self._resources or list(dict.fromkeys(own))
+
+    def _spec(self, app_id: str) -> Any:
+        for spec in self.run_file.apps:
+            if spec.app_id == app_id:
+                return spec
+        raise UnknownApp(
+            f"the run file has no app {app_id!r}",
+            asked=f"app ID {app_id!r}",
+            found=f"app IDs: {', '.join(a.app_id for a in self.run_file.apps)}",
+            look_at=str(self.run_file.path),
+            mend="use one of these app IDs, or add the app to the run file",
+        )
+
+    def _control_process(self, name: str) -> list[Process]:
+        process = self._control.processes.get(name) if name in CONTROL_PLANE else None
+        return [process] if process else []
+
+    def _app_processes(self, app_id: str, part: Part | None) -> list[Process]:
+        app = self.app(app_id)
+        if part is None:
+            return app.alive()
+        process = app.process(part)
+        return [process] if process and process.is_alive else []
+
+    def _note(self) -> None:
+        self._folder.note(
+            first_port=self._ports.first,
+            lifeline_pid=self._supervisor.lifeline_pid,
+            apps={
+                a.app_id: {
+                    "http_port": a.http_port,
+                    "grpc_port": a.grpc_port,
+                    "metrics_port": a.metrics_port,
+                    "app_port": a.app_port,
+                    "internal_port": a.internal_port,
+                }
+                for a in self._apps.values()
+            },
+            processes={p.name: p.pid for p in self.processes()},
+        )
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise LabClosed(
+                "this lab was ended",
+                asked="use a lab after lab.down()",
+                found="nothing of it is running",
+                look_at=str(self.folder),
+                mend="make a new one with Lab(), or take this run over with Lab(resume=True)",
+            )
+
+    @staticmethod
+    def _bypass_proxies() -> None:
+        """Let the SDK's channels in this kernel reach the loopback without a proxy."""
+        for name in ("no_proxy", "NO_PROXY"):
+            hosts = [h for h in os.environ.get(name, "").split(",") if h]
+            os.environ[name] = ",".join(dict.fromkeys([*hosts, HOST, "localhost"]))
+
+
+def _client(app: App) -> DaprWorkflowClient:
+    from dapr.conf import settings
+    from dapr.ext.workflow import DaprWorkflowClient
+
+    # The SDK takes the token from its settings, which it read from the environment on import.
+    settings.DAPR_API_TOKEN = app.shared.token
+    return DaprWorkflowClient(host=HOST, port=str(app.grpc_port))
+
+
+def _base_env() -> dict[str, str]:
+    env = dict(os.environ)
+    # A kernel of a notebook under test carries marks that change how its children print.
+    for name in ("PYTEST_CURRENT_TEST", "JPY_SESSION_NAME", "JPY_PARENT_PID"):
+        env.pop(name, None)
+    return env
+
+
+def _run_file(path: str | Path) -> Path:
+    full = Path(path) if Path(path).is_absolute() else paths.repo() / path
+    return full / "dapr.yaml" if full.is_dir() else full
+
+
+def _components(named: str | Path) -> Path:
+    own = paths.repo() / "components" / str(named)
+    return own if own.is_dir() else Path(named).resolve()
+
+
+def _replace_lab_of_this_kernel(new: Lab) -> None:
+    """In a notebook there is one lab: running its first cell again ends the earlier one."""
+    global _in_this_kernel
+    with suppress(ImportError):
+        from IPython import get_ipython
+
+        if get_ipython() is None:
+            return
+        if _in_this_kernel is not None:
+            _in_this_kernel.down()
+        _in_this_kernel = new

@@ -1,0 +1,148 @@
+"""Blocks of loopback ports that no two labs on a host share.
+
+A block is owned by whoever has bound its first port. Binding is atomic, holds between all users of
+a host, needs no file, and ends with the process, so a lab that was killed leaves nothing behind.
+The guard socket is passed on to the lifeline, which keeps it until the last process of the lab is
+gone. Blocks lie below the range from which the kernel takes ports for outgoing connections, so
+nothing else takes them by chance.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from labkit.errors import StartError
+
+BLOCK_SIZE = 64
+FIRST, LAST = 20000, 30000
+
+
+class PortTaken(StartError):
+    """A port that a file names is in use."""
+
+    code = "port-taken"
+
+
+class NoPortsLeft(StartError):
+    """All blocks of ports are in use."""
+
+    code = "no-ports-left"
+
+
+class PortBlock:
+    """A block of ports that belongs to this process as long as ``guard`` is open."""
+
+    def __init__(self, guard: socket.socket) -> None:
+        self.guard = guard
+        self.first: int = guard.getsockname()[1]
+        self._free = self._usable()
+
+    def take(self) -> int:
+        """Return a port of the block that nobody listens on, each one once.
+
+        Raises:
+            NoPortsLeft: the block is used up.
+        """
+        try:
+            return next(self._free)
+        except StopIteration:
+            raise NoPortsLeft(
+                "this lab needs more ports than one block has",
+                asked=f"one more port of block {self.first}",
+                found=f"{BLOCK_SIZE - 1} ports in use",
+                look_at="./lab ps",
+                mend="start fewer apps in one lab",
+            ) from None
+
+    def close(self) -> None:
+        """Give the block back."""
+        self.guard.close()
+
+    def _usable(self) -> Iterator[int]:
+        return (p for p in range(self.first + 1, self.first + BLOCK_SIZE) if is_free(p))
+
+
+def reserve(prefer: int | None = None) -> PortBlock:
+    """Return a block of ports that is ours alone.
+
+    Args:
+        prefer: first port of the block to try before all others.
+
+    Raises:
+        NoPortsLeft: every block is held by somebody.
+    """
+    starts = list(range(FIRST, min(LAST, _ephemeral_from()) - BLOCK_SIZE, BLOCK_SIZE))
+    if prefer in starts:
+        starts.insert(0, prefer)
+    for first in starts:
+        guard = _bound(first)
+        if guard is not None:
+            return PortBlock(guard)
+    raise NoPortsLeft(
+        "no block of ports is free for another lab",
+        asked=f"{BLOCK_SIZE} ports between {FIRST} and {LAST}",
+        found=f"all {len(starts)} blocks are held by running labs",
+        look_at="./lab ps",
+        mend="end labs that are not used any more: ./lab stop",
+    )
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on this port now, on any address of the machine."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As Go and uvicorn do: a connection that has ended (TIME_WAIT) does not block a server.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+        return True
+
+
+def require_free(port: int, asked: str) -> int:
+    """Return ``port`` when it is free.
+
+    Raises:
+        PortTaken: it is in use; names the holder where the system tells.
+    """
+    if is_free(port):
+        return port
+    raise PortTaken(
+        f"port {port} is in use",
+        asked=asked,
+        found=f"port {port} is held by {holder_of(port)}",
+        look_at="./lab ps, and the ports in the run file",
+        mend=f"end that process, or remove port {port} from the run file: the lab chooses a free one",
+    )
+
+
+def holder_of(port: int) -> str:
+    """Name the process that listens on ``port``, as far as the system lets us see."""
+    import psutil
+
+    try:
+        listening = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+        pids = {c.pid for c in listening if c.laddr and c.laddr.port == port and c.pid}
+        names = [f"{psutil.Process(p).name()} (pid {p})" for p in sorted(pids)]
+    except psutil.Error:
+        names = []
+    return ", ".join(names) or "a process of another user"
+
+
+def _bound(port: int) -> socket.socket | None:
+    guard = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        guard.bind(("127.0.0.1", port))
+    except OSError:
+        guard.close()
+        return None
+    return guard
+
+
+def _ephemeral_from() -> int:
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:  # macOS: 49152 and above
+        return LAST

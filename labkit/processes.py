@@ -1,0 +1,218 @@
+"""Supervised processes: own session, log file, readiness, stop by TERM then KILL.
+
+A :class:`Supervisor` belongs to one lab run. It starts processes, remembers how each one ended,
+and keeps a lifeline (see :mod:`labkit.lifeline`) so that nothing survives this kernel. It knows
+nothing of Dapr.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from labkit import lifeline
+from labkit.errors import StartError
+from labkit.waiting import poll
+
+STOP_SECONDS = 5.0
+
+
+class ProcessEnded(StartError):
+    """A process ended while it was needed."""
+
+    code = "process-ended"
+
+
+class ProgramMissing(StartError):
+    """A command cannot be started."""
+
+    code = "program-missing"
+
+
+class Process:
+    """One child process with its log file.
+
+    Attributes:
+        name: how the lab calls it, e.g. ``notification-service worker``.
+        argv: the command line.
+        log: the file with its standard output and error.
+        started_at, ended_at: seconds since the epoch; ``ended_at`` is None while it runs.
+    """
+
+    def __init__(
+        self, name: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path
+    ) -> None:
+        self.name, self.argv, self.log = name, tuple(argv), log
+        self.started_at = time.time()
+        self.ended_at: float | None = None
+        self._popen = _spawn(name, argv, env, cwd, log)
+        threading.Thread(target=self._note_end, daemon=True, name=f"wait {name}").start()
+
+    @property
+    def pid(self) -> int:
+        """The process id; it is also the id of its process group and session."""
+        return self._popen.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative when a signal ended it."""
+        return self._popen.poll()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        return self.exit_code is None
+
+    def ending(self) -> str:
+        """Say in words whether and how it ended."""
+        code = self.exit_code
+        if code is None:
+            return "running"
+        how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+        return f"ended with {how} after {(self.ended_at or time.time()) - self.started_at:.1f} s"
+
+    def tail(self, lines: int = 12) -> str:
+        """Return the last lines of the log."""
+        with suppress(OSError):
+            return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
+        return ""
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process and all it started in its session."""
+        if self.is_alive:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+
+    def kill(self) -> None:
+        """End it now (SIGKILL) and wait until it is gone."""
+        self.signal(signal.SIGKILL)
+        self._popen.wait(STOP_SECONDS)
+
+    def require_alive(self, asked: str, mend: str) -> None:
+        """Raise ProcessEnded, with the last lines of the log, when it has ended."""
+        if not self.is_alive:
+            raise ProcessEnded(
+                f"{self.name} has ended",
+                asked=asked,
+                found=f"{self.ending()}; last lines of its log:\n{self.tail()}",
+                look_at=str(self.log),
+                mend=mend,
+            )
+
+    def _note_end(self) -> None:
+        self._popen.wait()
+        self.ended_at = time.time()
+
+
+class Supervisor:
+    """The processes of one lab run, and their lifeline.
+
+    Args:
+        run_id: marks every process of this run in its environment.
+        hold: file descriptors that the lifeline keeps open until the last process is gone.
+    """
+
+    def __init__(self, run_id: str, hold: Sequence[int]) -> None:
+        self.run_id = run_id
+        self.incidents: list[str] = []
+        self._hold = tuple(hold)
+        self._closing = False
+        self._lock = threading.Lock()
+        self._processes: list[Process] = []
+        self._start_lifeline()
+
+    @property
+    def lifeline_pid(self) -> int:
+        """The process that ends all others when this kernel is gone."""
+        return self._lifeline.pid
+
+    def start(
+        self, name: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path
+    ) -> Process:
+        """Start a process that carries the mark of this run.
+
+        Raises:
+            ProgramMissing: the program or its folder does not exist.
+        """
+        process = Process(name, argv, {**env, lifeline.MARK: self.run_id}, cwd, log)
+        with self._lock:
+            self._processes.append(process)
+        return process
+
+    def alive(self) -> list[Process]:
+        """Return the processes that run now."""
+        return [p for p in self._processes if p.is_alive]
+
+    def close(self) -> None:
+        """Stop everything; afterwards the supervisor cannot be used again."""
+        self._closing = True
+        stop(self.alive())
+        lifeline.end(self.run_id)  # what our processes started and left
+        with suppress(OSError, ValueError):
+            assert self._lifeline.stdin is not None
+            self._lifeline.stdin.write(b"quit\n")
+            self._lifeline.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._lifeline.wait(STOP_SECONDS)
+
+    def _start_lifeline(self) -> None:
+        self._lifeline = subprocess.Popen(
+            [sys.executable, "-I", "-S", lifeline.__file__, self.run_id],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            start_new_session=True,
+            pass_fds=self._hold,
+        )
+        threading.Thread(target=self._watch_lifeline, daemon=True, name="lifeline").start()
+
+    def _watch_lifeline(self) -> None:
+        self._lifeline.wait()
+        if not self._closing:
+            self.incidents.append("the lifeline was killed; a new one was started")
+            self._start_lifeline()
+
+
+def stop(processes: Iterable[Process], within: float = STOP_SECONDS) -> None:
+    """Stop processes side by side: TERM to all, KILL to those left after ``within`` seconds."""
+    processes = list(processes)
+    for process in processes:
+        process.signal(signal.SIGTERM)
+    _, gone = poll(lambda: not any(p.is_alive for p in processes), within, every=0.005)
+    if not gone:
+        for process in processes:
+            if process.is_alive:
+                process.kill()
+
+
+def _spawn(
+    name: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path
+) -> subprocess.Popen[bytes]:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with log.open("ab") as out:
+            return subprocess.Popen(
+                argv,
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # the stop button's SIGINT must not reach it
+            )
+    except OSError as problem:
+        raise ProgramMissing(
+            f"{name} cannot be started",
+            asked=f"{' '.join(argv)}  in {cwd}",
+            found=f"{type(problem).__name__}: {problem.strerror}: {problem.filename}",
+            look_at="the command and the folder of this app in the run file",
+            mend="correct the command or the folder in the run file, then start again",
+        ) from problem

@@ -1,0 +1,162 @@
+"""When is a lab ready: asked of the running system, never assumed.
+
+Ready means: placement and scheduler healthy; each sidecar healthy; each service alive with its
+worker connected; and placement's table lists each of them, so that it can be called.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from labkit.apps import App, SidecarSilent
+from labkit.controlplane import ControlPlane
+from labkit.errors import StartError
+from labkit.processes import Process
+
+POLL_SECONDS = 0.02
+OPTIONAL_WORKER_SECONDS = 3.0
+"""An app with an ``appPort`` may be a web app without workflows: wait this long for a worker."""
+
+
+class AppWithoutWorker(StartError):
+    """A sidecar is healthy, but no worker has connected to it."""
+
+    code = "app-without-worker"
+
+
+class TwoWorkers(StartError):
+    """More than one worker is connected to one sidecar."""
+
+    code = "two-workers"
+
+
+class NotReady(StartError):
+    """Something was not ready before the deadline."""
+
+    code = "not-ready"
+
+
+def wait(
+    control: ControlPlane, others: Iterable[Process], apps: Sequence[App], within: float
+) -> None:
+    """Return when everything is ready.
+
+    Raises:
+        ProcessEnded: a process ended while starting; carries its last log lines.
+        AppWithoutWorker, TwoWorkers, NotReady: not ready after ``within`` seconds.
+    """
+    watched = [*control.processes.values(), *others]
+    began = time.monotonic()
+    waiting = list(apps)
+    while True:
+        for process in watched:
+            process.require_alive("start the lab", "lab.up() starts it again")
+        for app in apps:
+            _require_processes(app)
+        late = time.monotonic() - began
+        waiting = [a for a in waiting if not _is_ready(a, late)]
+        if not waiting and control.is_ready() and _is_known(control, apps):
+            return
+        if late > within:
+            raise _too_late(control, waiting or list(apps), within)
+        time.sleep(POLL_SECONDS)
+
+
+def _is_ready(app: App, late: float) -> bool:
+    if not app.is_healthy():
+        return False
+    if not app.has_service or _has_finished(app):
+        return True
+    workers, offered = _offers(app)
+    if workers > 1:
+        raise _two_workers(app, workers)
+    if workers == 1 and offered:
+        return True
+    return bool(app.spec.app_port) and late > OPTIONAL_WORKER_SECONDS
+
+
+def _offers(app: App) -> tuple[int, bool]:
+    """Return the number of workers, and whether the sidecar offers actor types to others."""
+    try:
+        said = app.metadata()
+    except SidecarSilent:
+        return 0, False
+    actors = said.get("actorRuntime") or {}
+    offered = bool(actors.get("activeActors")) and "connected" in str(actors.get("placement"))
+    workers = int((said.get("workflows") or {}).get("connectedWorkers", 0))
+    return workers, offered and bool(actors.get("hostReady"))
+
+
+def _is_known(control: ControlPlane, apps: Sequence[App]) -> bool:
+    """Whether placement lists every app that offers actor types."""
+    listed = _app_ids(control.placement_state())
+    return all(a.app_id in listed for a in apps if a.connected_workers())
+
+
+def _app_ids(state: Any) -> set[str]:
+    if isinstance(state, dict):
+        own = {str(v) for k, v in state.items() if k.lower() in {"appid", "id"}}
+        return own.union(*(_app_ids(v) for v in state.values()))
+    if isinstance(state, list):
+        return set().union(*(_app_ids(v) for v in state))
+    return set()
+
+
+def _has_finished(app: App) -> bool:
+    """Whether the command was a job that did its work: it ended with exit code 0."""
+    worker = app.process("worker")
+    return worker is not None and worker.exit_code == 0
+
+
+def _require_processes(app: App) -> None:
+    for part in ("sidecar", "worker"):
+        process = app.process(part)  # type: ignore[arg-type]
+        if process is not None and not (part == "worker" and _has_finished(app)):
+            process.require_alive(
+                f"start {app.app_id}",
+                f"correct what the last lines name, then lab.up({app.app_id!r})",
+            )
+
+
+def _two_workers(app: App, workers: int) -> TwoWorkers:
+    return TwoWorkers(
+        f"{workers} workers are connected to the sidecar of {app.app_id}",
+        asked=f"one worker for {app.app_id}",
+        found=f"connectedWorkers {workers}: work would go to them in turn",
+        look_at="./lab ps",
+        mend="end the worker that does not belong here, then start again",
+    )
+
+
+def _too_late(control: ControlPlane, waiting: Sequence[App], within: float) -> StartError:
+    app = waiting[0]
+    asked = f"start {', '.join(a.app_id for a in waiting)} within {within:g} s"
+    if not app.is_healthy():
+        return NotReady(
+            f"{app.app_id} is not ready after {within:g} s",
+            asked=asked,
+            found=f"its sidecar does not answer; control plane ready: {control.is_ready()};"
+            f" last lines of its log:\n{app.logs('sidecar', 6)}",
+            look_at=str(app.shared.folder / "logs" / f"{app.app_id}.sidecar.log"),
+            mend=f"lab.up({app.app_id!r}, within=60) on a slow machine; else mend what the log names",
+        )
+    if app.has_service and not app.connected_workers():
+        worker = app.process("worker")
+        return AppWithoutWorker(
+            f"{app.app_id} has a healthy sidecar, but no worker is connected to it",
+            asked=asked,
+            found=f"connected workers 0; the service process is "
+            f"{worker.ending() if worker else 'not started'}; last lines of its log:\n"
+            f"{app.logs('worker', 6)}",
+            look_at=str(app.shared.folder / "logs" / f"{app.app_id}.worker.log"),
+            mend="let the service call WorkflowRuntime().start(), then lab.up() again",
+        )
+    return NotReady(
+        f"placement does not list {app.app_id} after {within:g} s",
+        asked=asked,
+        found="its worker is connected, and placement has not told others about it",
+        look_at="lab.placement_state(), and the log of placement",
+        mend="lab.down(), then Lab() and lab.up() again",
+    )

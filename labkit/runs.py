@@ -1,0 +1,177 @@
+"""The folders of lab runs: who is alive, which can be resumed, what was left behind.
+
+One folder per run under ``.lab/runs``. A run is alive while somebody holds the lock of its folder:
+the kernel, or the lifeline that still ends the processes of a kernel that is gone. So an answer
+never rests on a pid that another program may have by now.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labkit import lifeline, paths
+from labkit.waiting import poll
+
+KEEP = 5
+"""How many runs that have ended are kept; a scheduler's data takes about 130 MB of each."""
+
+
+@dataclass
+class RunFolder:
+    """The folder of a run that belongs to this process, with its lock."""
+
+    path: Path
+    lock: int
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def run_id(self) -> str:
+        """The name of the folder; it marks the processes of the run."""
+        return self.path.name
+
+    def note(self, **facts: Any) -> None:
+        """Write facts about the run to ``run.json``, readable by this user only."""
+        self.facts |= facts
+        new = self.path / "run.json.new"
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            json.dump(self.facts, out, indent=1)
+        new.replace(self.path / "run.json")
+
+    def close(self) -> None:
+        """Release the folder."""
+        if self.lock >= 0:
+            os.close(self.lock)
+            self.lock = -1
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What is known of a run.
+
+    Attributes:
+        alive: whether a kernel, or a lifeline that is still ending it, holds the run.
+        kernel_pid: the process that started it.
+        apps: app ID to ports and files, as the run wrote them.
+        processes: pids that carry the mark of this run now.
+    """
+
+    id: str
+    path: Path
+    alive: bool
+    kernel_pid: int | None
+    apps: dict[str, dict[str, Any]]
+    processes: tuple[int, ...]
+    facts: dict[str, Any]
+
+
+def create(run_file: Path, notebook: str | None) -> RunFolder:
+    """Make the folder of a new run, end what dead runs left behind, and remove old folders."""
+    sweep()
+    prune(KEEP - 1)
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    folder = paths.runs() / name
+    folder.mkdir()
+    run = RunFolder(folder, _locked(folder))
+    run.note(
+        id=name,
+        created=time.time(),
+        kernel_pid=os.getpid(),
+        run_file=str(run_file),
+        notebook=notebook,
+        token=secrets.token_hex(16),
+    )
+    return run
+
+
+def resumable(run_file: Path, notebook: str | None) -> RunFolder | None:
+    """Take over the newest run of this run file that has ended; prefers this notebook's own."""
+    sweep()
+    ended = [r for r in all_runs() if not r.alive and r.facts.get("run_file") == str(run_file)]
+    ended.sort(key=lambda r: (r.facts.get("notebook") == notebook, r.facts.get("created", 0)))
+    while ended:
+        info = ended.pop()
+        lock = _locked(info.path)
+        if lock >= 0:
+            run = RunFolder(info.path, lock, dict(info.facts))
+            run.note(kernel_pid=os.getpid(), notebook=notebook)
+            return run
+    return None
+
+
+def all_runs() -> list[RunInfo]:
+    """Return all runs of this state folder, oldest first."""
+    return [_info(path) for path in sorted(paths.runs().iterdir()) if path.is_dir()]
+
+
+def stop(run: RunInfo) -> list[int]:
+    """End all processes of a run.
+
+    Returns:
+        The pids that could not be ended; empty when all is well.
+    """
+    return lifeline.end(run.id)
+
+
+def sweep() -> None:
+    """End the processes of runs whose kernel and lifeline are both gone."""
+    for run in all_runs():
+        if not run.alive and run.processes:
+            stop(run)
+
+
+def prune(keep: int) -> None:
+    """Remove the folders of ended runs, except the newest ``keep``."""
+    ended = [r for r in all_runs() if not r.alive and not r.processes]
+    for run in ended[: max(0, len(ended) - keep)]:
+        shutil.rmtree(run.path, ignore_errors=True)
+
+
+def _locked(folder: Path) -> int:
+    """Return an open descriptor that holds the lock of the folder, or -1 when it is held."""
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    # Somebody who only looks whether the run is alive holds the lock for a moment.
+    _, mine = poll(lambda: _try_lock(descriptor, fcntl.LOCK_EX), within=0.3)
+    if mine:
+        return descriptor
+    os.close(descriptor)
+    return -1
+
+
+def _is_held(folder: Path) -> bool:
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        return not _try_lock(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _info(path: Path) -> RunInfo:
+    try:
+        facts = json.loads((path / "run.json").read_text("utf-8"))
+    except (OSError, ValueError):  # not written yet, or torn by a full disk
+        facts = {}
+    return RunInfo(
+        id=path.name,
+        path=path,
+        alive=_is_held(path),
+        kernel_pid=facts.get("kernel_pid"),
+        apps=facts.get("apps", {}),
+        processes=tuple(lifeline.marked(path.name)),
+        facts=facts,
+    )

@@ -1,0 +1,61 @@
+"""Waiting for a condition: poll, with a deadline, never a fixed sleep."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from labkit.errors import ObservationError
+
+T = TypeVar("T")
+POLL_SECONDS = 0.02
+
+
+class NotInTime(ObservationError):
+    """A condition did not become true before its deadline."""
+
+    code = "not-in-time"
+
+
+def poll(
+    condition: Callable[[], T], within: float, every: float = POLL_SECONDS
+) -> tuple[T, bool]:
+    """Ask ``condition`` until it is true or ``within`` seconds are over.
+
+    Returns:
+        The last answer, and whether it was true. It is asked at least once.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        answer = condition()
+        if answer:
+            return answer, True
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return answer, False
+        time.sleep(min(every, left))
+
+
+def wait_until(condition: Callable[[], T], within: float = 10, what: str = "") -> T:
+    """Return the first true answer of ``condition``.
+
+    Args:
+        condition: a function without arguments; asked every 20 ms.
+        within: deadline in seconds.
+        what: what is waited for, in words, for the error.
+
+    Raises:
+        NotInTime: the deadline passed; carries the last answer.
+    """
+    answer, good = poll(condition, within)
+    if good:
+        return answer
+    what = what or getattr(condition, "__name__", "the condition")
+    raise NotInTime(
+        f"still waiting after {within:g} s",
+        asked=f"wait until: {what}",
+        found=f"last answer: {answer!r}",
+        look_at="lab.status(), and the logs: lab.app(app_id).logs('worker')",
+        mend="make the condition true, or give it more time with wait_until(..., within=SECONDS)",
+    )

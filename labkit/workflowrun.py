@@ -1,0 +1,197 @@
+"""The handle of one workflow instance: wait for it, read its state, history and picture."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import grpc
+
+from labkit.apps import App, Down
+from labkit.errors import ObservationError
+from labkit.history import HistoryEvent, RunHistory, events_of, join
+from labkit.swimlane import Swimlane
+
+if TYPE_CHECKING:
+    from dapr.ext.workflow import DaprWorkflowClient, WorkflowState
+
+ENDED = frozenset({"COMPLETED", "FAILED", "TERMINATED"})
+POLL_SECONDS = 0.1
+"""Polling a state more often makes 1.18.1 fail now and then with "inbox key ... missing"."""
+
+
+class InstanceUnknown(ObservationError):
+    """No running app knows the instance ID."""
+
+    code = "instance-unknown"
+
+
+class NotFinished(ObservationError):
+    """A workflow did not end before the deadline."""
+
+    code = "not-finished"
+
+
+class LabView(Protocol):
+    """What a run needs of its lab."""
+
+    def client(self, app_id: str) -> DaprWorkflowClient: ...
+    def app(self, app_id: str) -> App: ...
+    def started_apps(self) -> Iterable[App]: ...
+    def troubles(self) -> list[str]: ...
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a workflow failed, in the SDK's words."""
+
+    error_type: str
+    message: str
+
+
+class Run:
+    """One workflow instance, hosted by ``app_id``."""
+
+    def __init__(self, lab: LabView, instance_id: str, app_id: str) -> None:
+        self._lab = lab
+        self.instance_id = instance_id
+        self.app_id = app_id
+
+    def __repr__(self) -> str:
+        return f"Run({self.instance_id!r} on {self.app_id}: {self.status})"
+
+    @property
+    def status(self) -> str:
+        """PENDING, RUNNING, COMPLETED, FAILED, TERMINATED or SUSPENDED.
+
+        Raises:
+            InstanceUnknown: the app's sidecar has no such instance.
+        """
+        return str(self._state().runtime_status.name)
+
+    @property
+    def output(self) -> Any:
+        """The result of the workflow, parsed from JSON; None as long as there is none."""
+        state = self._state()
+        # A failed workflow's output is no JSON: read ``failure`` instead.
+        text = None if state.failure_details else state.serialized_output
+        return json.loads(text) if text else None
+
+    @property
+    def input(self) -> Any:
+        """The input of the workflow, parsed from JSON."""
+        text = self._state().serialized_input
+        return json.loads(text) if text else None
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it failed; None when it did not."""
+        details = self._state().failure_details
+        return Failure(details.error_type, details.message) if details else None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the status is a final one."""
+        return self.status in ENDED
+
+    @property
+    def history(self) -> RunHistory:
+        """The history of this instance and of its children, each read from the app that ran it."""
+        return join(self.app_id, self.instance_id, self._fetch)
+
+    def wait(self, within: float = 30) -> Run:
+        """Wait until the workflow has ended, in whatever way; return this run.
+
+        Args:
+            within: deadline in seconds.
+
+        Raises:
+            NotFinished: it still runs at the deadline; says which processes are not there.
+            KeyboardInterrupt: the stop button; the workflow goes on.
+        """
+        deadline = time.monotonic() + within
+        status = "not known yet"
+        while True:
+            # A refusal is passing while actors move: CANCELLED, UNKNOWN and UNAVAILABLE were
+            # all seen on 1.18.1 with a workflow that was fine. Our own deadline counts.
+            try:
+                status = self.status
+            except grpc.RpcError as problem:
+                status = f"not readable ({_reason(problem)})"
+            if status in ENDED:
+                return self
+            if time.monotonic() >= deadline:
+                raise self._not_finished(within, status)
+            time.sleep(POLL_SECONDS)
+
+    def swimlane(self) -> Swimlane:
+        """Return the picture of this run: one lane per app ID."""
+        downs: list[Down] = [d for app in self._lab.started_apps() for d in app.downs()]
+        return Swimlane(self.history, down=downs)
+
+    def show(self) -> Swimlane:
+        """The same as :meth:`swimlane`, for the last line of a cell."""
+        return self.swimlane()
+
+    def _state(self) -> WorkflowState:
+        state = self._lab.client(self.app_id).get_workflow_state(self.instance_id)
+        if state is None:
+            raise unknown(self.instance_id, [self.app_id])
+        return state
+
+    def _fetch(self, app_id: str, instance_id: str) -> list[HistoryEvent]:
+        app = self._lab.app(app_id)
+        return events_of(app.grpc_address, app.shared.token, app_id, instance_id)
+
+    def _not_finished(self, within: float, status: str) -> NotFinished:
+        troubles = self._lab.troubles()
+        return NotFinished(
+            f"workflow {self.instance_id} has not ended after {within:g} s",
+            asked=f"wait for {self.instance_id} on {self.app_id}, at most {within:g} s",
+            found=f"status {status}; " + ("; ".join(troubles) or "all processes are running"),
+            look_at=f"lab.run({self.instance_id!r}).history, and lab.app({self.app_id!r})"
+            ".logs('sidecar')",
+            mend="lab.up() starts again what has ended"
+            if troubles
+            else "read the last history event: it names the step, and the app, that is waited for",
+        )
+
+
+def find(
+    lab: LabView, instance_id: str, known: Callable[[App, str], bool] | None = None
+) -> Run:
+    """Return the handle of an instance, from the first running app that knows it.
+
+    Raises:
+        InstanceUnknown: no running app knows it.
+    """
+    known = known or (lambda app, iid: lab.client(app.app_id).get_workflow_state(iid) is not None)
+    silent = []
+    apps = list(lab.started_apps())
+    for app in apps:
+        try:
+            if known(app, instance_id):
+                return Run(lab, instance_id, app.app_id)
+        except grpc.RpcError as problem:
+            silent.append(f"{app.app_id}: {_reason(problem)}")
+    raise unknown(instance_id, [a.app_id for a in apps], silent)
+
+
+def unknown(instance_id: str, asked: list[str], silent: Iterable[str] = ()) -> InstanceUnknown:
+    """Return the error for an instance that nobody knows."""
+    answers = "; ".join(silent)
+    return InstanceUnknown(
+        f"no running app knows the instance {instance_id}",
+        asked=f"the state of {instance_id}, from: {', '.join(asked) or 'no app is running'}",
+        found="none of them has it" + (f"; no answer from {answers}" if answers else ""),
+        look_at="the instance_id given to schedule_new_workflow",
+        mend="schedule it first, or correct the instance ID; a child is known to its own app only",
+    )
+
+
+def _reason(problem: grpc.RpcError) -> str:
+    code = getattr(problem, "code", lambda: None)()
+    return getattr(code, "name", str(problem))
