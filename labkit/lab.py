@@ -119,12 +119,15 @@ class Lab:
 
     # --- start and stop ----------------------------------------------------------------------
 
-    def up(self, *app_ids: str, within: float = READY_SECONDS) -> None:
+    def up(
+        self, *app_ids: str, within: float = READY_SECONDS, announce: bool = True
+    ) -> None:
         """Start apps, and whatever has ended meanwhile; return when all workers are connected.
 
         Args:
             app_ids: app IDs of the run file; none means all.
             within: deadline in seconds.
+            announce: print a line per app.
 
         Raises:
             UnknownApp: the run file has no such app.
@@ -140,7 +143,7 @@ class Lab:
         self._note()
         asked = [self._apps[s.app_id] for s in wanted]
         readiness.wait(self._control, self._infrastructure.processes(), asked, within)
-        for app in asked:
+        for app in asked if announce else ():
             print(f"{app.app_id}: ready")
 
     def down(self) -> None:

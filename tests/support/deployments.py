@@ -1,0 +1,106 @@
+"""Small deployments for tests: real apps, as short as they can be."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+CALLER = '''
+import datetime, os
+import dapr.ext.workflow as wf
+
+wfr = wf.WorkflowRuntime()
+
+
+@wfr.workflow(name="call")
+def call(ctx, given):
+    """Call one activity of the target and return its answer."""
+    return (yield ctx.call_activity("work", input=given, app_id="target"))
+
+
+@wfr.workflow(name="call_child")
+def call_child(ctx, given):
+    return (yield ctx.call_child_workflow("child", input=given, app_id="target"))
+
+
+@wfr.workflow(name="sleepy")
+def sleepy(ctx, seconds):
+    yield ctx.create_timer(datetime.timedelta(seconds=seconds))
+    return (yield ctx.call_activity("work", input={}, app_id="target"))
+
+
+wfr.start()
+'''
+
+TARGET = '''
+import os, pathlib, time
+import dapr.ext.workflow as wf
+
+wfr = wf.WorkflowRuntime()
+notes = pathlib.Path(os.environ["LEDGER"]).with_suffix(".txt")
+
+
+@wfr.activity(name="work")
+def work(ctx, given):
+    """Note the start, wait for a file that the test makes, note the end."""
+    with notes.open("a") as out:
+        out.write("start\\n")
+    gate = (given or {}).get("gate")
+    while gate and not pathlib.Path(gate).exists():
+        time.sleep(0.02)
+    with notes.open("a") as out:
+        out.write("end\\n")
+    return {"pid": os.getpid(), "given": given}
+
+
+@wfr.workflow(name="child")
+def child(ctx, given):
+    return (yield ctx.call_activity("work", input=given))
+
+
+wfr.start()
+'''
+
+STORE = """\
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata:
+  name: statestore
+spec:
+  type: state.sqlite
+  version: v1
+  metadata:
+  - name: connectionString
+    value: statestore.sqlite
+  - name: busyTimeout
+    value: 10s
+  - name: actorStateStore
+    value: "true"
+"""
+
+RUN_FILE = """\
+version: 1
+common:
+  resourcesPath: components
+apps:
+- appID: caller
+  appDirPath: caller
+  command: ["python3", "main.py"]
+- appID: target
+  appDirPath: target
+  command: ["python3", "main.py"]
+"""
+
+
+def write_small(folder: Path, caller: str = CALLER, target: str = TARGET) -> Path:
+    """Write a deployment of the apps ``caller`` and ``target``; return its run file."""
+    files = {
+        "caller/main.py": caller,
+        "target/main.py": target,
+        "components/statestore.yaml": STORE,
+        "dapr.yaml": RUN_FILE,
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(textwrap.dedent(text), "utf-8")
+    return folder / "dapr.yaml"

@@ -1,0 +1,132 @@
+"""Supervised processes: how they end is known, and nothing survives the kernel."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from labkit import lifeline
+from labkit.processes import ProcessEnded, ProgramMissing, Supervisor, stop
+from labkit.waiting import wait_until
+
+STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True)\n"
+SLEEP = "import time; print('up', flush=True)\nwhile True: time.sleep(60)"
+
+
+@pytest.fixture
+def supervisor():
+    own = Supervisor("test-" + secrets.token_hex(4), [])
+    yield own
+    own.close()
+    assert lifeline.marked(own.run_id) == []
+
+
+def _start(supervisor: Supervisor, code: str, folder: Path, name: str = "child"):
+    argv = [sys.executable, "-c", code]
+    process = supervisor.start(name, argv, dict(os.environ), folder, folder / f"{name}.log")
+    return process
+
+
+def _is_up(process) -> bool:
+    return "up" in process.tail()
+
+
+def test_the_end_of_a_process_is_told_in_words(supervisor, tmp_path):
+    process = _start(supervisor, "print('bye'); raise SystemExit(3)", tmp_path)
+    wait_until(lambda: not process.is_alive)
+    wait_until(lambda: process.ended_at)
+    assert "exit code 3" in process.ending()
+    with pytest.raises(ProcessEnded) as caught:
+        process.require_alive("start", "mend it")
+    assert "bye" in caught.value.found
+
+
+def test_a_kill_is_told_as_a_signal(supervisor, tmp_path):
+    process = _start(supervisor, SLEEP, tmp_path)
+    assert process.ending() == "running"
+    process.kill()
+    assert "SIGKILL" in process.ending()
+
+
+def test_a_process_that_ignores_term_is_killed_after_the_grace_time(supervisor, tmp_path):
+    process = _start(supervisor, STUBBORN + SLEEP, tmp_path)
+    wait_until(lambda: _is_up(process))
+    stop([process], within=0.2)
+    assert not process.is_alive
+
+
+def test_the_stop_button_does_not_reach_the_processes(supervisor, tmp_path):
+    process = _start(supervisor, SLEEP, tmp_path)
+    assert os.getpgid(process.pid) == process.pid != os.getpgid(0)
+
+
+def test_a_missing_program_is_an_error_that_names_it(supervisor, tmp_path):
+    with pytest.raises(ProgramMissing) as caught:
+        supervisor.start("x", ["no-such-program"], dict(os.environ), tmp_path, tmp_path / "x.log")
+    assert "no-such-program" in str(caught.value)
+
+
+def test_a_missing_folder_is_an_error_that_names_it(supervisor, tmp_path):
+    with pytest.raises(ProgramMissing) as caught:
+        supervisor.start("x", ["true"], dict(os.environ), tmp_path / "gone", tmp_path / "x.log")
+    assert "gone" in str(caught.value)
+
+
+def test_what_a_process_started_in_its_own_session_is_ended_too(tmp_path):
+    own = Supervisor("test-" + secrets.token_hex(4), [])
+    code = (
+        "import subprocess, sys\n"
+        f"subprocess.Popen([sys.executable, '-c', {SLEEP!r}], start_new_session=True)\n" + SLEEP
+    )
+    _start(own, code, tmp_path)
+    wait_until(lambda: len(lifeline.marked(own.run_id)) == 2)
+    own.close()
+    assert lifeline.marked(own.run_id) == []
+
+
+def test_a_killed_lifeline_is_replaced_and_told(supervisor, tmp_path):
+    process = _start(supervisor, SLEEP, tmp_path)
+    old = supervisor.lifeline_pid
+    os.kill(old, signal.SIGKILL)
+    wait_until(lambda: supervisor.lifeline_pid != old)
+    wait_until(lambda: supervisor.incidents)
+    assert process.is_alive
+    assert psutil.pid_exists(supervisor.lifeline_pid)
+
+
+KERNEL = """
+import os, sys
+from pathlib import Path
+from labkit.processes import Supervisor
+own = Supervisor(sys.argv[1], [])
+here = Path(sys.argv[2])
+for name in "ab":
+    own.start(name, [sys.executable, "-c", sys.argv[3]], dict(os.environ), here, here / f"{name}.log")
+print(own.lifeline_pid, flush=True)
+input()
+"""
+
+
+@pytest.mark.parametrize("code", [SLEEP, STUBBORN + SLEEP], ids=["obedient", "stubborn"])
+def test_a_killed_kernel_leaves_no_process(tmp_path, code):
+    run_id = "test-" + secrets.token_hex(4)
+    kernel = subprocess.Popen(
+        [sys.executable, "-c", KERNEL, run_id, str(tmp_path), code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert kernel.stdout is not None
+    helper = int(kernel.stdout.readline())
+    assert len(lifeline.marked(run_id)) == 2
+    kernel.kill()
+    kernel.communicate()
+    wait_until(lambda: lifeline.marked(run_id) == [], within=6)
+    wait_until(lambda: not psutil.pid_exists(helper), within=6)
