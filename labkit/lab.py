@@ -135,7 +135,8 @@ class Lab:
         """
         self._require_open()
         wanted = [self._spec(a) for a in app_ids] or list(self.run_file.apps)
-        self._infrastructure.start(self._control, self._resource_folders())
+        self._control.start()
+        self._infrastructure.start(self._resource_folders())
         for spec in wanted:
             if spec.app_id not in self._apps:
                 self._apps[spec.app_id] = App.build(spec, self._shared, self._ports)
@@ -188,6 +189,11 @@ class Lab:
     def folder(self) -> Path:
         """The folder with the logs, stores and ledgers of this run."""
         return self._folder.path
+
+    @property
+    def lifeline_pid(self) -> int:
+        """The process that ends all others when this kernel is gone."""
+        return self._supervisor.lifeline_pid
 
     def app(self, app_id: str) -> App:
         """Return the handle of a started app.

@@ -41,7 +41,7 @@ class Process:
 
     Attributes:
         name: how the lab calls it, e.g. ``notification-service worker``.
-        argv: the command line.
+        argv, env, cwd: the command line, the environment, the working directory.
         log: the file with its standard output and error.
         started_at, ended_at: seconds since the epoch; ``ended_at`` is None while it runs.
     """
@@ -50,6 +50,7 @@ class Process:
         self, name: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path
     ) -> None:
         self.name, self.argv, self.log = name, tuple(argv), log
+        self.env, self.cwd = dict(env), cwd
         self.started_at = time.time()
         self.ended_at: float | None = None
         self._popen = _spawn(name, argv, env, cwd, log)

@@ -1,0 +1,229 @@
+"""The histories of a workflow and its children as one record, and its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from labkit.errors import LabError
+from labkit.history.events import NEVER, Failure, HistoryEvent
+
+Fetch = Callable[[str, str], list[HistoryEvent]]
+Kind = Literal["activity", "child", "timer", "event"]
+Outcome = Literal["completed", "failed", "running"]
+
+_BEGINS: dict[str, Kind] = {
+    "taskScheduled": "activity",
+    "childWorkflowInstanceCreated": "child",
+    "timerCreated": "timer",
+}
+_ENDS = {
+    "taskCompleted": "completed",
+    "taskFailed": "failed",
+    "childWorkflowInstanceCompleted": "completed",
+    "childWorkflowInstanceFailed": "failed",
+    "timerFired": "completed",
+}
+_STATUS_BY_KIND = {"executionTerminated": "TERMINATED", "executionSuspended": "SUSPENDED"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a workflow, from the event that began it to the one that ended it.
+
+    Attributes:
+        app_id: where it ran: the called app, or the workflow's own.
+        caller: the app whose history holds it.
+        attempt: 1 for the first try, 2 for the first retry, and so on.
+        ended: None while it is running.
+        timer_for: of a timer, what it serves; see HistoryEvent.
+    """
+
+    kind: Kind
+    name: str
+    app_id: str
+    caller: str
+    instance_id: str
+    number: int
+    began: datetime
+    ended: datetime | None
+    outcome: Outcome
+    attempt: int = 1
+    failure: Failure | None = None
+    child_instance_id: str | None = None
+    timer_for: str | None = None
+    task_execution_id: str | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the call crossed to another app."""
+        return self.app_id != self.caller
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it is running."""
+        return (self.ended - self.began).total_seconds() if self.ended else None
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A child whose history could not be read, and why."""
+
+    app_id: str
+    instance_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunHistory:
+    """The history of one instance, with the histories of its children.
+
+    Attributes:
+        events: of this instance only, oldest first; ``all_events`` has the children's too.
+    """
+
+    app_id: str
+    instance_id: str
+    events: tuple[HistoryEvent, ...]
+    children: tuple[RunHistory, ...] = field(default=())
+    missing: tuple[Missing, ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        """The name of the workflow."""
+        started = (e.name for e in self.events if e.kind == "executionStarted")
+        return next((n for n in started if n), "workflow")
+
+    @property
+    def status(self) -> str:
+        """The status that the last events tell: RUNNING, COMPLETED, FAILED or TERMINATED."""
+        status = "RUNNING"
+        for event in self.events:
+            status = event.status or _STATUS_BY_KIND.get(event.kind, status)
+        return status
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of the events of this instance, in order."""
+        return [e.kind for e in self.events]
+
+    @property
+    def all_events(self) -> list[HistoryEvent]:
+        """All events of this instance and its children, by time."""
+        mixed = [e for run in self.walk() for e in run.events]
+        return sorted(mixed, key=lambda e: (e.time, e.instance_id, e.index))
+
+    @property
+    def app_ids(self) -> list[str]:
+        """The apps that took part, the parent's first, then in the order of the first call."""
+        seen = [self.app_id]
+        for run in self.walk():
+            seen += [run.app_id, *(s.app_id for s in run.own_steps())]
+        return list(dict.fromkeys(seen))
+
+    def walk(self) -> Iterator[RunHistory]:
+        """Yield this history and all below it."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def own_steps(self) -> list[Step]:
+        """Return the steps of this instance, in the order in which they began."""
+        return _steps(self)
+
+    def steps(self) -> list[Step]:
+        """Return the steps of this instance and its children, by the time they began."""
+        mixed = [s for run in self.walk() for s in run.own_steps()]
+        return sorted(mixed, key=lambda s: (s.began, s.instance_id, s.number))
+
+
+def join(app_id: str, instance_id: str, fetch: Fetch) -> RunHistory:
+    """Read an instance's history and, recursively, those of its children.
+
+    Args:
+        fetch: returns the events of (app ID, instance ID), or raises a LabError.
+
+    Raises:
+        LabError: the root's history cannot be read. A child that cannot be read is kept as
+            :class:`Missing` with its reason.
+    """
+    return _joined(app_id, instance_id, fetch, fetch(app_id, instance_id), {(app_id, instance_id)})
+
+
+def _joined(
+    app_id: str,
+    instance_id: str,
+    fetch: Fetch,
+    events: list[HistoryEvent],
+    seen: set[tuple[str, str]],
+) -> RunHistory:
+    children, missing = [], []
+    for event in events:
+        if event.kind != "childWorkflowInstanceCreated" or not event.child_instance_id:
+            continue
+        child = (event.target_app_id or app_id, event.child_instance_id)
+        if child in seen:  # a retried child keeps its instance ID; its newest try is read once
+            continue
+        seen.add(child)
+        try:
+            children.append(_joined(*child, fetch, fetch(*child), seen))
+        except LabError as problem:
+            missing.append(Missing(*child, f"{problem.title}: {problem.found}"))
+    return RunHistory(app_id, instance_id, tuple(events), tuple(children), tuple(missing))
+
+
+def _steps(run: RunHistory) -> list[Step]:
+    ends = {e.task_id: e for e in run.events if e.kind in _ENDS and e.task_id is not None}
+    attempts: dict[tuple[str, str], int] = {}
+    found = []
+    for event in run.events:
+        if event.kind == "eventRaised":
+            found.append(_raised(run, event))
+        kind = _BEGINS.get(event.kind)
+        if kind is None or (event.fire_at is not None and event.fire_at >= NEVER):
+            continue
+        # Retries of one call share the task execution id; those of a child its instance ID.
+        call = event.task_execution_id or event.child_instance_id or f"{event.event_id}"
+        attempts[kind, call] = attempts.get((kind, call), 0) + 1
+        found.append(_step(run, event, kind, ends.get(event.event_id), attempts[kind, call]))
+    return found
+
+
+def _step(
+    run: RunHistory, event: HistoryEvent, kind: Kind, end: HistoryEvent | None, attempt: int
+) -> Step:
+    outcome: Outcome = "running"
+    if end is not None:
+        outcome = "failed" if _ENDS[end.kind] == "failed" else "completed"
+    return Step(
+        kind=kind,
+        name=event.name or kind,
+        app_id=run.app_id if kind == "timer" else event.target_app_id or run.app_id,
+        caller=run.app_id,
+        instance_id=run.instance_id,
+        number=event.event_id,
+        began=event.time,
+        ended=end.time if end else None,
+        outcome=outcome,
+        attempt=attempt,
+        failure=end.failure if end else None,
+        child_instance_id=event.child_instance_id,
+        timer_for=event.timer_for,
+        task_execution_id=event.task_execution_id,
+    )
+
+
+def _raised(run: RunHistory, event: HistoryEvent) -> Step:
+    return Step(
+        kind="event",
+        name=event.name or "event",
+        app_id=run.app_id,
+        caller=run.app_id,
+        instance_id=run.instance_id,
+        number=-1,
+        began=event.time,
+        ended=event.time,
+        outcome="completed",
+    )

@@ -1,0 +1,173 @@
+"""Asks a sidecar for histories. The SDK 1.18.3 has no public call for this; its stubs do."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import grpc
+from dapr.ext.workflow._durabletask.internal import orchestrator_service_pb2_grpc as stubs
+from dapr.ext.workflow._durabletask.internal import protos as pb
+
+from labkit.errors import ObservationError
+from labkit.history.events import Failure, HistoryEvent
+
+DEADLINE_SECONDS = 2.0
+TOKEN_HEADER = "dapr-api-token"
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_ENDED_BY = ("taskScheduledId", "timerId")
+
+
+class SidecarUnreachable(ObservationError):
+    """A sidecar did not answer a question about histories."""
+
+    code = "sidecar-unreachable"
+
+
+class UnknownInstance(ObservationError):
+    """A sidecar has no history for an instance ID."""
+
+    code = "unknown-instance"
+
+
+class TokenRefused(ObservationError):
+    """A sidecar asked for another token."""
+
+    code = "token-refused"
+
+
+def events_of(address: str, token: str, app_id: str, instance_id: str) -> list[HistoryEvent]:
+    """Return the history that ``app_id`` stored for an instance, oldest first.
+
+    The steps of a child workflow are stored by the app that ran the child, not by its parent.
+
+    Args:
+        address: ``host:port`` of the sidecar's gRPC API.
+        token: what its API asks for.
+
+    Raises:
+        SidecarUnreachable: no answer within 2 s; carries the address that was tried.
+        UnknownInstance: the sidecar answered, and has no such instance ID.
+        TokenRefused: the token is wrong.
+    """
+    request = pb.GetInstanceHistoryRequest(instanceId=instance_id)
+    answer = _ask(address, token, "GetInstanceHistory", request, f"{app_id}, {instance_id}")
+    if not answer.events:
+        raise _unknown(app_id, instance_id, "an empty history")
+    return [record(e, app_id, instance_id, i) for i, e in enumerate(answer.events)]
+
+
+def instance_ids_of(address: str, token: str) -> list[str]:
+    """Return the instance IDs that an app's sidecar knows.
+
+    Raises:
+        SidecarUnreachable, TokenRefused: as in :func:`events_of`.
+    """
+    found: list[str] = []
+    more: str | None = ""
+    while more is not None:
+        request = pb.ListInstanceIDsRequest(pageSize=500)
+        if more:
+            request.continuationToken = more
+        answer = _ask(address, token, "ListInstanceIDs", request, "the instance IDs")
+        found += answer.instanceIds
+        more = answer.continuationToken or None
+    return found
+
+
+def record(event: Any, app_id: str, instance_id: str, index: int) -> HistoryEvent:
+    """Return a protobuf event as a record."""
+    kind = event.WhichOneof("eventType")
+    body = getattr(event, kind)
+    names = {f.name for f in body.DESCRIPTOR.fields}
+    ended = next((getattr(body, n) for n in _ENDED_BY if n in names), None)
+    router = event.router
+    return HistoryEvent(
+        app_id=app_id,
+        instance_id=instance_id,
+        index=index,
+        kind=kind,
+        time=_utc(event.timestamp),
+        event_id=event.eventId,
+        task_id=ended,
+        name=_text(body, names, "name"),
+        source_app_id=router.sourceAppID or None,
+        target_app_id=router.targetAppID or None,
+        child_instance_id=body.instanceId if kind == "childWorkflowInstanceCreated" else None,
+        input=_text(body, names, "input"),
+        output=_text(body, names, "result"),
+        failure=_failure(body, names),
+        fire_at=_utc(body.fireAt) if "fireAt" in names and body.HasField("fireAt") else None,
+        task_execution_id=_text(body, names, "taskExecutionId"),
+        timer_for=body.WhichOneof("origin") if kind == "timerCreated" else None,
+        status=_status(body) if kind == "executionCompleted" else None,
+    )
+
+
+def _text(body: Any, names: set[str], field: str) -> str | None:
+    if field not in names:
+        return None
+    value = getattr(body, field)
+    if isinstance(value, str):
+        return value or None
+    return value.value if body.HasField(field) else None
+
+
+def _failure(body: Any, names: set[str]) -> Failure | None:
+    if "failureDetails" not in names or not body.HasField("failureDetails"):
+        return None
+    told = body.failureDetails
+    return Failure(told.errorType, told.errorMessage, told.stackTrace.value)
+
+
+def _status(body: Any) -> str:
+    return str(pb.OrchestrationStatus.Name(body.workflowStatus)).removeprefix(
+        "ORCHESTRATION_STATUS_"
+    )
+
+
+def _utc(stamp: Any) -> datetime:
+    return _EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1000)
+
+
+def _ask(address: str, token: str, call: str, request: Any, about: str) -> Any:
+    with grpc.insecure_channel(address) as channel:
+        stub = stubs.TaskHubSidecarServiceStub(channel)
+        try:
+            return getattr(stub, call)(
+                request, timeout=DEADLINE_SECONDS, metadata=((TOKEN_HEADER, token),)
+            )
+        except grpc.RpcError as problem:
+            raise _told(problem, address, about) from problem
+
+
+def _told(problem: Any, address: str, about: str) -> ObservationError:
+    code, details = problem.code(), problem.details() or ""
+    if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
+        return TokenRefused(
+            "the sidecar refuses our token",
+            asked=f"history of {about} from {address}",
+            found=f"{code.name}: {details}",
+            look_at="DAPR_API_TOKEN in the environment of the sidecar",
+            mend="ask through the lab that started the sidecar: lab.run(instance_id).history",
+        )
+    if "no such instance" in details or code is grpc.StatusCode.NOT_FOUND:
+        app_id, _, instance_id = about.partition(", ")
+        return _unknown(app_id, instance_id, details)
+    return SidecarUnreachable(
+        "a sidecar did not tell the history",
+        asked=f"history of {about} from {address}, within {DEADLINE_SECONDS:g} s",
+        found=f"{code.name}: {details}",
+        look_at="lab.status(), and the log of that sidecar",
+        mend="lab.up() starts again what has ended",
+    )
+
+
+def _unknown(app_id: str, instance_id: str, found: str) -> UnknownInstance:
+    return UnknownInstance(
+        f"{app_id} has no instance {instance_id}",
+        asked=f"the history of {instance_id} from the sidecar of {app_id}",
+        found=found,
+        look_at="the app that hosts it: a child's history is kept by the child's app",
+        mend="correct the instance ID, or ask the app that ran it",
+    )

@@ -1,0 +1,120 @@
+"""A small local mail catcher: takes every mail by SMTP, delivers none, keeps all in a Maildir.
+
+Runs as a program (``python mailcatcher.py --port N --inbox DIR``), on loopback only. The reading
+side is :func:`inbox`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import mailbox
+import signal
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+HOST = "127.0.0.1"
+KEY_HEADER = "X-Idempotency-Key"
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail that arrived.
+
+    Attributes:
+        idempotency_key: the header ``X-Idempotency-Key``, or "" when there was none.
+        received_at: seconds since the epoch.
+    """
+
+    to: str
+    subject: str
+    body: str
+    idempotency_key: str
+    received_at: float
+
+    def __repr__(self) -> str:
+        return f"Mail(to={self.to!r}, subject={self.subject!r})"
+
+
+class Inbox(tuple[Mail, ...]):
+    """The mails that arrived, oldest first."""
+
+    def to(self, recipient: str) -> Inbox:
+        """Return the mails to one recipient."""
+        return Inbox(m for m in self if m.to == recipient)
+
+    def __repr__(self) -> str:
+        lines = [f"{len(self)} mails" if len(self) != 1 else "1 mail"]
+        return "\n".join([*lines, *(f"  to {m.to}: {m.subject}" for m in self)])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{escape(t)}</td>" for t in (m.to, m.subject, m.body)) + "</tr>"
+            for m in self
+        )
+        head = "<tr><th>To</th><th>Subject</th><th>Text</th></tr>"
+        return f"<table><caption>{len(self)} in the inbox</caption>{head}{rows}</table>"
+
+
+def inbox(folder: Path) -> Inbox:
+    """Return the mails in a Maildir, oldest first; empty when there is none."""
+    if not (folder / "new").is_dir():
+        return Inbox()
+    found = []
+    for file in folder.joinpath("new").iterdir():
+        with suppress(FileNotFoundError), file.open("rb") as raw:
+            found.append(_read(mailbox.MaildirMessage(raw), file.stat().st_mtime_ns / 1e9))
+    return Inbox(sorted(found, key=lambda m: m.received_at))
+
+
+def _read(message: Any, received_at: float) -> Mail:
+    payload = message.get_payload(decode=True) or b""
+    return Mail(
+        to=str(message.get("To", "")),
+        subject=str(message.get("Subject", "")),
+        body=payload.decode("utf-8", "replace").strip(),
+        idempotency_key=str(message.get(KEY_HEADER, "")),
+        received_at=received_at,
+    )
+
+
+async def serve(port: int, folder: Path) -> None:
+    """Take mails until SIGTERM."""
+    from aiosmtpd.handlers import Mailbox
+    from aiosmtpd.smtp import SMTP
+
+    loop = asyncio.get_running_loop()
+    handler = Mailbox(str(folder))
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    server = await loop.create_server(
+        lambda: SMTP(handler, hostname="localhost", loop=loop), HOST, port
+    )
+    async with server:
+        await ended.wait()
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the catcher."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=1025)
+    parser.add_argument("--inbox", type=Path, required=True, help="a Maildir; made when missing")
+    options = parser.parse_args(argv)
+    asyncio.run(serve(options.port, options.inbox))
+
+
+def count_by(mails: Iterable[Mail]) -> dict[str, int]:
+    """Return how many mails arrived per idempotency key."""
+    counts: dict[str, int] = {}
+    for mail in mails:
+        counts[mail.idempotency_key] = counts.get(mail.idempotency_key, 0) + 1
+    return counts
+
+
+if __name__ == "__main__":
+    main()
