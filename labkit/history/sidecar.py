@@ -53,7 +53,7 @@ def events_of(address: str, token: str, app_id: str, instance_id: str) -> list[H
     request = pb.GetInstanceHistoryRequest(instanceId=instance_id)
     answer = _ask(address, token, "GetInstanceHistory", request, f"{app_id}, {instance_id}")
     if not answer.events:
-        raise _unknown(app_id, instance_id, "an empty history")
+        raise _unknown(app_id, instance_id, "nothing is written for it yet, or it does not exist")
     return [record(e, app_id, instance_id, i) for i, e in enumerate(answer.events)]
 
 
