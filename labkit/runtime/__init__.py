@@ -1,5 +1,6 @@
-"""The Dapr programs of the pinned version: found, downloaded or built."""
+"""The Dapr programs of the pinned version: found, else downloaded, else built."""
 
-from labkit.runtime.found import Binaries, binaries
+from labkit.runtime.ensured import ensure
+from labkit.runtime.found import Binaries, RuntimeMissing, binaries
 
-__all__ = ["Binaries", "binaries"]
+__all__ = ["Binaries", "RuntimeMissing", "binaries", "ensure"]

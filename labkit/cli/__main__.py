@@ -1,0 +1,79 @@
+"""Reads the verb, hands over, and turns errors into messages and exit codes.
+
+Exit codes: 0 good, 1 the thing asked about is not good, 2 wrong use, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+
+from labkit.errors import LabError
+
+# verb: (module with main(argv) -> exit code, what it does)
+VERBS = {
+    "start": ("labkit.cli.start", "set up if needed, open JupyterLab on the first lesson"),
+    "setup": ("labkit.cli.setup", "only the set-up: environment and Dapr runtime"),
+    "demo": ("labkit.demo", "one cross-app workflow in the terminal, in a few seconds"),
+    "test": ("labkit.cli.test", "everything that CI runs"),
+    "status": ("labkit.cli.progress", "what you have done, lesson by lesson"),
+    "next": ("labkit.cli.progress", "the lesson to go on with"),
+    "doctor": ("labkit.doctor", "problems of this machine, and the commands that mend them"),
+    "ps": ("labkit.cli.processes", "the labs that run now, and their processes"),
+    "stop": ("labkit.cli.processes", "end labs that run"),
+    "logs": ("labkit.cli.processes", "follow the log of an app"),
+    "bench": ("labkit.bench", "figures of this build against the bare floor"),
+    "build": ("labkit.build", "make the notebooks from their sources"),
+    "runtime": ("labkit.cli.runtime", "which Dapr programs are used, and where they came from"),
+    "clean": ("labkit.cli.clean", "remove what runs have left; --all the caches too"),
+}
+TAKE_VERB = {"labkit.cli.progress", "labkit.cli.processes"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; return the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    verb, rest = arguments[0], arguments[1:]
+    if verb not in VERBS:
+        near = difflib.get_close_matches(verb, VERBS, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        print(f"no verb {verb!r}{hint}\n\n{usage()}", file=sys.stderr)
+        return 2
+    module = VERBS[verb][0]
+    given = [verb, *rest] if module in TAKE_VERB else rest
+    try:
+        return int(importlib.import_module(module).main(given) or 0)
+    except LabError as problem:
+        _show(problem, "--json" in rest)
+    except OSError as problem:
+        if problem.errno != errno.ENOSPC:
+            raise
+        print("disk-full: the disk is full\n  mend     free some space, then repeat", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nInterrupted. Run the same command again: it goes on.", file=sys.stderr)
+        return 130
+    return 1
+
+
+def usage() -> str:
+    """Return the list of verbs."""
+    rows = [f"  {verb:<9} {does}" for verb, (_, does) in VERBS.items()]
+    return "\n".join(["usage: ./lab VERB [--help]", "", *rows])
+
+
+def _show(problem: LabError, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"error": problem.as_dict()}))
+    else:
+        print(problem, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
