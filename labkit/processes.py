@@ -71,6 +71,11 @@ class Process:
         """Whether it still runs."""
         return self.exit_code is None
 
+    def join(self, within: float) -> None:
+        """Wait until it has ended, at most ``within`` seconds."""
+        with suppress(subprocess.TimeoutExpired):
+            self._popen.wait(within)
+
     def ending(self) -> str:
         """Say in words whether and how it ended."""
         code = self.exit_code
@@ -170,6 +175,8 @@ class Supervisor:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             bufsize=0,
+            # Not the mark of a JupyterLab around this kernel: its end must not end the lifeline.
+            env={k: v for k, v in os.environ.items() if k != lifeline.MARK},
             start_new_session=True,
             pass_fds=self._hold,
         )

@@ -1,0 +1,51 @@
+"""``./lab build``: notebooks from their sources; ``--check`` proves that nothing has drifted.
+
+Sources are jupytext percent files under ``authoring/``. A built notebook is executed on the real
+runtime and stored with its outputs. The check executes nothing and ends in seconds; that the
+outputs are still true is proven by the strict notebook tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from labkit.build.catalogue import Notebook, notebooks, orphans
+from labkit.build.compare import drift
+from labkit.build.execute import execute
+from labkit.build.lint import problems
+from labkit.build.source import read, store
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Build or check the named notebooks, or all."""
+    parser = argparse.ArgumentParser(prog="./lab build", description=__doc__)
+    parser.add_argument("name", nargs="*", help="start of a notebook's name, e.g. 00; none: all")
+    parser.add_argument("--check", action="store_true", help="build nothing; say what differs")
+    options = parser.parse_args(argv)
+    wanted = [n for n in notebooks() if not options.name or _named(n, options.name)]
+    if not wanted:
+        print(f"no source fits {options.name}", file=sys.stderr)
+        return 2
+    if options.check:
+        return _check(wanted, everything=not options.name)
+    for notebook in wanted:
+        print(f"building {notebook.target.name}", file=sys.stderr, flush=True)
+        built = read(notebook)
+        store(execute(built, notebook) if notebook.executed else built, notebook.target)
+    return _check(wanted, everything=False)
+
+
+def _check(wanted: Sequence[Notebook], *, everything: bool) -> int:
+    found = [f"{n.target.name}: {p}" for n in wanted for p in [*drift(n), *problems(n)]]
+    if everything:
+        found += [f"{path}: has no source; remove it" for path in orphans()]
+    for line in found:
+        print(line, file=sys.stderr)
+    print(f"{len(wanted)} notebooks checked, {len(found)} problems", file=sys.stderr)
+    return 1 if found else 0
+
+
+def _named(notebook: Notebook, names: Sequence[str]) -> bool:
+    return any(notebook.target.stem.startswith(name) for name in names)

@@ -1,0 +1,41 @@
+"""Says where a built notebook differs from its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import nbformat
+
+from labkit.build.catalogue import Notebook
+from labkit.build.source import read
+
+
+def drift(notebook: Notebook) -> Iterator[str]:
+    """Yield what differs: cells, ids, tags, sources, and outputs that cannot be of one run."""
+    if not notebook.target.exists():
+        yield "is not built; run ./lab build"
+        return
+    wanted, built = read(notebook), nbformat.read(notebook.target, as_version=4)
+    if [c.id for c in wanted.cells] != [c.id for c in built.cells]:
+        yield "has other cells than its source; run ./lab build"
+        return
+    for one, two in zip(wanted.cells, built.cells, strict=True):
+        if (one.cell_type, one.source, one.metadata) != (two.cell_type, two.source, two.metadata):
+            yield f"cell {one.id} differs from its source; run ./lab build"
+    if wanted.metadata != built.metadata:
+        yield "has other metadata than its source; run ./lab build"
+    yield from _outputs(notebook, [c for c in built.cells if c.cell_type == "code"])
+
+
+def _outputs(notebook: Notebook, cells: list[Any]) -> Iterator[str]:
+    for number, cell in enumerate(cells, 1):
+        if not notebook.executed:
+            if cell.outputs or cell.execution_count:
+                yield f"cell {cell.id} of a stub has outputs"
+            continue
+        if cell.execution_count != number:
+            yield f"cell {cell.id} was not run in order: {cell.execution_count} is not {number}"
+        expected = "raises-exception" in cell.metadata.get("tags", [])
+        if not expected and any(o.output_type == "error" for o in cell.outputs):
+            yield f"cell {cell.id} holds an error that is not announced"

@@ -1,0 +1,107 @@
+"""Runs a notebook from top to bottom on the real runtime, and keeps what is the same next time."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from labkit import runtime
+from labkit.build.catalogue import Notebook
+from labkit.errors import AuthoringError
+
+CELL_SECONDS = 180
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class CellFailed(AuthoringError):
+    """A cell of a source raised an error."""
+
+    code = "cell-failed"
+
+
+def execute(nb: Any, notebook: Notebook) -> Any:
+    """Return the notebook with its outputs.
+
+    Raises:
+        CellFailed: a cell raised, and it is not announced by the tag ``raises-exception``.
+    """
+    notebook.target.parent.mkdir(parents=True, exist_ok=True)
+    with _own_state():
+        client = NotebookClient(
+            nb,
+            timeout=CELL_SECONDS,
+            kernel_name="python3",
+            record_timing=False,
+            store_widget_state=False,
+            resources={"metadata": {"path": str(notebook.target.parent)}},
+        )
+        try:
+            client.execute()
+        except CellExecutionError as problem:
+            raise CellFailed(
+                f"a cell of {notebook.source.name} raised an error",
+                asked=f"run {notebook.source} from top to bottom",
+                found=str(problem)[-1500:],
+                look_at=str(notebook.source),
+                mend="correct the cell, then build again",
+            ) from problem
+    return _cleaned(nb)
+
+
+@contextmanager
+def _own_state() -> Iterator[None]:
+    """Give the kernel a state folder of its own, so that no evidence of the author leaks in."""
+    programs = runtime.binaries()
+    keep = {k: os.environ.get(k) for k in ("LABKIT_STATE", "LABKIT_DAPR_BIN")}
+    with tempfile.TemporaryDirectory(prefix="build-") as folder:
+        os.environ["LABKIT_STATE"] = str(Path(folder).resolve())
+        os.environ["LABKIT_DAPR_BIN"] = str(programs.folder)
+        try:
+            yield
+        finally:
+            for name, value in keep.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+def _cleaned(nb: Any) -> Any:
+    nb.metadata.pop("widgets", None)
+    for number, cell in enumerate((c for c in nb.cells if c.cell_type == "code"), 1):
+        cell.execution_count = number
+        cell.metadata.pop("execution", None)
+        cell.outputs = _joined([_output(o, number) for o in cell.outputs])
+    nbformat.validate(nb)
+    return nb
+
+
+def _output(output: Any, number: int) -> Any:
+    data = output.get("data")
+    if data is not None:
+        data.pop(WIDGET, None)  # the model lives in a kernel that is gone
+    if output.output_type == "execute_result":
+        output.execution_count = number
+    output.pop("transient", None)
+    return output
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Join stream outputs that follow each other: how they were cut is chance."""
+    joined: list[Any] = []
+    for output in outputs:
+        last = joined[-1] if joined else None
+        if last is not None and output.output_type == last.output_type == "stream":
+            if output.name == last.name:
+                last.text += output.text
+                continue
+        joined.append(output)
+    return joined

@@ -1,0 +1,180 @@
+"""Opens JupyterLab: loopback only, token on, state inside ``.lab``, no request to elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import webbrowser
+from pathlib import Path
+
+import httpx
+
+from labkit import paths, progress
+from labkit.console import Console
+from labkit.errors import SetupError, StartError
+from labkit.ports import holder_of, is_free
+from labkit.processes import Process, Supervisor
+from labkit.waiting import poll
+
+HOST = "127.0.0.1"
+READY_SECONDS = 60.0
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},
+}
+
+
+class NoSuchLesson(SetupError):
+    """A lesson that was named does not exist."""
+
+    code = "no-such-lesson"
+
+
+class JupyterPortTaken(StartError):
+    """The port that was asked for JupyterLab is in use."""
+
+    code = "jupyter-port-taken"
+
+
+class JupyterEnded(StartError):
+    """JupyterLab ended before it could be opened."""
+
+    code = "jupyter-ended"
+
+
+def chosen_lesson(name: str | None) -> Path:
+    """Return the notebook to open: the named one, else the first that is not finished.
+
+    Raises:
+        NoSuchLesson: no lesson fits the name.
+    """
+    lessons = sorted((paths.repo() / "lessons").glob("*.ipynb"))
+    if name is None:
+        slug = progress.next_lesson()
+        return next((p for p in lessons if p.stem == slug), lessons[0])
+    wanted = name.zfill(2) if name.isdigit() else name.removesuffix(".ipynb")
+    for lesson in lessons:
+        if lesson.stem == wanted or lesson.stem[:2] == wanted or lesson.stem[3:] == wanted:
+            return lesson
+    raise NoSuchLesson(
+        f"there is no lesson {name!r}",
+        asked=f"./lab start {name}",
+        found=f"lessons: {', '.join(p.stem for p in lessons)}",
+        look_at=str(paths.repo() / "lessons"),
+        mend="name one of these, by number or name",
+    )
+
+
+def chosen_port(port: int | None) -> int:
+    """Return the port to serve on; a free one when none is named.
+
+    Raises:
+        JupyterPortTaken: the named one is in use.
+    """
+    if port is None:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            return int(probe.getsockname()[1])
+    if is_free(port):
+        return port
+    raise JupyterPortTaken(
+        f"port {port} is in use",
+        asked=f"./lab start --port {port}",
+        found=f"port {port} is held by {holder_of(port)}",
+        look_at="./lab ps",
+        mend="leave --port out: a free one is chosen",
+    )
+
+
+def serve(lesson: Path, port: int, *, browser: bool, console: Console) -> int:
+    """Run JupyterLab until it ends or Ctrl-C; return its exit code."""
+    token = secrets.token_hex(16)
+    folder = paths.state() / "jupyter"
+    write_settings(folder)
+    log = folder / "jupyter.log"
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    # A supervisor, because JupyterLab and its kernels must not outlive this command.
+    supervisor = Supervisor(f"jupyter-{secrets.token_hex(4)}", [])
+    try:
+        argv, env = command(port, token), environment(folder)
+        server = supervisor.start("JupyterLab", argv, env, paths.repo(), log)
+        url = f"http://{HOST}:{port}/lab/tree/lessons/{lesson.name}?token={token}"
+        _wait_ready(server, port)
+        console.line(f"JupyterLab is ready, on this machine only; log: {log}")
+        print(url, flush=True)
+        console.line("Ctrl-C here ends it")
+        if browser and not webbrowser.open(url):
+            console.line("no browser could be opened: open the address above yourself")
+        while server.is_alive:
+            server.join(0.5)
+        return server.exit_code or 0
+    except KeyboardInterrupt:
+        console.line("ending JupyterLab")
+        return 0
+    finally:
+        supervisor.close()
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return an environment in which Jupyter writes below ``folder`` only."""
+    own = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    return {**os.environ, **{name: str(folder / part) for name, part in own.items()}}
+
+
+def command(port: int, token: str) -> list[str]:
+    """Return the command line of JupyterLab."""
+    return [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+        f"--ServerApp.ip={HOST}",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        f"--ServerApp.root_dir={paths.repo()}",
+        "--LabApp.news_url=",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
+        "--LabApp.expose_app_in_browser=True",
+    ]
+
+
+def write_settings(folder: Path) -> None:
+    """Write our settings where the user has none of their own."""
+    for name, values in SETTINGS.items():
+        file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(values), "utf-8")
+
+
+def _wait_ready(server: Process, port: int) -> None:
+    def answers() -> bool:
+        try:
+            return httpx.get(f"http://{HOST}:{port}/api", trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    poll(lambda: answers() or not server.is_alive, READY_SECONDS, every=0.1)
+    if not answers():
+        raise JupyterEnded(
+            "JupyterLab did not start",
+            asked=f"JupyterLab on {HOST}:{port} within {READY_SECONDS:g} s",
+            found=f"{server.ending()}; last lines of its log:\n{server.tail(6)}",
+            look_at=str(server.log),
+            mend="mend what the last lines name; ./lab clean --all and ./lab start begin anew",
+        )
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,162 @@
+"""Evidence of what a learner did: one append-only file, and everything computed from it.
+
+``.lab/progress.jsonl`` holds one JSON object a line: predictions, answers, observations, verdicts,
+hints taken, resets. Lines are only ever added, each with a lock and a flush to the disk; a line
+that is torn or unknown is passed over with a warning.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from labkit import paths
+
+KINDS = ("prediction", "observation", "answer", "explanation", "verdict", "hint", "reset", "lesson")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of evidence.
+
+    Attributes:
+        at: seconds since the epoch.
+        kind: one of KINDS.
+        id: of the prediction, question, exercise or lesson.
+        facts: what else was noted.
+    """
+
+    at: float
+    kind: str
+    id: str
+    facts: dict[str, Any]
+
+
+def file() -> Path:
+    """Return the path of the evidence."""
+    return paths.state() / "progress.jsonl"
+
+
+def note(kind: str, id: str, **facts: Any) -> None:
+    """Add one line, and return when it is on the disk."""
+    if kind not in KINDS:
+        raise ValueError(f"kind {kind!r} is none of {KINDS}")
+    line = json.dumps({"at": time.time(), "kind": kind, "id": id, **facts}, default=str)
+    with file().open("a+b") as out:
+        fcntl.flock(out, fcntl.LOCK_EX)
+        # A line that a crash has torn must not swallow this one.
+        if out.tell() and not _ends_with_newline(out.fileno(), out.tell()):
+            line = "\n" + line
+        out.write(line.encode() + b"\n")
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def entries(kind: str | None = None, id: str | None = None) -> list[Entry]:
+    """Return the evidence, oldest first; of one kind or one id, when given."""
+    if not file().exists():
+        return []
+    found = []
+    for number, line in enumerate(file().read_bytes().splitlines(), 1):
+        entry = _entry(line)
+        if entry is None:
+            if line.strip():
+                warnings.warn(f"{file()}:{number} is passed over: not readable", stacklevel=2)
+        elif kind in (None, entry.kind) and id in (None, entry.id):
+            found.append(entry)
+    return found
+
+
+def newest(kind: str, id: str) -> Entry | None:
+    """Return the newest entry of a kind with an id, or None."""
+    return next(iter(reversed(entries(kind, id))), None)
+
+
+@dataclass(frozen=True)
+class LessonStatus:
+    """How far a lesson is.
+
+    Attributes:
+        predictions, answers: how many of the lesson's were given.
+        state: ``not begun``, ``begun`` or ``finished``.
+    """
+
+    slug: str
+    minutes: int
+    state: str
+    predictions: int
+    answers: int
+
+
+def current_lesson() -> str | None:
+    """Return the notebook that runs in this kernel, as its file is named; None elsewhere."""
+    session = os.environ.get("JPY_SESSION_NAME")
+    return Path(session).stem if session else None
+
+
+def syllabus() -> list[dict[str, Any]]:
+    """Return the lessons in order, as ``authoring/syllabus.yaml`` lists them."""
+    text = (paths.repo() / "authoring" / "syllabus.yaml").read_text("utf-8")
+    return list(yaml.safe_load(text)["lessons"])
+
+
+def status() -> list[LessonStatus]:
+    """Return how far each lesson is."""
+    told = entries()
+    return [_lesson_status(lesson, told) for lesson in syllabus()]
+
+
+def next_lesson() -> str:
+    """Return the slug of the first lesson that is not finished; the last one after the end."""
+    states = status()
+    return next((s.slug for s in states if s.state != "finished"), states[-1].slug)
+
+
+def exported() -> list[dict[str, Any]]:
+    """Return the evidence without personal data: no free text, no paths, times from zero."""
+    told = entries()
+    zero = told[0].at if told else 0.0
+    keep = ("choice", "correct", "expected", "passed", "level")
+    return [
+        {
+            "seconds": round(e.at - zero),
+            "kind": e.kind,
+            "id": e.id,
+            **{k: e.facts[k] for k in keep if k in e.facts},
+        }
+        for e in told
+    ]
+
+
+def _lesson_status(lesson: dict[str, Any], told: Iterable[Entry]) -> LessonStatus:
+    slug = str(lesson["slug"])
+    mine = [e for e in told if e.facts.get("lesson") == slug or e.id == slug]
+    finished = any(e.kind == "lesson" and e.facts.get("state") == "finished" for e in mine)
+    return LessonStatus(
+        slug=slug,
+        minutes=int(lesson["minutes"]),
+        state="finished" if finished else "begun" if mine else "not begun",
+        predictions=len({e.id for e in mine if e.kind == "prediction"}),
+        answers=len({e.id for e in mine if e.kind == "answer" and e.facts.get("correct")}),
+    )
+
+
+def _entry(line: bytes) -> Entry | None:
+    try:
+        told = json.loads(line)
+        return Entry(float(told.pop("at")), str(told.pop("kind")), str(told.pop("id")), told)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _ends_with_newline(descriptor: int, size: int) -> bool:
+    return os.pread(descriptor, 1, size - 1) == b"\n"

@@ -1,0 +1,123 @@
+"""Files that a learner writes in a lesson, below ``.lab/work``.
+
+``%%workfile PATH`` saves a cell as a file, ``%%workfile PATH --part N`` as the N-th part of one, so
+that a file can grow over several cells and any of them can be run again. A file that was edited by
+hand is kept as a copy before it is written again.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from labkit import paths
+from labkit.errors import AuthoringError
+
+PARTS = ".parts"
+
+
+class WrongMagic(AuthoringError):
+    """``%%workfile`` was used in a way that it does not have."""
+
+    code = "wrong-workfile"
+
+
+def workspace(lesson: str) -> Path:
+    """Return the folder for the files of a lesson or exercise; made when missing."""
+    folder = paths.work() / lesson
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def save(path: str, text: str, part: int | None = None) -> str:
+    """Write a file, or one part of it; return what was done in a line.
+
+    A file that is not as we last wrote it is the learner's: it is kept as ``NAME.yours-N``.
+    """
+    file = paths.work() / path
+    parts = paths.work() / PARTS / path
+    parts.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    kept = _keep_if_edited(file, parts / "written")
+    if part is None:
+        for old in parts.glob("part-*"):
+            old.unlink()
+    (parts / f"part-{part or 1:03}").write_text(text, "utf-8")
+    whole = "".join(p.read_text("utf-8") for p in sorted(parts.glob("part-*")))
+    file.write_text(whole, "utf-8")
+    (parts / "written").write_text(whole, "utf-8")
+    told = f"saved {path}: {len(whole.splitlines())} lines"
+    return f"{told}; your edited version is kept as {kept.name}" if kept else told
+
+
+def copy_of_services(lesson: str, *app_ids: str) -> Path:
+    """Copy services of the course into a lesson's folder, with a run file for them.
+
+    A folder that is there already is the learner's and stays as it is.
+
+    Returns:
+        The run file.
+    """
+    folder = workspace(lesson)
+    for app_id in app_ids:
+        source, target = paths.repo() / "services" / app_id, folder / app_id
+        if not target.exists():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite*"))
+    apps = "".join(
+        f'  - appID: {a}\n    appDirPath: {a}\n    command: ["python3", "main.py"]\n'
+        for a in app_ids
+    )
+    components = paths.repo() / "components" / "default"
+    target = folder / "components"
+    if not target.exists():
+        shutil.copytree(components, target)
+    run_file = folder / "dapr.yaml"
+    text = f"version: 1\ncommon:\n  resourcesPath: components\napps:\n{apps}"
+    if not run_file.exists():
+        run_file.write_text(text, "utf-8")
+    return run_file
+
+
+def workfile(line: str, cell: str) -> None:
+    """The cell magic: see the module."""
+    words = shlex.split(line)
+    part = None
+    if len(words) == 3 and words[1] == "--part" and words[2].isdigit():
+        part = int(words[2])
+    elif len(words) != 1:
+        raise WrongMagic(
+            "the line %%workfile is not complete",
+            asked=f"%%workfile {line}",
+            found=f"{len(words)} words",
+            look_at="the first line of the cell",
+            mend="write %%workfile PATH, or %%workfile PATH --part NUMBER",
+        )
+    print(save(words[0], cell, part))
+
+
+def register() -> None:
+    """Make ``%%workfile`` known to the notebook, if there is one."""
+    with suppress(ImportError):
+        from IPython import get_ipython
+
+        shell: Any = get_ipython()
+        if shell is not None:
+            shell.register_magic_function(workfile, "cell", "workfile")
+
+
+def _keep_if_edited(file: Path, written: Path) -> Path | None:
+    if not file.exists():
+        return None
+    text = file.read_bytes()
+    if written.exists() and written.read_bytes() == text:
+        return None
+    number = 1
+    while (copy := file.with_name(f"{file.name}.yours-{number}")).exists():
+        if copy.read_bytes() == text:
+            return copy
+        number += 1
+    copy.write_bytes(text)
+    return copy
