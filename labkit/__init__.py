@@ -5,26 +5,39 @@ What lessons use is exported here, and loaded when it is first used.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
 
 _WHERE = {
-    "Lab": "labkit.lab",
-    "wait_until": "labkit.waiting",
-    "predict": "labkit.predict",
-    "observe": "labkit.predict",
-    "explain": "labkit.predict",
-    "quiz": "labkit.quiz",
-    "doctor": "labkit.doctor",
+    "labkit.lab": ("Lab",),
+    "labkit.waiting": ("wait_until",),
+    "labkit.predict": ("predict", "observe", "finish"),
+    "labkit.quiz": ("quiz",),
+    "labkit.doctor": ("doctor",),
+    "labkit.workspace": ("workspace", "copy_of_services"),
 }
-__all__ = sorted(_WHERE)
+__all__ = sorted(name for names in _WHERE.values() for name in names)
+
+
+def _load(module: str) -> None:
+    """Load a module and export its names, also where one is the module's own name."""
+    loaded = import_module(module)
+    globals().update({name: getattr(loaded, name) for name in _WHERE[module]})
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'labkit' has no attribute {name!r}")
-    return getattr(import_module(_WHERE[name]), name)
+    for module, names in _WHERE.items():
+        if name in names:
+            _load(module)
+            return globals()[name]
+    raise AttributeError(f"module 'labkit' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if "IPython" in sys.modules:  # a notebook: make its cell magic known
+    _load("labkit.workspace")
+    import_module("labkit.workspace").register()

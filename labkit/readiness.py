@@ -1,18 +1,17 @@
 """When is a lab ready: asked of the running system, never assumed.
 
 Ready means: placement and scheduler healthy; each sidecar healthy; each service alive with its
-worker connected; and placement's table lists each of them, so that it can be called.
+worker connected; and each sidecar finds the actors behind its workflows, so that calls arrive.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
-
 from labkit.apps import App, SidecarSilent
 from labkit.controlplane import ControlPlane
 from labkit.errors import StartError
+from labkit.history import finds_workflows
 from labkit.processes import Process
 
 POLL_SECONDS = 0.02
@@ -57,7 +56,7 @@ def wait(
             _require_processes(app)
         late = time.monotonic() - began
         waiting = [a for a in waiting if not _is_ready(a, late)]
-        if not waiting and control.is_ready() and _is_known(control, apps):
+        if not waiting and control.is_ready():
             return
         if late > within:
             raise _too_late(control, waiting or list(apps), within)
@@ -73,7 +72,7 @@ def _is_ready(app: App, late: float) -> bool:
     if workers > 1:
         raise _two_workers(app, workers)
     if workers == 1 and offered:
-        return True
+        return finds_workflows(app.grpc_address, app.shared.token)
     return bool(app.spec.app_port) and late > OPTIONAL_WORKER_SECONDS
 
 
@@ -87,21 +86,6 @@ def _offers(app: App) -> tuple[int, bool]:
     offered = bool(actors.get("activeActors")) and "connected" in str(actors.get("placement"))
     workers = int((said.get("workflows") or {}).get("connectedWorkers", 0))
     return workers, offered and bool(actors.get("hostReady"))
-
-
-def _is_known(control: ControlPlane, apps: Sequence[App]) -> bool:
-    """Whether placement lists every app that offers actor types."""
-    listed = _app_ids(control.placement_state())
-    return all(a.app_id in listed for a in apps if a.connected_workers())
-
-
-def _app_ids(state: Any) -> set[str]:
-    if isinstance(state, dict):
-        own = {str(v) for k, v in state.items() if k.lower() in {"appid", "id"}}
-        return own.union(*(_app_ids(v) for v in state.values()))
-    if isinstance(state, list):
-        return set().union(*(_app_ids(v) for v in state))
-    return set()
 
 
 def _has_finished(app: App) -> bool:
@@ -154,9 +138,9 @@ def _too_late(control: ControlPlane, waiting: Sequence[App], within: float) -> S
             mend="let the service call WorkflowRuntime().start(), then lab.up() again",
         )
     return NotReady(
-        f"placement does not list {app.app_id} after {within:g} s",
+        f"calls to {app.app_id} do not arrive after {within:g} s",
         asked=asked,
-        found="its worker is connected, and placement has not told others about it",
-        look_at="lab.placement_state(), and the log of placement",
+        found="its worker is connected, and its sidecar does not find its own workflows",
+        look_at="lab.placement_state(), and the logs of placement and of the sidecar",
         mend="lab.down(), then Lab() and lab.up() again",
     )

@@ -26,9 +26,11 @@ class WrongMagic(AuthoringError):
 
 
 def workspace(lesson: str) -> Path:
-    """Return the folder for the files of a lesson or exercise; made when missing."""
+    """Return the folder for the files of a lesson or exercise, with components in it."""
     folder = paths.work() / lesson
     folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "components").exists():
+        shutil.copytree(paths.repo() / "components" / "default", folder / "components")
     return folder
 
 
@@ -70,10 +72,6 @@ def copy_of_services(lesson: str, *app_ids: str) -> Path:
         f'  - appID: {a}\n    appDirPath: {a}\n    command: ["python3", "main.py"]\n'
         for a in app_ids
     )
-    components = paths.repo() / "components" / "default"
-    target = folder / "components"
-    if not target.exists():
-        shutil.copytree(components, target)
     run_file = folder / "dapr.yaml"
     text = f"version: 1\ncommon:\n  resourcesPath: components\napps:\n{apps}"
     if not run_file.exists():

@@ -10,6 +10,7 @@ from labkit.history.sidecar import (
     TokenRefused,
     UnknownInstance,
     events_of,
+    finds_workflows,
     instance_ids_of,
 )
 
@@ -23,6 +24,7 @@ __all__ = [
     "TokenRefused",
     "UnknownInstance",
     "events_of",
+    "finds_workflows",
     "from_json",
     "instance_ids_of",
     "join",

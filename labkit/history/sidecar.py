@@ -14,6 +14,11 @@ from labkit.history.events import Failure, HistoryEvent
 
 DEADLINE_SECONDS = 2.0
 TOKEN_HEADER = "dapr-api-token"
+_NOT_YET = (
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _ENDED_BY = ("taskScheduledId", "timerId")
 
@@ -73,6 +78,24 @@ def instance_ids_of(address: str, token: str) -> list[str]:
         found += answer.instanceIds
         more = answer.continuationToken or None
     return found
+
+
+def finds_workflows(address: str, token: str) -> bool:
+    """Tell whether a sidecar can find the actors behind its own workflows.
+
+    After a restart a sidecar is healthy, and placement lists it, some time before calls to it
+    arrive (measured on 1.18.1); until then it answers FAILED_PRECONDITION.
+    """
+    with grpc.insecure_channel(address) as channel:
+        stub = stubs.TaskHubSidecarServiceStub(channel)
+        request = pb.GetInstanceRequest(instanceId="lab-readiness")
+        try:
+            stub.GetInstance(
+                request, timeout=DEADLINE_SECONDS, metadata=((TOKEN_HEADER, token),)
+            )
+        except grpc.RpcError as problem:
+            return bool(problem.code() not in _NOT_YET)
+        return True
 
 
 def record(event: Any, app_id: str, instance_id: str, index: int) -> HistoryEvent:

@@ -1,0 +1,164 @@
+"""Problems of this machine and of the course's set-up: cause, evidence, the mending command.
+
+Looks only; changes nothing. A problem is a record with the same fields as an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+
+import psutil
+
+from labkit import paths, runs, versions
+from labkit.errors import LabError
+from labkit.runtime import binaries
+from labkit.runtime.ensured import manifest_of, sha256_of
+from labkit.runtime.found import NEEDED
+
+NEEDED_GB, NEEDED_MEMORY_GB = 1.0, 1.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The answer to one question.
+
+    Attributes:
+        what: what was looked at.
+        problem: None when all is well, else what is wrong.
+        mend: the command or action that mends it.
+    """
+
+    what: str
+    evidence: str
+    problem: str | None = None
+    mend: str = ""
+
+
+class Report(tuple[Finding, ...]):
+    """All answers; shows what was looked at, and problems first."""
+
+    @property
+    def problems(self) -> list[Finding]:
+        """Only what is wrong."""
+        return [f for f in self if f.problem]
+
+    def __repr__(self) -> str:
+        lines = [f"{f.what}: {f.problem}\n  mend  {f.mend}" for f in self.problems]
+        lines += [f"{f.what}: good" for f in self if not f.problem]
+        return "\n".join(lines)
+
+
+def doctor() -> Report:
+    """Look at everything; problems come with the command that mends them."""
+    return Report(question() for question in QUESTIONS)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the report; exit code 1 when there is a problem."""
+    parser = argparse.ArgumentParser(prog="./lab doctor", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    options = parser.parse_args(argv)
+    report = doctor()
+    if options.json:
+        print(json.dumps({"findings": [asdict(f) for f in report]}))
+    else:
+        print(report)
+        print("\n".join(f"  {f.what}: {f.evidence}" for f in report))
+    return 1 if report.problems else 0
+
+
+def python_version() -> Finding:
+    """Whether this Python is new enough."""
+    evidence = sys.version.split()[0]
+    good = sys.version_info[:2] >= versions.MIN_PYTHON
+    return Finding(
+        "Python", evidence, None if good else f"{evidence} is too old", "./lab start with a newer one"
+    )
+
+
+def sdk_pair() -> Finding:
+    """Whether both halves of the SDK are of the pinned version; mixed ones fail in odd ways."""
+    found = {}
+    for name in ("dapr", "dapr-ext-workflow"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "missing"
+    evidence = ", ".join(f"{k} {v}" for k, v in found.items())
+    good = set(found.values()) == {versions.PYTHON_SDK}
+    return Finding(
+        "Dapr SDK",
+        evidence,
+        None if good else f"not both are {versions.PYTHON_SDK}: {evidence}",
+        "rm -rf .venv and ./lab setup",
+    )
+
+
+def dapr_runtime() -> Finding:
+    """Whether the pinned runtime is here and as it was put here."""
+    try:
+        used = binaries()
+    except LabError as problem:
+        return Finding("Dapr runtime", problem.found, problem.title, "./lab setup")
+    noted = manifest_of(used.folder)
+    damaged = [p for p in NEEDED if noted and noted.get(p) != sha256_of(used.folder / p)]
+    return Finding(
+        "Dapr runtime",
+        f"{used.version} from {used.origin}: {used.folder}",
+        f"damaged: {', '.join(damaged)}" if damaged else None,
+        "./lab clean --all and ./lab setup",
+    )
+
+
+def disk_space() -> Finding:
+    """Whether there is room for the stores of some labs."""
+    free = shutil.disk_usage(paths.state()).free / 1e9
+    problem = f"{free:.1f} GB free" if free < NEEDED_GB else None
+    return Finding("disk", f"{free:.1f} GB free", problem, "./lab clean")
+
+
+def memory() -> Finding:
+    """Whether there is memory for a lab; one takes about 0.5 GB with its notebook."""
+    free = psutil.virtual_memory().available / 1e9
+    problem = f"{free:.1f} GB free" if free < NEEDED_MEMORY_GB else None
+    return Finding("memory", f"{free:.1f} GB free", problem, "end other programs, or ./lab stop")
+
+
+def loopback() -> Finding:
+    """Whether programs on this machine can reach each other."""
+    try:
+        with socket.socket() as server:
+            server.bind(("127.0.0.1", 0))
+            server.listen()
+            with socket.create_connection(server.getsockname(), 2):
+                return Finding("loopback", "127.0.0.1 answers")
+    except OSError as problem:
+        return Finding(
+            "loopback", str(problem), f"127.0.0.1: {problem}", "allow it in your firewall"
+        )
+
+
+def left_behind() -> Finding:
+    """Whether a lab that has ended left processes."""
+    orphans = [r for r in runs.all_runs() if r.processes and not r.alive]
+    count = sum(len(r.processes) for r in orphans)
+    problem = f"{count} processes of labs that have ended" if count else None
+    return Finding("left-over processes", f"{count}", problem, "./lab stop")
+
+
+QUESTIONS: tuple[Callable[[], Finding], ...] = (
+    python_version,
+    sdk_pair,
+    dapr_runtime,
+    disk_space,
+    memory,
+    loopback,
+    left_behind,
+)
