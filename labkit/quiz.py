@@ -36,7 +36,7 @@ def quiz(id: str) -> Choice:
         word = "Right" if correct else "Not yet"
         return f"You chose <b>{escape(choice)}</b>. {word}: {escape(told['feedback'])}"
 
-    return Choice(list(feedback), None, answer)
+    return Choice(list(feedback), None, answer, asked["question"])
 
 
 def question(id: str) -> dict[str, Any]:

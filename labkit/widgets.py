@@ -27,16 +27,22 @@ class Choice(ipywidgets.VBox):  # type: ignore[misc]
         options: what can be chosen.
         chosen: the earlier choice, or None.
         on_choice: is told each choice; returns the text to show.
+        question: shown above the buttons, where no text cell asks it.
     """
 
     def __init__(
-        self, options: Sequence[str], chosen: str | None, on_choice: Callable[[str], str]
+        self,
+        options: Sequence[str],
+        chosen: str | None,
+        on_choice: Callable[[str], str],
+        question: str = "",
     ) -> None:
-        self.options = tuple(options)
+        self.options, self.question = tuple(options), question
         self._on_choice = on_choice
         self._buttons = ipywidgets.ToggleButtons(options=self.options, value=chosen)
         self._line = ipywidgets.HTML()
-        super().__init__([ipywidgets.HTML(STYLE), self._buttons, self._line])
+        head = f"<p><b>{escape(question)}</b></p>" if question else ""
+        super().__init__([ipywidgets.HTML(STYLE + head), self._buttons, self._line])
         self.add_class("lab-choice")
         self._buttons.observe(lambda change: self.choose(change["new"]), "value")
 
@@ -64,11 +70,11 @@ class Choice(ipywidgets.VBox):  # type: ignore[misc]
         self._line.value = f'<p role="status" aria-live="polite">{text}</p>'
 
     def __repr__(self) -> str:
-        return "choose: " + " | ".join(self.options)
+        return (self.question or "choose:") + " " + " | ".join(self.options)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         data = dict(super()._repr_mimebundle_(**kwargs))
         items = "".join(f"<li>{escape(o)}</li>" for o in self.options)
-        data["text/html"] = f"<p>Choose one:</p><ul>{items}</ul>"
+        data["text/html"] = f"<p>{escape(self.question) or 'Choose one:'}</p><ul>{items}</ul>"
         data["text/plain"] = repr(self)
         return data

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ENDED = frozenset({"COMPLETED", "FAILED", "TERMINATED"})
 POLL_SECONDS = 0.1
 """Polling a state more often makes 1.18.1 fail now and then with "inbox key ... missing"."""
+PASSING_SECONDS = 5.0
 
 
 class InstanceUnknown(ObservationError):
@@ -33,6 +34,12 @@ class NotFinished(ObservationError):
     """A workflow did not end before the deadline."""
 
     code = "not-finished"
+
+
+class StateNotReadable(ObservationError):
+    """A sidecar refused to tell the state of an instance."""
+
+    code = "state-not-readable"
 
 
 class LabView(Protocol):
@@ -115,12 +122,10 @@ class Run:
         deadline = time.monotonic() + within
         status = "not known yet"
         while True:
-            # A refusal is passing while actors move: CANCELLED, UNKNOWN and UNAVAILABLE were
-            # all seen on 1.18.1 with a workflow that was fine. Our own deadline counts.
             try:
                 status = self.status
-            except grpc.RpcError as problem:
-                status = f"not readable ({_reason(problem)})"
+            except StateNotReadable as problem:
+                status = f"not readable ({problem.found})"
             if status in ENDED:
                 return self
             if time.monotonic() >= deadline:
@@ -137,7 +142,7 @@ class Run:
         return self.swimlane()
 
     def _state(self) -> WorkflowState:
-        state = self._lab.client(self.app_id).get_workflow_state(self.instance_id)
+        state = state_of(self._lab, self.app_id, self.instance_id)
         if state is None:
             raise unknown(self.instance_id, [self.app_id])
         return state
@@ -168,16 +173,44 @@ def find(
     Raises:
         InstanceUnknown: no running app knows it.
     """
-    known = known or (lambda app, iid: lab.client(app.app_id).get_workflow_state(iid) is not None)
+    known = known or (lambda app, iid: state_of(lab, app.app_id, iid) is not None)
     silent = []
     apps = list(lab.started_apps())
     for app in apps:
         try:
             if known(app, instance_id):
                 return Run(lab, instance_id, app.app_id)
-        except grpc.RpcError as problem:
-            silent.append(f"{app.app_id}: {_reason(problem)}")
+        except StateNotReadable as problem:
+            silent.append(f"{app.app_id}: {problem.found}")
     raise unknown(instance_id, [a.app_id for a in apps], silent)
+
+
+def state_of(lab: LabView, app_id: str, instance_id: str) -> WorkflowState | None:
+    """Return the state that an app's sidecar tells; None when it has no such instance.
+
+    A refusal is passing while actors move: FAILED_PRECONDITION, CANCELLED, UNKNOWN and UNAVAILABLE
+    were all seen on 1.18.1 with a workflow that was fine, up to seconds after a restart. So the
+    question is repeated, as long as the sidecar's process lives.
+
+    Raises:
+        StateNotReadable: still refused after 5 s, or the sidecar is not running.
+    """
+    client, sidecar = lab.client(app_id), lab.app(app_id).process("sidecar")
+    deadline = time.monotonic() + PASSING_SECONDS
+    while True:
+        try:
+            return client.get_workflow_state(instance_id)
+        except grpc.RpcError as problem:
+            gone = sidecar is None or not sidecar.is_alive
+            if gone or time.monotonic() > deadline:
+                raise StateNotReadable(
+                    f"the state of {instance_id} cannot be read",
+                    asked=f"the state of {instance_id} from the sidecar of {app_id}",
+                    found="its sidecar is not running" if gone else _reason(problem),
+                    look_at=f"lab.status(), and lab.app({app_id!r}).logs('sidecar')",
+                    mend="lab.up() starts again what has ended",
+                ) from problem
+        time.sleep(POLL_SECONDS)
 
 
 def unknown(instance_id: str, asked: list[str], silent: Iterable[str] = ()) -> InstanceUnknown:

@@ -14,7 +14,7 @@
 # %% [markdown] tags=["story"]
 # ## How the lessons work
 #
-# Each lesson goes round in the same circle. You **predict** what will happen. You **run** it. You **look** at what happened. Then you read why. A prediction that turns out wrong teaches more than one that was right, so guess freely.
+# Each lesson goes round in one circle: predict, run, look, read why. A wrong prediction teaches more than a right one, so guess freely.
 #
 # Run a cell with *Shift+Enter*.
 
@@ -37,11 +37,12 @@ doctor()
 #
 # A **workflow** is a function that says which steps come in which order. Each step is an **activity**: an ordinary function that does the real work.
 #
-# The next cell saves a file. Read it: `greet_team` is the workflow, `greet` is the activity. The `sleep` stands for work that takes time.
+# The next cell saves a file. Read it: `greet_team` is the workflow, `greet` is the activity. The `sleep` stands for work that takes time. The last two lines connect the service to Dapr and keep it running.
 
 # %% tags=["write"]
 # %%workfile 00-start-here/hello-service/main.py
 import os
+import signal
 import sqlite3
 import time
 
@@ -68,6 +69,7 @@ def greet_team(ctx, names):
 
 
 wfr.start()
+signal.pause()
 
 # %% [markdown] tags=["text"]
 # Each time `greet` begins, it writes a line into a small database file, its ledger. So we can count later how often it really ran.
@@ -98,9 +100,9 @@ for process in lab.processes():
     print(f"{process.name}: {process.ending()}")
 
 # %% [markdown] tags=["explain"]
-# Your service is the *worker*. Beside it runs its **sidecar**, a program called `daprd`: it keeps the state of workflows and hands work to the worker. *Placement* knows which app runs where. The *scheduler* keeps timers and reminders. The *mail* process waits for a later lesson.
+# Your service is the *worker*. Beside it runs its **sidecar**, `daprd`: it keeps the state of workflows and hands out work. *Placement* knows which app runs where. The *scheduler* keeps reminders. *Mail* waits for a later lesson.
 #
-# Each app has its own name, its **app ID**: here `hello-service`.
+# Each app has a name, its app ID: here `hello-service`.
 
 # %% [markdown] tags=["text"]
 # ## Run the workflow
@@ -138,11 +140,11 @@ kept = lab.run("first").output == ["Hello, Ada!", "Hello, Bob!"]
 observe("result-after-restart", "yes, it is kept" if kept else "no, it was in memory")
 
 # %% [markdown] tags=["explain"]
-# The sidecar wrote every step to a state store: here one SQLite file. Processes come and go; the history stays.
+# The sidecar wrote every step to a state store, here an SQLite file. Processes come and go; the history stays.
 #
 # ## Kill it in the middle
 #
-# Now the real test. You start a workflow for three people. While the service greets Bob, you kill it: `SIGKILL`, no warning, no clean-up. Then you start it again.
+# You start a workflow for three people. While the service greets Bob, you kill it without warning (`SIGKILL`). Then you start it again.
 
 # %% [markdown] tags=["predict"]
 # **How often will each person be greeted in the end?**
@@ -171,7 +173,7 @@ observe("greetings-after-kill", counts)
 run.show()
 
 # %% [markdown] tags=["explain"]
-# Nobody told the workflow to go on. When the worker came back, the sidecar gave it the recorded history: Ada was done, so her greeting was not repeated. Bob's had no recorded end, so it ran **again**. This is the rule to remember: a recorded step never runs twice; a step that was cut off does.
+# When the worker came back, the sidecar gave it the recorded history. Ada's step had a recorded end, so it was not repeated. Bob's had none, so it ran a second time. The rule: a recorded step never runs twice; a step that was cut off does.
 
 # %% tags=["quiz"]
 quiz("00-recorded-steps")
@@ -193,9 +195,9 @@ quiz("00-where-is-the-history")
 #
 # You ran a workflow on the real runtime, read its swimlane, and know what survives a kill: recorded steps are kept, a step that was cut off runs again.
 #
-# **Claims you have seen:** a workflow resumes after its service was killed; an activity runs at least once.
+# Claims you have seen: a workflow resumes after its service was killed; an activity runs at least once.
 #
-# **Next:** lesson 01 asks why one would spread a workflow over several apps, and counts mails to answer it.
+# Next: lesson 01 asks why one would spread a workflow over several apps, and counts mails to answer it.
 
 # %% tags=["close"]
 lab.down()

@@ -34,6 +34,7 @@ def execute(nb: Any, notebook: Notebook) -> Any:
         CellFailed: a cell raised, and it is not announced by the tag ``raises-exception``.
     """
     notebook.target.parent.mkdir(parents=True, exist_ok=True)
+    metadata = nbformat.from_dict(nb.metadata)
     with _own_state():
         client = NotebookClient(
             nb,
@@ -53,6 +54,7 @@ def execute(nb: Any, notebook: Notebook) -> Any:
                 look_at=str(notebook.source),
                 mend="correct the cell, then build again",
             ) from problem
+    nb.metadata = metadata  # without what the kernel says about itself
     return _cleaned(nb)
 
 
@@ -75,7 +77,6 @@ def _own_state() -> Iterator[None]:
 
 
 def _cleaned(nb: Any) -> Any:
-    nb.metadata.pop("widgets", None)
     for number, cell in enumerate((c for c in nb.cells if c.cell_type == "code"), 1):
         cell.execution_count = number
         cell.metadata.pop("execution", None)

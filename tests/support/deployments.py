@@ -6,7 +6,7 @@ import textwrap
 from pathlib import Path
 
 CALLER = '''
-import datetime, os
+import datetime, os, signal
 import dapr.ext.workflow as wf
 
 wfr = wf.WorkflowRuntime()
@@ -30,10 +30,11 @@ def sleepy(ctx, seconds):
 
 
 wfr.start()
+signal.pause()
 '''
 
 TARGET = '''
-import os, pathlib, time
+import os, pathlib, signal, time
 import dapr.ext.workflow as wf
 
 wfr = wf.WorkflowRuntime()
@@ -59,6 +60,7 @@ def child(ctx, given):
 
 
 wfr.start()
+signal.pause()
 '''
 
 STORE = """\
