@@ -79,7 +79,10 @@ def python_version() -> Finding:
     evidence = sys.version.split()[0]
     good = sys.version_info[:2] >= versions.MIN_PYTHON
     return Finding(
-        "Python", evidence, None if good else f"{evidence} is too old", "./lab start with a newer one"
+        "Python",
+        evidence,
+        None if good else f"{evidence} is too old",
+        "./lab start with a newer one",
     )
 
 

@@ -58,9 +58,10 @@ class LabError(Exception):
         return {"code": self.code, "title": self.title} | {f: getattr(self, f) for f in FIELDS}
 
     def _repr_html_(self) -> str:
+        left = "text-align:left;vertical-align:top"
         rows = "".join(
-            f'<tr><th style="text-align:left;vertical-align:top;padding-right:1em">{_LABELS[f]}</th>'
-            f'<td style="text-align:left;white-space:pre-wrap">{escape(str(getattr(self, f)))}</td></tr>'
+            f'<tr><th style="{left};padding-right:1em">{_LABELS[f]}</th>'
+            f'<td style="{left};white-space:pre-wrap">{escape(str(getattr(self, f)))}</td></tr>'
             for f in FIELDS
         )
         head = f"<strong>{escape(self.code)}</strong>: {escape(self.title)}"

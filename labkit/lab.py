@@ -119,9 +119,7 @@ class Lab:
 
     # --- start and stop ----------------------------------------------------------------------
 
-    def up(
-        self, *app_ids: str, within: float = READY_SECONDS, announce: bool = True
-    ) -> None:
+    def up(self, *app_ids: str, within: float = READY_SECONDS, announce: bool = True) -> None:
         """Start apps, and whatever has ended meanwhile; return when all workers are connected.
 
         Args:
@@ -397,7 +395,7 @@ def _client(app: App) -> DaprWorkflowClient:
     from dapr.ext.workflow import DaprWorkflowClient
 
     # The SDK takes the token from its settings, which it read from the environment on import.
-    settings.DAPR_API_TOKEN = app.shared.token
+    settings.DAPR_API_TOKEN = app.shared.token  # type: ignore[attr-defined] # set on import
     return DaprWorkflowClient(host=HOST, port=str(app.grpc_port))
 
 

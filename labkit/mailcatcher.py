@@ -88,7 +88,7 @@ async def serve(port: int, folder: Path) -> None:
     from aiosmtpd.smtp import SMTP
 
     loop = asyncio.get_running_loop()
-    handler = Mailbox(str(folder))
+    handler = Mailbox(folder)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)

@@ -114,7 +114,7 @@ def require_free(port: int, asked: str) -> int:
         asked=asked,
         found=f"port {port} is held by {holder_of(port)}",
         look_at="./lab ps, and the ports in the run file",
-        mend=f"end that process, or remove port {port} from the run file: the lab chooses a free one",
+        mend="end that process, or remove the port from the run file: the lab chooses one",
     )
 
 

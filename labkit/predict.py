@@ -61,8 +61,9 @@ def observe(id: str, value: Any) -> Observed:
 def finish(slug: str) -> str:
     """Note that a lesson is finished; return what comes next."""
     progress.note("lesson", slug, state="finished", lesson=slug)
-    following = progress.next_lesson()
-    return Line(f"Lesson {slug} is finished. Next: {following}")
+    following = progress.following(slug)
+    then = f"Next: {following}" if following else "It was the last one."
+    return Line(f"Lesson {slug} is finished. {then}")
 
 
 class Line(str):

@@ -115,6 +115,12 @@ def status() -> list[LessonStatus]:
     return [_lesson_status(lesson, told) for lesson in syllabus()]
 
 
+def following(slug: str) -> str | None:
+    """Return the lesson after this one; None after the last."""
+    slugs = [str(lesson["slug"]) for lesson in syllabus()]
+    return next(iter(slugs[slugs.index(slug) + 1 :]), None)
+
+
 def next_lesson() -> str:
     """Return the slug of the first lesson that is not finished; the last one after the end."""
     states = status()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+
 from labkit.apps import App, SidecarSilent
 from labkit.controlplane import ControlPlane
 from labkit.errors import StartError
@@ -96,7 +97,7 @@ def _has_finished(app: App) -> bool:
 
 def _require_processes(app: App) -> None:
     for part in ("sidecar", "worker"):
-        process = app.process(part)  # type: ignore[arg-type]
+        process = app.process(part)
         if process is not None and not (part == "worker" and _has_finished(app)):
             process.require_alive(
                 f"start {app.app_id}",
@@ -124,7 +125,7 @@ def _too_late(control: ControlPlane, waiting: Sequence[App], within: float) -> S
             found=f"its sidecar does not answer; control plane ready: {control.is_ready()};"
             f" last lines of its log:\n{app.logs('sidecar', 6)}",
             look_at=str(app.shared.folder / "logs" / f"{app.app_id}.sidecar.log"),
-            mend=f"lab.up({app.app_id!r}, within=60) on a slow machine; else mend what the log names",
+            mend=f"mend what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)",
         )
     if app.has_service and not app.connected_workers():
         worker = app.process("worker")

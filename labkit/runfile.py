@@ -252,7 +252,9 @@ class _Reader:
 
     # --- nodes with their lines --------------------------------------------------------------
 
-    def _pairs(self, node: yaml.Node | None, keys: Mapping[str, type], where: str) -> dict[str, Any]:
+    def _pairs(
+        self, node: yaml.Node | None, keys: Mapping[str, type], where: str
+    ) -> dict[str, Any]:
         if not isinstance(node, yaml.MappingNode):
             if node is not None and node.tag.endswith(":null"):
                 return {}
@@ -266,9 +268,7 @@ class _Reader:
                 raise self._wrong(f"{where} has no key {key!r}", key_node, mend)
             value = self._value(value_node)
             if value is not None and not _fits(value, keys[key]):
-                raise self._wrong(
-                    f"{key} is {value!r}", value_node, f"give it {_WORDS[keys[key]]}"
-                )
+                raise self._wrong(f"{key} is {value!r}", value_node, f"give it {_WORDS[keys[key]]}")
             found[key] = _as_text(value) if keys[key] is str and value is not None else value
         return found
 
@@ -276,9 +276,7 @@ class _Reader:
         try:
             return yaml.SafeLoader("").construct_document(node)
         except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as problem:
-            raise self._wrong(
-                "a value cannot be read", node, f"correct it: {problem}"
-            ) from problem
+            raise self._wrong("a value cannot be read", node, f"correct it: {problem}") from problem
 
     @staticmethod
     def _child(node: yaml.Node, name: str) -> yaml.Node | None:

@@ -18,9 +18,7 @@ class NotInTime(ObservationError):
     code = "not-in-time"
 
 
-def poll(
-    condition: Callable[[], T], within: float, every: float = POLL_SECONDS
-) -> tuple[T, bool]:
+def poll(condition: Callable[[], T], within: float, every: float = POLL_SECONDS) -> tuple[T, bool]:
     """Ask ``condition`` until it is true or ``within`` seconds are over.
 
     Returns:

@@ -165,9 +165,7 @@ class Run:
         )
 
 
-def find(
-    lab: LabView, instance_id: str, known: Callable[[App, str], bool] | None = None
-) -> Run:
+def find(lab: LabView, instance_id: str, known: Callable[[App, str], bool] | None = None) -> Run:
     """Return the handle of an instance, from the first running app that knows it.
 
     Raises:

@@ -67,7 +67,9 @@ def copy_of_services(lesson: str, *app_ids: str) -> Path:
     for app_id in app_ids:
         source, target = paths.repo() / "services" / app_id, folder / app_id
         if not target.exists():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite*"))
+            shutil.copytree(
+                source, target, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite*")
+            )
     apps = "".join(
         f'  - appID: {a}\n    appDirPath: {a}\n    command: ["python3", "main.py"]\n'
         for a in app_ids

@@ -119,11 +119,11 @@ print(run.status, run.output)
 run.show()
 
 # %% [markdown] tags=["explain"]
-# This picture is a **swimlane**. The lane is the app. The outlined bar is the workflow, the filled bars are its activities, and time runs to the right. It was drawn from the workflow's history, which the sidecar keeps.
+# This is a **swimlane**. The lane is the app, the outlined bar the workflow, the filled bars its activities. It was drawn from the history that the sidecar keeps.
 #
 # ## Restart the service
 #
-# The workflow has ended. Now you stop the service and its sidecar and start both again.
+# Now you stop the service and its sidecar and start both again.
 
 # %% [markdown] tags=["predict"]
 # **Will the new process still know the result of the workflow?**

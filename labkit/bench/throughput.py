@@ -30,7 +30,7 @@ def measure(runs: int) -> dict[str, Any]:
         with redirect_stdout(StringIO()):
             lab.up(PARENT, TARGET)
         app = lab.app(PARENT)
-        settings.DAPR_API_TOKEN = app.shared.token
+        settings.DAPR_API_TOKEN = app.shared.token  # type: ignore[attr-defined] # set on import
         raw = DaprWorkflowClient(host="127.0.0.1", port=str(app.grpc_port))
         _rate(raw)  # the first calls meet cold caches
         for _ in range(runs):

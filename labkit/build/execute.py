@@ -99,10 +99,9 @@ def _joined(outputs: list[Any]) -> list[Any]:
     """Join stream outputs that follow each other: how they were cut is chance."""
     joined: list[Any] = []
     for output in outputs:
-        last = joined[-1] if joined else None
-        if last is not None and output.output_type == last.output_type == "stream":
-            if output.name == last.name:
-                last.text += output.text
-                continue
-        joined.append(output)
+        last: Any = joined[-1] if joined else {}
+        if output.output_type == "stream" and output.name == last.get("name"):
+            last.text += output.text
+        else:
+            joined.append(output)
     return joined

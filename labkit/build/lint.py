@@ -52,9 +52,9 @@ def cells(nb: Any) -> Iterator[str]:
     for cell in nb.cells:
         if not cell.metadata.get("tags"):
             yield f"cell {cell.id} has no tag"
-        if "nbval-ignore-output" in cell.metadata.get("tags", []):
-            if not cell.metadata.get("reason"):
-                yield f"cell {cell.id} ignores its output without a reason"
+        ignored = "nbval-ignore-output" in cell.metadata.get("tags", [])
+        if ignored and not cell.metadata.get("reason"):
+            yield f"cell {cell.id} ignores its output without a reason"
         if cell.cell_type == "markdown":
             yield from _prose(cell)
 

@@ -14,7 +14,8 @@ from labkit.errors import AuthoringError
 
 KEPT_METADATA = ("tags", "reason")
 _SOLUTION = re.compile(
-    r"(?ms)^(?P<indent>[ \t]*)# <solution(?: goal=\"(?P<goal>[^\"]*)\")?>\n.*?^[ \t]*# </solution>\n?"
+    r"(?ms)^(?P<indent>[ \t]*)# <solution(?: goal=\"(?P<goal>[^\"]*)\")?>\n"
+    r".*?^[ \t]*# </solution>\n?"
 )
 
 

@@ -55,7 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as problem:
         if problem.errno != errno.ENOSPC:
             raise
-        print("disk-full: the disk is full\n  mend     free some space, then repeat", file=sys.stderr)
+        print(
+            "disk-full: the disk is full\n  mend     free some space, then repeat", file=sys.stderr
+        )
     except KeyboardInterrupt:
         print("\nInterrupted. Run the same command again: it goes on.", file=sys.stderr)
         return 130

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from labkit import runs
+from labkit import paths, runs
 from labkit.errors import ObservationError
 
 
@@ -89,7 +90,7 @@ def _newest_log(app: str, part: str) -> Path:
         f"there is no log of {app} {part}",
         asked=f"the newest log of {app}",
         found=f"logs: {', '.join(logs) or 'none, because no lab has run yet'}",
-        look_at=os.fspath(runs.paths.runs()),
+        look_at=os.fspath(paths.runs()),
         mend="name an app of a lab that has run",
     )
 
@@ -99,5 +100,5 @@ def _named(pid: int) -> str:
         words = psutil.Process(pid).cmdline()
     except psutil.Error:
         return "(ended)"
-    app = next((b for a, b in zip(words, words[1:], strict=False) if a == "--app-id"), "")
+    app = next((b for a, b in itertools.pairwise(words) if a == "--app-id"), "")
     return f"{Path(words[0]).name} {app or ' '.join(words[1:3])}" if words else "?"

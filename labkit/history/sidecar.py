@@ -90,9 +90,7 @@ def finds_workflows(address: str, token: str) -> bool:
         stub = stubs.TaskHubSidecarServiceStub(channel)
         request = pb.GetInstanceRequest(instanceId="lab-readiness")
         try:
-            stub.GetInstance(
-                request, timeout=DEADLINE_SECONDS, metadata=((TOKEN_HEADER, token),)
-            )
+            stub.GetInstance(request, timeout=DEADLINE_SECONDS, metadata=((TOKEN_HEADER, token),))
         except grpc.RpcError as problem:
             return bool(problem.code() not in _NOT_YET)
         return True

@@ -181,7 +181,7 @@ def _require_space(work: Path) -> None:
             asked=f"{NEEDED_GB:g} GB in {work}",
             found=f"{free / 1e9:.1f} GB free",
             look_at=f"df -h {work}",
-            mend="free some space, or name a folder on another disk: LABKIT_CACHE=FOLDER ./lab setup",
+            mend="free some space, or name another disk: LABKIT_CACHE=FOLDER ./lab setup",
         )
 
 

@@ -145,5 +145,3 @@ def _disk_full() -> DiskFull:
         look_at=f"df -h {folder}",
         mend="free some space, or name a folder on another disk: LABKIT_CACHE=FOLDER ./lab setup",
     )
-
-

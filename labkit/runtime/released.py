@@ -6,7 +6,6 @@ import http.client
 import os
 import re
 import shutil
-import socket
 import tarfile
 import urllib.error
 import urllib.request
@@ -174,7 +173,7 @@ def _open(url: str, headers: dict[str, str]) -> Any:
         return urllib.request.urlopen(request, timeout=STALL_SECONDS)
     except urllib.error.HTTPError:
         raise
-    except (urllib.error.URLError, socket.timeout) as problem:
+    except (TimeoutError, urllib.error.URLError) as problem:
         reason = getattr(problem, "reason", problem)
         raise _failed(url, f"no answer: {reason}") from problem
 

@@ -121,9 +121,7 @@ def _mark(mark: Mark) -> list[str]:
             f'<path d="M{x - 5:.1f} {middle - 5:g}l10 10m0 -10l-10 10" stroke="{RED}" '
             f'stroke-width="2.5"/>'
         )
-    parts.append(
-        f'<text x="{mark.label_x:.1f}" y="{middle + 4:g}">{escape(mark.label)}</text>'
-    )
+    parts.append(f'<text x="{mark.label_x:.1f}" y="{middle + 4:g}">{escape(mark.label)}</text>')
     return parts
 
 

@@ -30,8 +30,7 @@ def supervisor():
 
 def _start(supervisor: Supervisor, code: str, folder: Path, name: str = "child"):
     argv = [sys.executable, "-c", code]
-    process = supervisor.start(name, argv, dict(os.environ), folder, folder / f"{name}.log")
-    return process
+    return supervisor.start(name, argv, dict(os.environ), folder, folder / f"{name}.log")
 
 
 def _is_up(process) -> bool:
@@ -108,7 +107,8 @@ from labkit.processes import Supervisor
 own = Supervisor(sys.argv[1], [])
 here = Path(sys.argv[2])
 for name in "ab":
-    own.start(name, [sys.executable, "-c", sys.argv[3]], dict(os.environ), here, here / f"{name}.log")
+    argv = [sys.executable, "-c", sys.argv[3]]
+    own.start(name, argv, dict(os.environ), here, here / f"{name}.log")
 print(own.lifeline_pid, flush=True)
 input()
 """

@@ -1,0 +1,37 @@
+"""Every built lesson and solution, run from top to bottom; its outputs must be those stored.
+
+Each notebook runs in a pytest of its own with a state folder of its own, so that no evidence of
+one is seen by another.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labkit import paths
+from labkit.build.catalogue import notebooks
+
+EXECUTED = [n.target for n in notebooks() if n.executed]
+SANITIZE = Path(__file__).with_name("sanitize.cfg")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("notebook", EXECUTED, ids=[n.stem for n in EXECUTED])
+def test_it_runs_and_gives_what_is_stored(notebook: Path, tmp_path: Path):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env"),
+            *("--nbval-cell-timeout=180", "--nbval-sanitize-with", str(SANITIZE)),
+            *("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist", str(notebook)),
+        ],
+        cwd=paths.repo(),
+        env={**os.environ, "LABKIT_STATE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
