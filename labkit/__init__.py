@@ -11,7 +11,7 @@ from typing import Any
 
 _WHERE = {
     "labkit.lab": ("Lab",),
-    "labkit.waiting": ("wait_until",),
+    "labkit.waiting": ("settled", "wait_until"),
     "labkit.predict": ("predict", "observe", "finish"),
     "labkit.quiz": ("quiz",),
     "labkit.doctor": ("doctor",),

@@ -57,3 +57,24 @@ def wait_until(condition: Callable[[], T], within: float = 10, what: str = "") -
         look_at="lab.status(), and the logs: lab.app(app_id).logs('worker')",
         mend="make the condition true, or give it more time with wait_until(..., within=SECONDS)",
     )
+
+
+def settled(question: Callable[[], T], quiet: float = 5, within: float = 60) -> T:
+    """Return the answer once it has stayed the same for ``quiet`` seconds.
+
+    For counts that grow for an unknown time: mails that are delivered again, for example.
+
+    Raises:
+        NotInTime: it still changed after ``within`` seconds.
+    """
+    answer, since = question(), time.monotonic()
+
+    def is_quiet() -> bool:
+        nonlocal answer, since
+        new = question()
+        if new != answer:
+            answer, since = new, time.monotonic()
+        return time.monotonic() - since >= quiet
+
+    wait_until(is_quiet, within, f"no change for {quiet:g} s")
+    return answer

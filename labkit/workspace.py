@@ -25,12 +25,16 @@ class WrongMagic(AuthoringError):
     code = "wrong-workfile"
 
 
-def workspace(lesson: str) -> Path:
-    """Return the folder for the files of a lesson or exercise, with components in it."""
+def workspace(lesson: str, components: str = "default") -> Path:
+    """Return the folder for the files of a lesson or exercise, with components in it.
+
+    Args:
+        components: the set of ``components/`` that is copied when the folder has none yet.
+    """
     folder = paths.work() / lesson
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "components").exists():
-        shutil.copytree(paths.repo() / "components" / "default", folder / "components")
+        shutil.copytree(paths.repo() / "components" / components, folder / "components")
     return folder
 
 
