@@ -41,6 +41,8 @@ def workspace(lesson: str, components: str = "default") -> Path:
 def save(path: str, text: str, part: int | None = None) -> str:
     """Write a file, or one part of it; return what was done in a line.
 
+    Parts are joined with two empty lines between them.
+
     A file that is not as we last wrote it is the learner's: it is kept as ``NAME.yours-N``.
     """
     file = paths.work() / path
@@ -52,7 +54,8 @@ def save(path: str, text: str, part: int | None = None) -> str:
         for old in parts.glob("part-*"):
             old.unlink()
     (parts / f"part-{part or 1:03}").write_text(text, "utf-8")
-    whole = "".join(p.read_text("utf-8") for p in sorted(parts.glob("part-*")))
+    texts = [p.read_text("utf-8").strip("\n") for p in sorted(parts.glob("part-*"))]
+    whole = "\n\n\n".join(texts) + "\n"
     file.write_text(whole, "utf-8")
     (parts / "written").write_text(whole, "utf-8")
     told = f"saved {path}: {len(whole.splitlines())} lines"

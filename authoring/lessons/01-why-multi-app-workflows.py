@@ -264,7 +264,7 @@ def end_of(way, tasks):
 # %% [markdown] tags=["predict"]
 # ## Round 1: kill the notifier
 #
-# For each way, three tasks begin. When the mail of the **second** one has left, you kill the notifier, before it can answer. It comes back when the assigner has gone on.
+# For each way, three tasks begin. When the mail of the second one has left, you kill the notifier, before it can answer. It comes back when the assigner has gone on.
 #
 # *Which ways lose a mail?*
 

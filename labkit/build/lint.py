@@ -87,7 +87,8 @@ def _opening(text: str) -> Iterator[str]:
 
 def _order(nb: Any, stem: str) -> Iterator[str]:
     tags = [(c.metadata.get("tags") or [""])[0] for c in nb.cells]
-    if not stem.startswith("00") and tags[:12].count("recall") < 3:
+    recalls = [c for c, t in zip(nb.cells[:12], tags, strict=False) if t == "recall"]
+    if not stem.startswith("00") and len([c for c in recalls if c.cell_type == "code"]) < 3:
         yield "it does not open with three recall questions"
     for number, cell in enumerate(nb.cells):
         if tags[number] == "run" and "predict" not in tags[max(0, number - 3) : number]:

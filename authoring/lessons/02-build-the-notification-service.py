@@ -1,0 +1,397 @@
+# %% [markdown] tags=["opening"]
+# # Build the notification service
+#
+# **You will** write a real service in five steps, run it, ask its sidecar what it knows, and see two often copied mistakes fail. 35 minutes.
+#
+# **You will be able to**
+#
+# - build a service whose activities other apps can call
+# - locate what a sidecar tells about a service, and what it does not
+# - diagnose two mistakes that are often copied
+#
+# **You need** lesson 00.
+#
+# First three questions from earlier lessons, from memory.
+
+# %% tags=["recall"]
+import subprocess
+import sys
+
+from labkit import Lab, finish, observe, predict, quiz, workspace
+
+quiz("00-who-is-killed")
+
+# %% tags=["recall"]
+quiz("01-plan-in-memory")
+
+# %% tags=["recall"]
+quiz("01-reason-to-split")
+
+# %% [markdown] tags=["story"]
+# ## A copied example
+#
+# The notification team gets its own service. A colleague found an example on the web. It puts the decorators on the module `wf`, as many pages do. Here is its core. *What happens when you start it?*
+
+# %% tags=["write"]
+# %%workfile 02-build/copied/main.py
+import dapr.ext.workflow as wf
+
+
+@wf.activity(name="send_email")
+def send_email(ctx, mail):
+    return {"sent": True}
+
+
+# %% tags=["predict"]
+predict("module-decorator", ["it runs", "it fails on import", "it fails at the first call"])
+
+# %% tags=["run"]
+folder = workspace("02-build")
+copied = subprocess.run(
+    [sys.executable, folder / "copied" / "main.py"], capture_output=True, text=True
+)
+print(copied.stderr.splitlines()[-1])
+observe("module-decorator", "it fails on import" if copied.returncode else "it runs")
+
+# %% [markdown] tags=["explain"]
+# The module has no such decorators. They are methods of a `WorkflowRuntime`: the object that connects to the sidecar also holds what it can run. With two runtimes in one process, each would have its own list.
+#
+# ## Step 1: the runtime, and the settings
+#
+# Settings come from the environment, so that the same file runs anywhere.
+
+# %% tags=["write"]
+# %%workfile 02-build/notification-service/main.py --part 1
+"""notification-service: sends e-mails and pushes for any workflow that calls it by app ID.
+
+It hosts two activities and no workflow. What it did is noted in a ledger, so that lost and
+doubled messages can be counted.
+"""
+
+import json
+import os
+import smtplib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import asynccontextmanager, closing, suppress
+from datetime import datetime, timezone
+from email.message import EmailMessage
+
+import dapr.ext.workflow as wf
+import uvicorn
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+SMTP_HOST = os.environ.get("SMTP_HOST", "127.0.0.1")
+SMTP_PORT = int(os.environ.get("SMTP_PORT", "1025"))
+LEDGER = os.environ.get("LEDGER", "ledger.sqlite")
+# A slow provider: seconds between handing a message over and noting that it was delivered.
+SLOW_SECONDS = float(os.environ.get("SLOW_SECONDS", "0"))
+SIDECAR_SECONDS = float(os.environ.get("SIDECAR_SECONDS", "10"))
+
+wfr = wf.WorkflowRuntime()
+
+# %% [markdown] tags=["text"]
+# ## Step 2: the activities
+#
+# Callers send JSON. A Pydantic model checks it on arrival. `task_execution_id` names one call, over all its retries: a key by which a repeated call can be recognised.
+
+# %% tags=["write"]
+# %%workfile 02-build/notification-service/main.py --part 2
+# --- what callers send: plain JSON, checked on arrival ---------------------------------------
+
+
+class Email(BaseModel):
+    recipient: str
+    subject: str
+    body: str
+
+
+class Push(BaseModel):
+    user_id: str
+    title: str
+    message: str
+
+
+# --- the activities: what other apps may call ------------------------------------------------
+
+
+@wfr.activity(name="send_email")
+def send_email(ctx: wf.WorkflowActivityContext, mail: Email) -> dict:
+    """Send one e-mail; a repeated call with the same key does not send it again."""
+    key = idempotency_key(ctx)
+    return deliver_once(key, "email", mail.recipient, lambda: hand_to_smtp(mail, key))
+
+
+@wfr.activity(name="send_push")
+def send_push(ctx: wf.WorkflowActivityContext, push: Push) -> dict:
+    """Send one push message; a repeated call with the same key does not send it again."""
+    key = idempotency_key(ctx)
+    return deliver_once(key, "push", push.user_id, lambda: hand_to_push(push, key))
+
+
+def idempotency_key(ctx: wf.WorkflowActivityContext) -> str:
+    """The same for every try of one call: retries by policy, and runs after a crash."""
+    return ctx.get_inner_context().task_execution_id
+
+# %% [markdown] tags=["text"]
+# ## Step 3: deliver once
+#
+# Lesson 01 showed that a cut-off step runs again. So the service keeps a ledger: a key that was delivered is not delivered a second time.
+
+# %% tags=["write"]
+# %%workfile 02-build/notification-service/main.py --part 3
+# --- delivery --------------------------------------------------------------------------------
+
+
+def deliver_once(key: str, channel: str, recipient: str, hand_over: Callable[[], None]) -> dict:
+    """Hand a message over, unless the ledger says that it was delivered before.
+
+    A crash between handing over and noting it makes a second message: at least once, not exactly
+    once. The key travels with the message, so that the receiver can tell.
+    """
+    with closing(ledger()) as db, db:
+        db.execute("INSERT INTO attempts VALUES (?, ?, ?, ?)", (key, channel, recipient, now()))
+        earlier = db.execute("SELECT sent_at FROM deliveries WHERE key = ?", (key,)).fetchone()
+    if earlier is None:
+        hand_over()
+        time.sleep(SLOW_SECONDS)
+        with closing(ledger()) as db, db:
+            row = (key, channel, recipient, now())
+            db.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?)", row)
+    log("skipped" if earlier else "sent", channel=channel, recipient=recipient, key=key)
+    sent_at = earlier[0] if earlier else row[3]
+    return {"sent": True, "channel": channel, "recipient": recipient, "sent_at": sent_at}
+
+# %% [markdown] tags=["text"]
+# ## Step 4: hand over, note, log
+#
+# Mails go out by SMTP. Logs are one JSON object a line, so that programs can read them.
+
+# %% tags=["write"]
+# %%workfile 02-build/notification-service/main.py --part 4
+def hand_to_smtp(mail: Email, key: str) -> None:
+    message = EmailMessage()
+    message["From"], message["To"] = "tasks@example.com", mail.recipient
+    message["Subject"], message["X-Idempotency-Key"] = mail.subject, key
+    message.set_content(mail.body)
+    try:
+        with smtplib.SMTP(SMTP_HOST, SMTP_PORT, timeout=5) as server:
+            server.send_message(message)
+    except ConnectionRefusedError as problem:
+        raise ConnectionError(f"no mail server at {SMTP_HOST}:{SMTP_PORT}") from problem
+
+
+def hand_to_push(push: Push, key: str) -> None:
+    with closing(ledger()) as db, db:
+        row = (key, push.user_id, push.title, push.message)
+        db.execute("INSERT INTO pushes VALUES (?, ?, ?, ?)", row)
+
+
+def ledger() -> sqlite3.Connection:
+    db = sqlite3.connect(LEDGER, timeout=10)
+    db.executescript(
+        """
+        PRAGMA journal_mode = WAL;
+        CREATE TABLE IF NOT EXISTS attempts (key, channel, recipient, started_at);
+        CREATE TABLE IF NOT EXISTS deliveries (key PRIMARY KEY, channel, recipient, sent_at);
+        CREATE TABLE IF NOT EXISTS pushes (key, user_id, title, message);
+        """
+    )
+    return db
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat()
+
+
+def log(event: str, **facts: object) -> None:
+    line = {"at": now(), "service": "notification-service", "event": event, **facts}
+    print(json.dumps(line), flush=True)
+
+# %% [markdown] tags=["text"]
+# ## Step 5: the service around it
+#
+# `wfr.start()` never gives up when there is no sidecar. So it runs in a thread of its own with a limit, and the service ends with a clear message.
+
+# %% tags=["write"]
+# %%workfile 02-build/notification-service/main.py --part 5
+# --- the service: HTTP for people and probes, a worker for workflows --------------------------
+
+
+def connect() -> None:
+    """Connect the worker to its sidecar, or end with a clear message."""
+    starting = threading.Thread(target=start_worker, daemon=True)
+    starting.start()
+    starting.join(SIDECAR_SECONDS)  # start() itself never gives up
+    if starting.is_alive():
+        port = os.environ.get("DAPR_GRPC_PORT", "50001")
+        log("no_sidecar", tried=f"127.0.0.1:{port}", seconds=SIDECAR_SECONDS)
+        print(f"No Dapr sidecar on 127.0.0.1:{port}. Start one for this app first.", flush=True)
+        os._exit(1)
+    log("worker_connected")
+
+
+def start_worker() -> None:
+    with suppress(RuntimeError):  # raised when shutdown() comes before the sidecar
+        wfr.start()
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI):
+    threading.Thread(target=connect, daemon=True).start()
+    yield
+    wfr.shutdown()
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.get("/health")
+def health() -> dict:
+    return {"status": "healthy", "service": "notification-service"}
+
+
+if __name__ == "__main__":
+    port = int(os.environ.get("APP_PORT", "8001"))
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+
+# %% tags=["look"]
+from filecmp import cmp
+
+from labkit import paths
+
+mine = folder / "notification-service" / "main.py"
+print("equal:", cmp(mine, paths.repo() / "services" / "notification-service" / "main.py", False))
+
+# %% [markdown] tags=["text"]
+# Your file is the same as the service of the course. Beside it you need an app that calls it: `tester` has one workflow for a mail, and one for the second mistake below.
+
+# %% tags=["write"]
+# %%workfile 02-build/tester/main.py
+import signal
+
+import dapr.ext.workflow as wf
+
+wfr = wf.WorkflowRuntime()
+
+
+@wfr.workflow(name="send_one")
+def send_one(ctx, mail):
+    return (yield ctx.call_activity("send_email", input=mail, app_id="notification-service"))
+
+
+@wfr.activity(name="stamp")
+def stamp(ctx, given):
+    return ctx.current_utc_datetime.isoformat()
+
+
+@wfr.workflow(name="stamp_it")
+def stamp_it(ctx, given):
+    return (yield ctx.call_activity(stamp))
+
+
+wfr.start()
+signal.pause()
+
+# %% tags=["write"]
+# %%workfile 02-build/dapr.yaml
+version: 1
+common:
+  resourcesPath: components
+apps:
+  - appID: notification-service
+    appDirPath: notification-service
+    command: ["python3", "main.py"]
+  - appID: tester
+    appDirPath: tester
+    command: ["python3", "main.py"]
+
+# %% tags=["code"]
+import httpx
+
+lab = Lab(folder / "dapr.yaml")
+lab.up()
+notification = lab.app("notification-service")
+print(httpx.get(f"{notification.url}/health").json())
+
+# %% [markdown] tags=["predict"]
+# ## What does its sidecar know?
+#
+# A sidecar describes itself under `/v1.0/metadata`. *Which of these will it tell?*
+
+# %% tags=["predict"]
+predict(
+    "metadata-knows",
+    ["workers and activity names", "workers, no activity names", "activity names, no workers"],
+)
+
+# %% tags=["run"]
+told = notification.metadata()
+print("connected workers:", told["workflows"]["connectedWorkers"])
+for actor in sorted(told["actorRuntime"]["activeActors"], key=lambda a: a["type"]):
+    print("actor type:", actor["type"])
+
+# %% tags=["look"]
+names = "activity names" if "send_email" in str(told) else "no activity names"
+observe("metadata-knows", f"workers, {names}" if told["workflows"] else names)
+
+# %% [markdown] tags=["explain"]
+# The sidecar counts the workers that are connected, and offers **actor types**: one for workflows and one for activities of the whole app. It does not know the names. They live in your process and are looked up when work arrives. So no API can list them: a wrong name shows only at the call. Some pages say that `activeActors` lists activities; it does not.
+
+# %% tags=["quiz"]
+quiz("02-not-knowable")
+
+# %% tags=["code"]
+mail = {"recipient": "alice@example.com", "subject": "Hello", "body": "from my own service"}
+tester = lab.client("tester")
+tester.schedule_new_workflow("send_one", input=mail, instance_id="one")
+print(lab.run("one").wait().status)
+lab.inbox
+
+# %% [markdown] tags=["predict"]
+# ## The second mistake: which clock?
+#
+# The copied example also stamps its answer with `ctx.current_utc_datetime`, inside the activity. The workflow `stamp_it` calls such an activity. *How does it end?*
+
+# %% tags=["predict"]
+predict("clock-in-activity", ["COMPLETED", "FAILED", "RUNNING for ever"])
+
+# %% tags=["run"]
+tester.schedule_new_workflow("stamp_it", instance_id="clock")
+run = lab.run("clock").wait()
+print(run.failure.message)
+
+# %% tags=["look"]
+observe("clock-in-activity", run.status)
+
+# %% [markdown] tags=["explain"]
+# Only a workflow has that clock: its value comes from the history, so that it is the same in each **replay**. An activity is not replayed. It takes the real time: `datetime.now(timezone.utc)`, as `now()` in your service does.
+
+# %% tags=["quiz"]
+quiz("02-which-clock")
+
+# %% [markdown] tags=["change"]
+# ## Change something: no sidecar
+#
+# Start your service without a sidecar, with one second of patience. Then change the patience.
+
+# %% tags=["change"]
+alone = {"DAPR_GRPC_PORT": "1", "SIDECAR_SECONDS": "1", "APP_PORT": "0", "PYTHONUNBUFFERED": "1"}
+service = subprocess.run([sys.executable, mine], env=alone, capture_output=True, text=True)
+print("exit code", service.returncode, "-", service.stdout.splitlines()[-1])
+
+# %% [markdown] tags=["close"]
+# ## What you can now do
+#
+# You built a service whose activities any app in the namespace can call, and you know what its sidecar tells: workers and actor types, never names.
+#
+# Claims you have seen: decorators belong to a `WorkflowRuntime`; an activity has no `current_utc_datetime`; the metadata lists no activities.
+#
+# Next: lesson 03 calls it from the task system.
+
+# %% tags=["close"]
+lab.down()
+finish("02-build-the-notification-service")
