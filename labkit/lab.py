@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from labkit.mailcatcher import Inbox
 
 READY_SECONDS = 30.0
-CONTROL_PLANE = ("placement", "scheduler")
 
 
 class UnknownApp(DeploymentError):
@@ -161,10 +160,10 @@ class Lab:
         """End something at once, as a crash would (SIGKILL).
 
         Args:
-            name: an app ID, or "placement" or "scheduler".
+            name: an app ID, or "placement", "scheduler", "mail" or "redis".
             part: "worker" or "sidecar" of an app; None for both.
         """
-        victims = self._control_process(name) or self._app_processes(name, part)
+        victims = self._shared_process(name) or self._app_processes(name, part)
         for process in victims:
             process.kill()
             print(f"{process.name}: killed")
@@ -344,9 +343,9 @@ class Lab:
             mend="use one of these app IDs, or add the app to the run file",
         )
 
-    def _control_process(self, name: str) -> list[Process]:
-        process = self._control.processes.get(name) if name in CONTROL_PLANE else None
-        return [process] if process else []
+    def _shared_process(self, name: str) -> list[Process]:
+        shared = [*self._control.processes.values(), *self._infrastructure.processes()]
+        return [p for p in shared if p.name == name and p.is_alive]
 
     def _app_processes(self, app_id: str, part: Part | None) -> list[Process]:
         app = self.app(app_id)

@@ -62,10 +62,13 @@ def save(path: str, text: str, part: int | None = None) -> str:
     return f"{told}; your edited version is kept as {kept.name}" if kept else told
 
 
-def copy_of_services(lesson: str, *app_ids: str) -> Path:
+def copy_of_services(lesson: str, *app_ids: str, **env: str) -> Path:
     """Copy services of the course into a lesson's folder, with a run file for them.
 
     A folder that is there already is the learner's and stays as it is.
+
+    Args:
+        env: environment variables that the run file gives to all apps.
 
     Returns:
         The run file.
@@ -81,8 +84,10 @@ def copy_of_services(lesson: str, *app_ids: str) -> Path:
         f'  - appID: {a}\n    appDirPath: {a}\n    command: ["python3", "main.py"]\n'
         for a in app_ids
     )
+    variables = "".join(f'    {name}: "{value}"\n' for name, value in env.items())
+    variables = f"  env:\n{variables}" if env else ""
     run_file = folder / "dapr.yaml"
-    text = f"version: 1\ncommon:\n  resourcesPath: components\napps:\n{apps}"
+    text = f"version: 1\ncommon:\n  resourcesPath: components\n{variables}apps:\n{apps}"
     if not run_file.exists():
         run_file.write_text(text, "utf-8")
     return run_file
