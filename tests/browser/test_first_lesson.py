@@ -1,0 +1,37 @@
+"""Lesson 00 as a learner meets it: opened in JupyterLab, run, answered by keyboard."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+
+@pytest.mark.timeout(300)
+def test_a_learner_can_run_it_and_answer_by_keyboard_and_nothing_leaves_the_machine(opened):
+    opened.clear_outputs()
+    opened.run_all()
+    page = opened.page
+    assert page.locator(".jp-OutputArea-output[data-mime-type*='error']").count() == 0
+    assert page.locator("svg[role='img']").count() >= 2, "the swimlanes are drawn"
+
+    answer = page.get_by_role("button", name="only the fourth")
+    expect(answer).to_be_visible()
+    answer.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Space")
+    expect(page.get_by_role("status").filter(has_text="only the fourth")).to_contain_text("Right")
+
+    prediction = page.get_by_role("button", name="yes, it is kept")
+    prediction.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="It is saved")).to_be_visible()
+
+    for theme in ("Light", "Dark"):
+        opened.command("apputils:change-theme", f"{{theme: 'JupyterLab {theme}'}}")
+        light = f"body[data-jp-theme-light='{str(theme == 'Light').lower()}']"
+        page.wait_for_selector(light, state="attached")
+        for number, part in enumerate(("svg[role='img'] >> nth=1", ".lab-choice >> nth=2")):
+            page.locator(part).scroll_into_view_if_needed()
+            opened.picture(f"lesson-00-{theme.lower()}-{number}")
+    assert opened.strangers == set(), "no request leaves the machine"
