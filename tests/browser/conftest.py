@@ -48,7 +48,9 @@ class Opened:
 
     def command(self, name: str, arguments: str = "{}") -> None:
         """Run a command of JupyterLab; the braces keep the page from waiting for its end."""
-        self.page.evaluate(f"() => {{ window.jupyterapp.commands.execute('{name}', {arguments}); }}")
+        self.page.evaluate(
+            f"() => {{ window.jupyterapp.commands.execute('{name}', {arguments}); }}"
+        )
 
     def clear_outputs(self) -> None:
         """Remove the stored outputs, so that what is seen was made now."""

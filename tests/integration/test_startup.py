@@ -1,0 +1,116 @@
+"""What a learner sees when something does not start."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from labkit.apps import SidecarSilent, UnknownPart
+from labkit.lab import AppNotStarted, LabClosed, NoLedger, NothingToResume, UnknownApp
+from labkit.ports import PortTaken
+from labkit.processes import ProcessEnded
+from labkit.readiness import AppWithoutWorker
+from labkit.runfile import RunFileError
+from tests.support.deployments import TARGET, write_small
+
+WEB_APP = """
+import http.server, os
+class Hello(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"hello")
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["APP_PORT"])), Hello).serve_forever()
+"""
+
+
+def test_a_service_that_dies_while_starting_shows_its_last_words(make_lab, tmp_path):
+    lab = make_lab(write_small(tmp_path, target="print('before')\nraise NameError('wfr')\n"))
+    with pytest.raises(ProcessEnded) as caught:
+        lab.up(announce=False)
+    assert "NameError: wfr" in caught.value.found
+    assert caught.value.look_at.endswith("target.worker.log")
+
+
+def test_a_service_without_a_worker_is_named(make_lab, tmp_path):
+    lab = make_lab(write_small(tmp_path, target="import signal\nsignal.pause()\n"))
+    with pytest.raises(AppWithoutWorker) as caught:
+        lab.up(within=5, announce=False)
+    assert "connected workers 0" in caught.value.found
+
+
+def test_a_component_that_is_wrong_is_quoted_from_the_log_of_the_sidecar(make_lab, tmp_path):
+    run_file = write_small(tmp_path)
+    store = tmp_path / "components" / "statestore.yaml"
+    second = store.read_text().replace("name: statestore", "name: second")
+    store.with_name("second.yaml").write_text(second.replace("statestore.sqlite", "two.sqlite"))
+    with pytest.raises(ProcessEnded) as caught:
+        make_lab(run_file).up(announce=False)
+    assert "duplicate actor state store" in caught.value.found
+
+
+def test_ports_that_the_run_file_names_are_used_and_a_taken_one_is_named(make_lab, tmp_path):
+    run_file = write_small(tmp_path, target=WEB_APP)
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        port = holder.getsockname()[1]
+        text = run_file.read_text().replace(
+            "- appID: target\n", f"- appID: target\n  appPort: {port}\n"
+        )
+        run_file.write_text(text)
+        holder.listen()
+        with pytest.raises(PortTaken) as caught:
+            make_lab(run_file).up("target", announce=False)
+        assert str(port) in caught.value.title
+    lab = make_lab(run_file)
+    lab.up("target", announce=False)
+    assert lab.app("target").app_port == port
+    assert lab.app("target").connected_workers() == 0, "a web app needs no worker"
+
+
+def test_questions_to_what_is_not_there_are_answered_with_what_to_do(make_lab, small):
+    lab = make_lab(small)
+    with pytest.raises(UnknownApp):
+        lab.up("tarjet")
+    with pytest.raises(AppNotStarted):
+        lab.client("target")
+    lab.up("target", announce=False)
+    with pytest.raises(NoLedger):
+        lab.ledger("target", "nothing")
+    with pytest.raises(UnknownPart):
+        lab.kill("target", "engine")
+    lab.kill("target", "sidecar")
+    with pytest.raises(SidecarSilent) as caught:
+        lab.app("target").metadata()
+    assert "SIGKILL" in caught.value.found
+    lab.down()
+    lab.down()
+    with pytest.raises(LabClosed):
+        lab.up()
+
+
+def test_nothing_to_resume_and_no_run_file_are_clear(make_lab, tmp_path):
+    with pytest.raises(NothingToResume):
+        make_lab(write_small(tmp_path), resume=True)
+    with pytest.raises(RunFileError):
+        make_lab(tmp_path / "no.yaml")
+
+
+def test_code_that_was_changed_is_used_after_a_restart(make_lab, small):
+    lab = make_lab(small)
+    lab.up(announce=False)
+    changed = TARGET.replace('return {"pid": os.getpid(), "given": given}', 'return "new"')
+    (small.parent / "target" / "main.py").write_text(changed)
+    lab.restart("target", "worker")
+    lab.client("caller").schedule_new_workflow("call", input={}, instance_id="n")
+    assert lab.run("n").wait().output == "new"
+
+
+def test_the_command_of_an_app_shows_sidecar_service_and_cli(make_lab, small):
+    lab = make_lab(small)
+    lab.up("target", announce=False)
+    command = lab.app("target").command
+    assert "--app-id target" in command
+    assert "dapr run --app-id target" in command
+    assert "python3 main.py" in command
+    assert "dapr_" in lab.app("target").metrics()
+    assert "target" in str(lab.placement_state())
