@@ -1,0 +1,111 @@
+"""The kernel dies, or is interrupted: nothing is left, nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from labkit import lifeline, ports
+from labkit.waiting import poll, wait_until
+
+UP = """
+from labkit import Lab
+lab = Lab({path!r}{more})
+lab.up(announce=False)
+"""
+SCHEDULE = """
+client = lab.client("caller")
+client.schedule_new_workflow({name!r}, input={input!r}, instance_id={id!r})
+"""
+FACTS = """
+print(lab.folder)
+print([p for a in lab.started_apps() for p in (a.http_port, a.grpc_port, a.internal_port)])
+"""
+
+
+def _begin(kernel, small: Path, more: str = "") -> tuple[Path, list[int]]:
+    kernel.run(UP.format(path=str(small), more=more))
+    folder, used = kernel.run(FACTS).split("\n", 1)
+    return Path(folder), [int(p) for p in used.strip(" []\n").split(",")]
+
+
+def _all_gone(run_id: str) -> bool:
+    return poll(lambda: not lifeline.marked(run_id), within=5)[1]
+
+
+def test_a_killed_kernel_leaves_no_process_and_no_port_and_whole_stores(kernel, small):
+    one = kernel()
+    folder, used = _begin(one, small)
+    assert len(lifeline.marked(folder.name)) >= 7, "all of it was running"
+    os.kill(one.pid(), signal.SIGKILL)
+    assert _all_gone(folder.name)
+    assert all(poll(lambda p=p: ports.is_free(p), within=1)[1] for p in used)
+    with sqlite3.connect(folder / "statestore.sqlite") as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_when_everything_was_killed_the_next_kernel_finishes_the_workflow(
+    kernel, small, tmp_path
+):
+    gate, one = tmp_path / "gate", kernel()
+    folder, _ = _begin(one, small)
+    one.run(SCHEDULE.format(name="call", input={"gate": str(gate)}, id="durable"))
+    notes = folder / "ledgers" / "target.txt"
+    wait_until(lambda: notes.exists() and notes.read_text() == "start\n", 10)
+    os.kill(one.pid(), signal.SIGKILL)
+    assert _all_gone(folder.name)
+    gate.touch()
+    two = kernel()
+    again, _ = _begin(two, small, ", resume=True")
+    assert again == folder
+    assert "COMPLETED" in two.run("print(lab.run('durable').wait().status)")
+    assert notes.read_text() == "start\nstart\nend\n", "the cut-off activity ran a second time"
+
+
+def test_kernel_and_lifeline_killed_at_once_are_cleaned_up_by_the_next_lab(kernel, small):
+    one = kernel()
+    folder, _ = _begin(one, small)
+    line = int(one.run("print(lab.lifeline_pid)"))
+    pid = one.pid()
+    os.kill(pid, signal.SIGSTOP)  # or it would start another lifeline
+    os.kill(line, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
+    assert lifeline.marked(folder.name) != [], "nobody was there to end them"
+    _begin(kernel(), small)
+    assert _all_gone(folder.name)
+
+
+def test_the_stop_button_ends_the_cell_and_leaves_the_lab_alive(kernel, small, tmp_path):
+    one = kernel()
+    _begin(one, small)
+    one.run(SCHEDULE.format(name="call", input={"gate": str(tmp_path / "gate")}, id="long"))
+    one.begin("open('waiting', 'w').close(); lab.run('long').wait(60)")
+    wait_until(lambda: (tmp_path / "waiting").exists(), 10)
+    one.interrupt()
+    assert "RUNNING" in one.run("print(lab.run('long').status)")
+    assert "ended" not in one.run("print(lab.status())")
+    (tmp_path / "gate").touch()
+    assert "COMPLETED" in one.run("print(lab.run('long').wait().status)")
+
+
+def test_running_the_first_cell_twice_replaces_the_lab(kernel, small):
+    one = kernel()
+    first, _ = _begin(one, small)
+    second, _ = _begin(one, small)
+    assert first != second
+    assert _all_gone(first.name)
+    assert lifeline.marked(second.name) != []
+
+
+@pytest.mark.parametrize("mistake", ["Lab('nowhere/dapr.yaml')", "lab.up('tarjet')", "lab.run('x')"])
+def test_a_mistake_shows_no_traceback(kernel, small, mistake):
+    one = kernel()
+    _begin(one, small)
+    shown = one.run(mistake)
+    assert "mend" in shown
+    assert "Traceback" not in shown
+    assert len(shown.splitlines()) < 12

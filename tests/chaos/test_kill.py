@@ -1,0 +1,78 @@
+"""Any process of a running lab is killed; the workflow ends well when it is back."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from labkit.waiting import poll, wait_until
+
+
+def _begun(lab, gate: Path) -> Path:
+    """Schedule a workflow whose remote activity waits for the gate; return when it runs there."""
+    lab.up(announce=False)
+    lab.client("caller").schedule_new_workflow("call", input={"gate": str(gate)}, instance_id="w")
+    notes = lab.folder / "ledgers" / "target.txt"
+    wait_until(lambda: notes.exists() and "start" in notes.read_text(), 10)
+    return notes
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "starts"),
+    [
+        ("target", "worker", 2),
+        ("target", "sidecar", 2),
+        ("target", None, 2),
+        ("caller", "worker", 1),
+        ("caller", "sidecar", 1),
+        ("caller", None, 1),
+    ],
+)
+def test_an_app_is_killed_while_a_remote_activity_runs(
+    make_lab, small, tmp_path, name, part, starts
+):
+    lab, gate = make_lab(small), tmp_path / "gate"
+    notes = _begun(lab, gate)
+    lab.kill(name, part)
+    lab.up(announce=False)
+    gate.touch()
+    assert lab.run("w").wait(60).status == "COMPLETED"
+    assert notes.read_text().count("start") == starts
+
+
+@pytest.mark.parametrize("name", ["placement", "scheduler"])
+def test_a_part_of_the_control_plane_is_killed(make_lab, small, tmp_path, name):
+    lab, gate = make_lab(small), tmp_path / "gate"
+    _begun(lab, gate)
+    lab.kill(name)
+    assert any(name in trouble for trouble in lab.troubles())
+    lab.up(announce=False)
+    gate.touch()
+    assert lab.run("w").wait(60).status == "COMPLETED"
+    lab.client("caller").schedule_new_workflow("sleepy", input=1, instance_id="timer")
+    assert lab.run("timer").wait(60).status == "COMPLETED"
+
+
+def test_a_killed_lifeline_is_replaced_and_told(make_lab, small):
+    lab = make_lab(small)
+    lab.up(announce=False)
+    before = lab.lifeline_pid
+    os.kill(before, signal.SIGKILL)
+    _, replaced = poll(lambda: lab.lifeline_pid != before, within=5)
+    assert replaced
+    assert "the lifeline was killed; a new one was started" in lab.status()
+    lab.client("caller").schedule_new_workflow("call", input={}, instance_id="w")
+    assert lab.run("w").wait().status == "COMPLETED"
+
+
+def test_a_picture_shows_how_long_a_part_was_down(make_lab, small, tmp_path):
+    lab, gate = make_lab(small), tmp_path / "gate"
+    _begun(lab, gate)
+    lab.kill("target", "worker")
+    lab.up(announce=False)
+    gate.touch()
+    picture = lab.run("w").wait(60).show()
+    assert "worker down" in picture._repr_mimebundle_()["text/html"]

@@ -1,0 +1,51 @@
+"""A notebook kernel that a test drives, kills and interrupts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.manager import KernelManager
+
+
+class Kernel:
+    """A kernel of its own process, as JupyterLab starts one."""
+
+    def __init__(self, cwd: Path) -> None:
+        self._manager = KernelManager(kernel_name="python3")
+        self._manager.start_kernel(cwd=str(cwd))
+        self._client = self._manager.client()
+        self._client.start_channels()
+        self._client.wait_for_ready(timeout=60)
+
+    def run(self, code: str, within: float = 60) -> str:
+        """Run a cell; return what it printed, or the text of its error."""
+        printed: list[str] = []
+
+        def take(message: dict[str, Any]) -> None:
+            content = message["content"]
+            if message["msg_type"] == "stream":
+                printed.append(content["text"])
+            elif message["msg_type"] == "error":
+                printed.append("\n".join(content["traceback"]))
+
+        self._client.execute_interactive(code, timeout=within, output_hook=take)
+        return "".join(printed)
+
+    def begin(self, code: str) -> None:
+        """Begin a cell and do not wait."""
+        self._client.execute(code)
+
+    def interrupt(self) -> None:
+        """Do what the stop button does, and wait until the cell that was begun has ended."""
+        self._manager.interrupt_kernel()
+        self._client.get_shell_msg(timeout=30)
+
+    def kill(self) -> None:
+        """End it with SIGKILL, as a crash or "restart kernel" does."""
+        self._client.stop_channels()
+        self._manager.shutdown_kernel(now=True)
+
+    def pid(self) -> int:
+        """Return its process id."""
+        return int(self.run("import os; print(os.getpid())"))
