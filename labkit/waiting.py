@@ -38,6 +38,9 @@ def poll(condition: Callable[[], T], within: float, every: float = POLL_SECONDS)
 def wait_until(condition: Callable[[], T], within: float = 10, what: str = "") -> T:
     """Return the first true answer of ``condition``.
 
+    A question that has no answer yet (an ObservationError: no such table, no such instance) counts
+    as not yet.
+
     Args:
         condition: a function without arguments; asked every 20 ms.
         within: deadline in seconds.
@@ -46,14 +49,24 @@ def wait_until(condition: Callable[[], T], within: float = 10, what: str = "") -
     Raises:
         NotInTime: the deadline passed; carries the last answer.
     """
-    answer, good = poll(condition, within)
-    if good:
+    unanswered: list[str] = []
+
+    def asked() -> T | None:
+        unanswered.clear()
+        try:
+            return condition()
+        except ObservationError as problem:
+            unanswered.append(f"{problem.title}: {problem.found}")
+            return None
+
+    answer, good = poll(asked, within)
+    if good and answer is not None:
         return answer
     what = what or getattr(condition, "__name__", "the condition")
     raise NotInTime(
         f"still waiting after {within:g} s",
         asked=f"wait until: {what}",
-        found=f"last answer: {answer!r}",
+        found=f"last answer: {answer!r}" if not unanswered else f"no answer: {unanswered[0]}",
         look_at="lab.status(), and the logs: lab.app(app_id).logs('worker')",
         mend="make the condition true, or give it more time with wait_until(..., within=SECONDS)",
     )

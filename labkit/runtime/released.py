@@ -170,7 +170,8 @@ def _checksum(url: str) -> str:
 def _open(url: str, headers: dict[str, str]) -> Any:
     request = urllib.request.Request(url, headers={"User-Agent": paths.NAME, **headers})
     try:
-        return urllib.request.urlopen(request, timeout=STALL_SECONDS)
+        opener = urllib.request.build_opener()  # reads the proxies of this moment
+        return opener.open(request, timeout=STALL_SECONDS)
     except urllib.error.HTTPError:
         raise
     except (TimeoutError, urllib.error.URLError) as problem:

@@ -48,9 +48,7 @@ def test_a_killed_kernel_leaves_no_process_and_no_port_and_whole_stores(kernel, 
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def test_when_everything_was_killed_the_next_kernel_finishes_the_workflow(
-    kernel, small, tmp_path
-):
+def test_when_everything_was_killed_the_next_kernel_finishes_the_workflow(kernel, small, tmp_path):
     gate, one = tmp_path / "gate", kernel()
     folder, _ = _begin(one, small)
     one.run(SCHEDULE.format(name="call", input={"gate": str(gate)}, id="durable"))
@@ -101,7 +99,9 @@ def test_running_the_first_cell_twice_replaces_the_lab(kernel, small):
     assert lifeline.marked(second.name) != []
 
 
-@pytest.mark.parametrize("mistake", ["Lab('nowhere/dapr.yaml')", "lab.up('tarjet')", "lab.run('x')"])
+@pytest.mark.parametrize(
+    "mistake", ["Lab('nowhere/dapr.yaml')", "lab.up('tarjet')", "lab.run('x')"]
+)
 def test_a_mistake_shows_no_traceback(kernel, small, mistake):
     one = kernel()
     _begin(one, small)

@@ -53,10 +53,12 @@ def test_a_used_port_is_not_handed_out():
 
 def test_a_block_that_is_used_up_says_so():
     block = ports.reserve()
-    for _ in range(ports.BLOCK_SIZE - 1):
-        block.take()
+
+    def take_all():
+        return [block.take() for _ in range(ports.BLOCK_SIZE)]
+
     with pytest.raises(ports.NoPortsLeft):
-        block.take()
+        take_all()
     block.close()
 
 

@@ -1,0 +1,118 @@
+"""The two commands on a machine that has nothing of ours."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from labkit.waiting import poll
+
+OFFLINE = {
+    **dict.fromkeys(("PIP_INDEX_URL", "UV_DEFAULT_INDEX"), "http://127.0.0.1:1/simple"),
+    **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), ""),
+    "PIP_NO_INDEX": "0",
+    "PIP_FIND_LINKS": "",
+    "PIP_RETRIES": "0",
+    "UV_HTTP_RETRIES": "0",
+    "UV_FIND_LINKS": "",
+    "LABKIT_RELEASES_URL": "http://127.0.0.1:1",
+    "GOPROXY": "off",
+}
+
+
+@pytest.mark.timeout(400)
+def test_set_up_demo_and_start_and_the_second_time_needs_no_network(clone):
+    code, out, err = clone.run("demo")
+    assert code == 0, err
+    assert "COMPLETED" in out
+    code, out, err = clone.run("demo", **OFFLINE)
+    assert code == 0, err
+    assert "installing" not in err
+
+    process = clone.start("start", "--no-browser", **OFFLINE)
+    url = process.stdout.readline().strip()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/lab/tree/lessons/00.*token=\w{32}", url)
+    assert httpx.get(url, trust_env=False).status_code == 200
+    assert httpx.get(url.split("?")[0], trust_env=False).status_code in (302, 403)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    port = int(re.search(r":(\d+)/", url)[1])
+    assert poll(lambda: not _answers(port), within=5)[1], "JupyterLab ended with the command"
+
+
+@pytest.mark.timeout(400)
+def test_interrupted_and_then_two_at_once(clone):
+    first = clone.start("setup")
+    assert first.stderr.readline(), "it has begun"
+    first.send_signal(signal.SIGINT)
+    _, err = first.communicate(timeout=60)
+    assert first.returncode == 130
+    assert "Traceback" not in err
+    both = [clone.start("setup") for _ in range(2)]
+    ends = [p.communicate(timeout=300) for p in both]
+    assert [p.returncode for p in both] == [0, 0], ends
+    assert sum("installing the packages" in err for _, err in ends) == 1
+    assert any("waiting for it" in err for _, err in ends)
+
+
+@pytest.mark.timeout(120)
+def test_no_network_is_one_clear_message(clone):
+    code, _, err = clone.run("setup", **OFFLINE)
+    assert code == 1
+    assert "no-network: the packages cannot be downloaded" in err
+    assert "HTTPS_PROXY" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.timeout(120)
+def test_a_package_with_another_hash_is_refused(clone):
+    lock = clone.folder / "requirements" / "bootstrap.lock"
+    lock.write_text(re.sub(r"sha256:[0-9a-f]{64}", "sha256:" + "0" * 64, lock.read_text()))
+    code, _, err = clone.run("setup")
+    assert code == 1
+    assert "wrong-checksum" in err
+
+
+@pytest.mark.timeout(400)
+def test_a_read_only_home_works(clone, tmp_path):
+    home = tmp_path / "file-as-home"
+    home.write_text("")  # root may write into read-only folders; nobody into a file
+    code, out, err = clone.run("runtime", HOME=str(home))
+    assert code == 0, err
+    assert "1.18.1" in out
+    assert (clone.folder / ".venv").is_dir()
+
+
+def test_a_python_that_is_too_old_says_which_is_needed(clone):
+    script = (
+        "import sys, runpy; sys.version_info = (3, 8, 0); sys.argv = ['lab', 'demo'];"
+        f"runpy.run_path({str(clone.folder / 'lab')!r}, run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**clone.env, "PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("python-too-old: this Python is too old")
+    assert "Traceback" not in done.stderr
+
+
+def test_the_bootstrap_is_readable_by_old_pythons(clone):
+    source = (clone.folder / "lab").read_text()
+    assert not re.search(r"\bf[\"']", source), "an f-string is a syntax error for an old Python"
+    assert "->" not in source
+
+
+def _answers(port: int) -> bool:
+    try:
+        httpx.get(f"http://127.0.0.1:{port}/api", trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return True

@@ -1,0 +1,97 @@
+"""What a learner did is kept, whatever happens to the file, the kernel or the machine."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from labkit import paths, progress
+from labkit.cli import progress as cli
+from labkit.predict import finish, observe, predict
+from labkit.quiz import NoSuchQuestion, questions, quiz
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "state"))
+
+
+def test_a_prediction_is_saved_at_once_and_shown_beside_the_observation():
+    asked = predict("mails", ["none", "one"])
+    asked.choose("one")
+    seen = observe("mails", "none")
+    assert (seen.predicted, seen.observed) == ("one", "none")
+    assert "You predicted" in seen._repr_html_()
+    assert progress.newest("prediction", "mails").facts["choice"] == "one"
+
+
+def test_an_earlier_prediction_is_shown_again_and_a_removed_option_is_not():
+    predict("mails", ["none", "one"]).choose("one")
+    assert predict("mails", ["none", "one"]).chosen == "one"
+    assert predict("mails", ["none", "two"]).chosen is None
+
+
+def test_an_answer_gets_its_feedback_and_is_noted():
+    asked = quiz("00-recorded-steps")
+    assert "Not yet" in asked.choose("all four")
+    assert "Right" in asked.choose("only the fourth")
+    assert [e.facts["correct"] for e in progress.entries("answer")] == [False, True]
+    assert "Which run again?" in repr(asked)
+    with pytest.raises(ValueError, match="none of"):
+        asked.choose("something else")
+
+
+def test_a_question_that_does_not_exist_is_named():
+    with pytest.raises(NoSuchQuestion) as caught:
+        quiz("nothing")
+    assert "nothing" in caught.value.title
+
+
+def test_every_question_has_one_right_answer_and_feedback_for_each():
+    assert len(questions()) >= 9
+    for question in questions().values():
+        options = question["options"]
+        assert sum(bool(o.get("correct")) for o in options) == 1, question["id"]
+        assert all(o["feedback"].strip() for o in options)
+        assert question["question"].endswith(("?", ".")), question["id"]
+
+
+def test_a_torn_line_is_passed_over_with_a_warning_and_swallows_nothing():
+    progress.note("lesson", "00-start-here", state="finished", lesson="00-start-here")
+    with progress.file().open("ab") as out:
+        out.write(b'{"at": 1, "kind": "pred')
+    progress.note("prediction", "after", choice="x")
+    with pytest.warns(UserWarning, match="passed over"):
+        assert [e.id for e in progress.entries()] == ["00-start-here", "after"]
+
+
+def test_many_writers_lose_nothing():
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: progress.note("answer", str(n), choice="x" * 500), range(100)))
+    assert {e.id for e in progress.entries()} == {str(n) for n in range(100)}
+
+
+def test_status_and_next_are_computed_from_the_evidence(capsys):
+    assert progress.next_lesson() == "00-start-here"
+    told = finish("00-start-here")
+    assert "01-why-multi-app-workflows" in told
+    assert progress.next_lesson() == "01-why-multi-app-workflows"
+    assert cli.main(["status", "--json"]) == 0
+    states = json.loads(capsys.readouterr().out)["lessons"]
+    assert [s["state"] for s in states][:2] == ["finished", "not begun"]
+    cli.main(["next"])
+    assert capsys.readouterr().out.startswith("01-why")
+
+
+def test_the_export_holds_no_text_of_the_learner():
+    progress.note("explanation", "why", text="my secret thoughts", choice="a", path="/home/me")
+    (row,) = progress.exported()
+    assert set(row) == {"seconds", "kind", "id", "choice"}
+    assert "secret" not in json.dumps(row)
+
+
+def test_the_file_is_where_the_state_is():
+    progress.note("reset", "x")
+    assert progress.file().parent == paths.state()

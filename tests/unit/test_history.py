@@ -1,0 +1,43 @@
+"""Joining recorded histories, and the steps they hold."""
+
+from __future__ import annotations
+
+from labkit.history import UnknownInstance, from_json, join, to_json
+from tests.support.recorded import fetch, recorded
+
+
+def test_the_steps_of_a_run_say_where_each_ran_and_how_it_ended():
+    run = recorded("audited")
+    told = [(s.name, s.app_id, s.outcome) for s in run.steps()]
+    assert ("send_email", "notification-service", "completed") in told
+    assert ("compliance_audit_workflow", "audit-service", "completed") in told
+    assert told[-1] == ("raise_compliance_alert", "audit-service", "completed")
+    assert run.status == "COMPLETED"
+    assert run.app_ids == ["task-orchestrator-service", "notification-service", "audit-service"]
+
+
+def test_retries_of_one_call_are_counted_and_share_their_key():
+    tries = [s for s in recorded("retried").steps() if s.name == "send_email"]
+    assert len(tries) > 1
+    assert [s.attempt for s in tries] == list(range(1, len(tries) + 1))
+    assert len({s.task_execution_id for s in tries}) == 1
+    assert [s.outcome for s in tries] == ["failed"] * (len(tries) - 1) + ["completed"]
+    assert "no mail server" in tries[0].failure.message
+
+
+def test_a_recording_is_read_as_it_was_written():
+    events = fetch("task-orchestrator-service", "audited")
+    assert from_json(to_json(events)) == events
+    assert events[1].argument["task_id"] == "task-123"
+
+
+def test_a_child_that_cannot_be_read_is_kept_with_its_reason():
+    def without_audit(app_id, instance_id):
+        if app_id == "audit-service":
+            raise UnknownInstance("gone", asked="x", found="sidecar down", look_at="x", mend="x")
+        return fetch(app_id, instance_id)
+
+    run = join("task-orchestrator-service", "audited", without_audit)
+    assert run.children == ()
+    assert run.missing[0].app_id == "audit-service"
+    assert "sidecar down" in run.missing[0].reason

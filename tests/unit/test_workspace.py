@@ -1,0 +1,48 @@
+"""Files that a learner writes: grown in parts, never lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from labkit import paths
+from labkit.runfile import load
+from labkit.workspace import WrongMagic, copy_of_services, save, workfile, workspace
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "state"))
+
+
+def test_a_file_grows_in_parts_and_any_part_can_be_written_again():
+    save("a/main.py", "one\n", 1)
+    save("a/main.py", "two\n", 2)
+    save("a/main.py", "uno\n", 1)
+    assert (paths.work() / "a/main.py").read_text() == "uno\n\n\ntwo\n"
+
+
+def test_what_was_edited_by_hand_is_kept():
+    save("a/main.py", "theirs\n")
+    file = paths.work() / "a/main.py"
+    file.write_text("mine\n")
+    told = save("a/main.py", "theirs\n")
+    assert "main.py.yours-1" in told
+    assert file.with_name("main.py.yours-1").read_text() == "mine\n"
+    save("a/main.py", "theirs\n")
+    assert len(list(file.parent.glob("*.yours-*"))) == 1
+
+
+def test_a_copy_of_services_is_a_deployment_that_can_be_read():
+    run_file = copy_of_services("x", "audit-service", SLOW_SECONDS="1")
+    (app,) = load(run_file).apps
+    assert (app.app_id, dict(app.env)) == ("audit-service", {"SLOW_SECONDS": "1"})
+    (run_file.parent / "audit-service" / "main.py").write_text("mine")
+    copy_of_services("x", "audit-service")
+    assert (run_file.parent / "audit-service" / "main.py").read_text() == "mine"
+
+
+def test_a_wrong_magic_says_how_it_is_written():
+    with pytest.raises(WrongMagic) as caught:
+        workfile("a b c d", "")
+    assert "--part NUMBER" in caught.value.mend
+    assert workspace("y").joinpath("components", "statestore.yaml").exists()
