@@ -20,6 +20,27 @@ STYLE = """<style>
 </style>"""
 
 
+class Picture(ipywidgets.HTML):  # type: ignore[misc]
+    """A picture that can change while it is shown, with a static copy for exports.
+
+    Args:
+        summary: returns the words that stand for it in plain text.
+    """
+
+    def __init__(self, value: str, summary: Callable[[], str]) -> None:
+        self._summary = summary
+        super().__init__(value)
+
+    def __repr__(self) -> str:
+        return self._summary()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        data = dict(super()._repr_mimebundle_(**kwargs))
+        data["text/html"] = self.value
+        data["text/plain"] = repr(self)
+        return data
+
+
 class Choice(ipywidgets.VBox):  # type: ignore[misc]
     """Buttons for the options, and a line that repeats what was chosen.
 

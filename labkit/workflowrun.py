@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +16,7 @@ from labkit.apps import App, Down
 from labkit.errors import ObservationError
 from labkit.history import HistoryEvent, RunHistory, events_of, join
 from labkit.swimlane import Swimlane
+from labkit.widgets import Picture
 
 if TYPE_CHECKING:
     from dapr.ext.workflow import DaprWorkflowClient, WorkflowState
@@ -140,6 +143,27 @@ class Run:
     def show(self) -> Swimlane:
         """The same as :meth:`swimlane`, for the last line of a cell."""
         return self.swimlane()
+
+    def live(self, within: float = 60, every: float = 0.5) -> Picture:
+        """Return the picture as a widget that is redrawn while the run is going.
+
+        Args:
+            within: redrawn at most so long, in seconds.
+            every: seconds between two drawings.
+        """
+        view = Picture(self.swimlane().svg, lambda: repr(self.swimlane()))
+
+        def redraw() -> None:
+            deadline = time.monotonic() + within
+            ended = False
+            while not ended and time.monotonic() < deadline:
+                time.sleep(every)
+                with suppress(ObservationError):  # a sidecar that is down: draw again later
+                    ended = self.has_ended
+                    view.value = self.swimlane().svg
+
+        threading.Thread(target=redraw, daemon=True, name=f"live {self.instance_id}").start()
+        return view
 
     def _state(self) -> WorkflowState:
         state = state_of(self._lab, self.app_id, self.instance_id)

