@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import shlex
+import sqlite3
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
@@ -20,6 +22,9 @@ from labkit.errors import ObservationError
 from labkit.ports import PortBlock, require_free
 from labkit.processes import Process, Supervisor
 from labkit.runfile import AppSpec, daprd_flags
+
+if TYPE_CHECKING:
+    from dapr.ext.workflow import DaprWorkflowClient
 
 HOST = "127.0.0.1"
 TOKEN_HEADER = "dapr-api-token"
@@ -31,6 +36,12 @@ class SidecarSilent(ObservationError):
     """A sidecar gave no usable answer."""
 
     code = "sidecar-silent"
+
+
+class NoLedger(ObservationError):
+    """An app has not written the table that was asked for."""
+
+    code = "no-ledger"
 
 
 class UnknownPart(ObservationError):
@@ -61,7 +72,7 @@ class Surroundings:
     config: Path
     resources: tuple[Path, ...] | None
     http: httpx.Client
-    supervisor: Supervisor
+    supervisor: Supervisor | None
 
 
 @dataclass(frozen=True)
@@ -179,6 +190,7 @@ class App:
         argv = self.sidecar_command() if part == "sidecar" else list(self.spec.command)
         cwd = self.shared.folder if part == "sidecar" else self.spec.folder
         log = self.shared.folder / "logs" / f"{self.app_id}.{part}.log"
+        assert self.shared.supervisor is not None, "an app seen from outside starts nothing"
         process = self.shared.supervisor.start(
             f"{self.app_id} {part}", argv, self.env(part), cwd, log
         )
@@ -311,6 +323,37 @@ class App:
                 mend=f"lab.up({self.app_id!r}) starts again what has ended",
             ) from problem
         return answer
+
+
+def client_of(app: App) -> DaprWorkflowClient:
+    """Return the SDK's own workflow client for an app."""
+    from dapr.conf import settings
+    from dapr.ext.workflow import DaprWorkflowClient
+
+    # The SDK takes the token from its settings, which it read from the environment on import.
+    settings.DAPR_API_TOKEN = app.shared.token  # type: ignore[attr-defined] # set on import
+    return DaprWorkflowClient(host=HOST, port=str(app.grpc_port))
+
+
+def ledger_rows(app: App, table: str) -> list[dict[str, Any]]:
+    """Return the rows that a service wrote to a table of its ledger, oldest first.
+
+    Raises:
+        NoLedger: the service has not written such a table.
+    """
+    quoted = table.replace('"', '""')
+    try:
+        with closing(sqlite3.connect(f"{app.ledger.as_uri()}?mode=ro", uri=True)) as db:
+            db.row_factory = sqlite3.Row
+            return [dict(r) for r in db.execute(f'SELECT * FROM "{quoted}" ORDER BY rowid')]
+    except sqlite3.Error as problem:
+        raise NoLedger(
+            f"{app.app_id} has written no table {table!r}",
+            asked=f"the rows of {table!r} in the ledger of {app.app_id}",
+            found=f"{problem}",
+            look_at=str(app.ledger),
+            mend="let the service do something first, or correct the name of the table",
+        ) from problem
 
 
 class Text(str):

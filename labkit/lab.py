@@ -7,9 +7,8 @@ only: start, kill, look. What a run file says is started as ``dapr run -f`` woul
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from labkit import paths, ports, readiness, runs, runtime, workflowrun
-from labkit.apps import App, Part, Surroundings
+from labkit.apps import App, Part, Surroundings, client_of, ledger_rows
 from labkit.controlplane import HOST, ControlPlane
 from labkit.errors import DeploymentError, ObservationError, StartError
 from labkit.infrastructure import Infrastructure
@@ -55,12 +54,6 @@ class NothingToResume(StartError):
     """No earlier run can be taken over."""
 
     code = "nothing-to-resume"
-
-
-class NoLedger(ObservationError):
-    """An app has not written the table that was asked for."""
-
-    code = "no-ledger"
 
 
 _in_this_kernel: Lab | None = None
@@ -217,7 +210,7 @@ class Lab:
         """
         app = self.app(app_id)
         if app_id not in self._clients:
-            self._clients[app_id] = _client(app)
+            self._clients[app_id] = client_of(app)
         return self._clients[app_id]
 
     def run(self, instance_id: str) -> Run:
@@ -242,20 +235,7 @@ class Lab:
         Raises:
             NoLedger: the service has not written such a table.
         """
-        file = self.app(app_id).ledger
-        quoted = table.replace('"', '""')
-        try:
-            with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as db:
-                db.row_factory = sqlite3.Row
-                return [dict(r) for r in db.execute(f'SELECT * FROM "{quoted}" ORDER BY rowid')]
-        except sqlite3.Error as problem:
-            raise NoLedger(
-                f"{app_id} has written no table {table!r}",
-                asked=f"the rows of {table!r} in the ledger of {app_id}",
-                found=f"{problem}",
-                look_at=str(file),
-                mend="let the service do something first, or correct the name of the table",
-            ) from problem
+        return ledger_rows(self.app(app_id), table)
 
     def placement_state(self) -> dict[str, Any]:
         """Return placement's table: who can be called, per namespace."""
@@ -387,15 +367,6 @@ class Lab:
         for name in ("no_proxy", "NO_PROXY"):
             hosts = [h for h in os.environ.get(name, "").split(",") if h]
             os.environ[name] = ",".join(dict.fromkeys([*hosts, HOST, "localhost"]))
-
-
-def _client(app: App) -> DaprWorkflowClient:
-    from dapr.conf import settings
-    from dapr.ext.workflow import DaprWorkflowClient
-
-    # The SDK takes the token from its settings, which it read from the environment on import.
-    settings.DAPR_API_TOKEN = app.shared.token  # type: ignore[attr-defined] # set on import
-    return DaprWorkflowClient(host=HOST, port=str(app.grpc_port))
 
 
 def _base_env() -> dict[str, str]:

@@ -135,6 +135,12 @@ class Run:
                 raise self._not_finished(within, status)
             time.sleep(POLL_SECONDS)
 
+    def settle(self, within: float = 5) -> str:
+        """Wait until the workflow has ended, at most ``within`` seconds; return the status then."""
+        with suppress(NotFinished):
+            self.wait(within)
+        return self.status
+
     def swimlane(self) -> Swimlane:
         """Return the picture of this run: one lane per app ID."""
         downs: list[Down] = [d for app in self._lab.started_apps() for d in app.downs()]
@@ -223,7 +229,7 @@ def state_of(lab: LabView, app_id: str, instance_id: str) -> WorkflowState | Non
         try:
             return client.get_workflow_state(instance_id)
         except grpc.RpcError as problem:
-            gone = sidecar is None or not sidecar.is_alive
+            gone = not lab.app(app_id).is_healthy() if sidecar is None else not sidecar.is_alive
             if gone or time.monotonic() > deadline:
                 raise StateNotReadable(
                     f"the state of {instance_id} cannot be read",

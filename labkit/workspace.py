@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -62,18 +63,21 @@ def save(path: str, text: str, part: int | None = None) -> str:
     return f"{told}; your edited version is kept as {kept.name}" if kept else told
 
 
-def copy_of_services(lesson: str, *app_ids: str, **env: str) -> Path:
+def copy_of_services(
+    lesson: str, *app_ids: str, components: str = "default", env: Mapping[str, str] | None = None
+) -> Path:
     """Copy services of the course into a lesson's folder, with a run file for them.
 
     A folder that is there already is the learner's and stays as it is.
 
     Args:
+        components: the set of ``components/`` that is copied when the folder has none yet.
         env: environment variables that the run file gives to all apps.
 
     Returns:
         The run file.
     """
-    folder = workspace(lesson)
+    folder = workspace(lesson, components)
     for app_id in app_ids:
         source, target = paths.repo() / "services" / app_id, folder / app_id
         if not target.exists():
@@ -84,7 +88,7 @@ def copy_of_services(lesson: str, *app_ids: str, **env: str) -> Path:
         f'  - appID: {a}\n    appDirPath: {a}\n    command: ["python3", "main.py"]\n'
         for a in app_ids
     )
-    variables = "".join(f'    {name}: "{value}"\n' for name, value in env.items())
+    variables = "".join(f'    {name}: "{value}"\n' for name, value in (env or {}).items())
     variables = f"  env:\n{variables}" if env else ""
     run_file = folder / "dapr.yaml"
     text = f"version: 1\ncommon:\n  resourcesPath: components\n{variables}apps:\n{apps}"

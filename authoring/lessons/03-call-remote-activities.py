@@ -29,7 +29,7 @@ quiz("02-which-clock")
 
 # %% tags=["code"]
 run_file = copy_of_services(
-    "03-call", "task-orchestrator-service", "notification-service", SLOW_SECONDS="1"
+    "03-call", "task-orchestrator-service", "notification-service", env={"SLOW_SECONDS": "1"}
 )
 source = (run_file.parent / "task-orchestrator-service" / "main.py").read_text()
 start = source.index("def task_processing_multi_app")

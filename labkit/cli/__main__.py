@@ -22,6 +22,9 @@ VERBS = {
     "test": ("labkit.cli.test", "everything that CI runs"),
     "status": ("labkit.cli.progress", "what you have done, lesson by lesson"),
     "next": ("labkit.cli.progress", "the lesson to go on with"),
+    "check": ("labkit.cli.exercises", "look at the running lab of an exercise, and judge"),
+    "hint": ("labkit.cli.exercises", "the next hint for an exercise, from what is observed"),
+    "reset": ("labkit.cli.exercises", "begin an exercise anew; your files are kept"),
     "doctor": ("labkit.doctor", "problems of this machine, and the commands that mend them"),
     "ps": ("labkit.cli.processes", "the labs that run now, and their processes"),
     "stop": ("labkit.cli.processes", "end labs that run"),
@@ -31,7 +34,7 @@ VERBS = {
     "runtime": ("labkit.cli.runtime", "which Dapr programs are used, and where they came from"),
     "clean": ("labkit.cli.clean", "remove what runs have left; --all the caches too"),
 }
-TAKE_VERB = {"labkit.cli.progress", "labkit.cli.processes"}
+TAKE_VERB = {"labkit.cli.exercises", "labkit.cli.progress", "labkit.cli.processes"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

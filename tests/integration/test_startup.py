@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from labkit.apps import SidecarSilent, UnknownPart
-from labkit.lab import AppNotStarted, LabClosed, NoLedger, NothingToResume, UnknownApp
+from labkit.apps import NoLedger, SidecarSilent, UnknownPart
+from labkit.lab import AppNotStarted, LabClosed, NothingToResume, UnknownApp
 from labkit.ports import PortTaken
 from labkit.processes import ProcessEnded
 from labkit.readiness import AppWithoutWorker

@@ -33,7 +33,7 @@ def test_what_was_edited_by_hand_is_kept():
 
 
 def test_a_copy_of_services_is_a_deployment_that_can_be_read():
-    run_file = copy_of_services("x", "audit-service", SLOW_SECONDS="1")
+    run_file = copy_of_services("x", "audit-service", env={"SLOW_SECONDS": "1"})
     (app,) = load(run_file).apps
     assert (app.app_id, dict(app.env)) == ("audit-service", {"SLOW_SECONDS": "1"})
     (run_file.parent / "audit-service" / "main.py").write_text("mine")

@@ -1,0 +1,86 @@
+# %% [markdown] tags=["opening"]
+# # Break lab 06.2: find out what was not registered
+#
+# Diagnose a wrong activity name from the failure of the workflow. 10 minutes.
+#
+# A colleague renamed something. Now every order fails at once.
+#
+# Out of scope: child workflows
+
+# %% tags=["setup"]
+from labkit import Lab, apply, broken, check, diagnose, hint
+
+run_file = broken("activity-name-typo")
+
+# %% [markdown] tags=["text"]
+# ## The scenario
+#
+# Run it now. Run it again after each repair.
+
+# %% tags=["scenario"]
+order = {
+    "task_id": "task-123",
+    "title": "Review PR",
+    "assignee_email": "alice@example.com",
+    "assignee_user_id": "user-alice",
+}
+
+
+def scenario():
+    lab = Lab(run_file)
+    lab.up(announce=False)
+    client = lab.client("task-orchestrator-service")
+    client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="order")
+    print("status:", lab.run("order").settle())
+    return lab
+
+
+lab = scenario()
+
+# %% [markdown] tags=["text"]
+# ## The symptom, and who knows more
+#
+# Write down what you see. Then ask: who knows about it? The history, the metadata, the placement table, a log?
+
+# %% tags=["look"]
+print(lab.run("order").failure.error_type)
+print(lab.run("order").failure.message)
+
+# %% tags=["look"]
+lab.app("notification-service").metadata()["workflows"]["connectedWorkers"]
+
+# %% [markdown] tags=["text"]
+# ## Your diagnosis
+#
+# One sentence: which part does what wrong, and how do you know?
+
+# %% tags=["solution"]
+cause = ""
+# <solution goal="your sentence between the quotes above">
+cause = "The orchestrator calls send_mail, but notification-service registered send_email."
+# </solution>
+diagnose("activity-name-typo", cause)
+
+# %% [markdown] tags=["text"]
+# ## The repair
+#
+# Edit the files below `.lab/work/activity-name-typo/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("activity-name-typo")`.
+
+# %% tags=["solution"]
+# <solution goal="edit the files in the file browser, then run this cell">
+apply("activity-name-typo")
+# </solution>
+lab = scenario()
+
+# %% tags=["check"]
+check("activity-name-typo")
+
+# %% [markdown] tags=["close"]
+# ## How an expert went
+#
+# Symptom: FAILED at once, with a message. So the app was reached: an absent app gives no error at all. The message says which name was asked for. Metadata cannot list names, so compare the two places where the name stands: the call and the decorator. Repair: one of the two.
+#
+# Compare it with your sentence. The next break lab is in `exercises/`.
+
+# %% tags=["close"]
+lab.down()

@@ -1,0 +1,86 @@
+# %% [markdown] tags=["opening"]
+# # Break lab 04.1: find out which child nobody knows
+#
+# Diagnose a child workflow that its app has not registered. 10 minutes.
+#
+# The compliance team cleaned up names in its service. Since then every audited order fails.
+#
+# Out of scope: child instance IDs
+
+# %% tags=["setup"]
+from labkit import Lab, apply, broken, check, diagnose, hint
+
+run_file = broken("child-not-registered")
+
+# %% [markdown] tags=["text"]
+# ## The scenario
+#
+# Run it now. Run it again after each repair.
+
+# %% tags=["scenario"]
+order = {
+    "task_id": "task-123",
+    "title": "Review PR",
+    "assignee_email": "alice@example.com",
+    "assignee_user_id": "user-alice",
+}
+
+
+def scenario():
+    lab = Lab(run_file)
+    lab.up(announce=False)
+    client = lab.client("task-orchestrator-service")
+    client.schedule_new_workflow("task_with_audit", input=order, instance_id="order")
+    print("status:", lab.run("order").settle())
+    return lab
+
+
+lab = scenario()
+
+# %% [markdown] tags=["text"]
+# ## The symptom, and who knows more
+#
+# Write down what you see. Then ask: who knows about it? The history, the metadata, the placement table, a log?
+
+# %% tags=["look"]
+print(lab.run("order").failure.error_type)
+print(lab.run("order").failure.message)
+
+# %% tags=["look"]
+[step.name for step in lab.run("order").history.steps()]
+
+# %% [markdown] tags=["text"]
+# ## Your diagnosis
+#
+# One sentence: which part does what wrong, and how do you know?
+
+# %% tags=["solution"]
+cause = ""
+# <solution goal="your sentence between the quotes above">
+cause = "audit-service registers compliance_audit, the orchestrator calls compliance_audit_workflow."
+# </solution>
+diagnose("child-not-registered", cause)
+
+# %% [markdown] tags=["text"]
+# ## The repair
+#
+# Edit the files below `.lab/work/child-not-registered/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("child-not-registered")`.
+
+# %% tags=["solution"]
+# <solution goal="edit the files in the file browser, then run this cell">
+apply("child-not-registered")
+# </solution>
+lab = scenario()
+
+# %% tags=["check"]
+check("child-not-registered")
+
+# %% [markdown] tags=["close"]
+# ## How an expert went
+#
+# Symptom: FAILED, `OrchestratorNotRegisteredError`. The app was reached, its worker does not have the name. Compare the call with the decorator in audit-service. Repair: make the names equal. A team that others call should keep the old name.
+#
+# Compare it with your sentence. The next break lab is in `exercises/`.
+
+# %% tags=["close"]
+lab.down()

@@ -1,0 +1,89 @@
+# %% [markdown] tags=["opening"]
+# # Break lab 06.3: find out why a healthy app is not there
+#
+# Locate an app in another namespace from its actor types. 12 minutes.
+#
+# The notification team moved its app for a test. It is up and healthy, and yet orders hang.
+#
+# Out of scope: namespaces of Kubernetes objects
+
+# %% tags=["setup"]
+from labkit import Lab, apply, broken, check, diagnose, hint
+
+run_file = broken("other-namespace")
+
+# %% [markdown] tags=["text"]
+# ## The scenario
+#
+# Run it now. Run it again after each repair.
+
+# %% tags=["scenario"]
+order = {
+    "task_id": "task-123",
+    "title": "Review PR",
+    "assignee_email": "alice@example.com",
+    "assignee_user_id": "user-alice",
+}
+
+
+def scenario():
+    lab = Lab(run_file)
+    lab.up(announce=False)
+    client = lab.client("task-orchestrator-service")
+    client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="order")
+    print("status:", lab.run("order").settle())
+    return lab
+
+
+lab = scenario()
+
+# %% [markdown] tags=["text"]
+# ## The symptom, and who knows more
+#
+# Write down what you see. Then ask: who knows about it? The history, the metadata, the placement table, a log?
+
+# %% tags=["look"]
+def types(app_id):
+    return sorted(a["type"] for a in lab.app(app_id).metadata()["actorRuntime"]["activeActors"])
+
+
+types("task-orchestrator-service") + types("notification-service")
+
+# %% tags=["look"]
+[step.name for step in lab.run("order").history.steps()]
+
+# %% [markdown] tags=["text"]
+# ## Your diagnosis
+#
+# One sentence: which part does what wrong, and how do you know?
+
+# %% tags=["solution"]
+cause = ""
+# <solution goal="your sentence between the quotes above">
+cause = "notification-service runs in the namespace payments, the orchestrator in default."
+# </solution>
+diagnose("other-namespace", cause)
+
+# %% [markdown] tags=["text"]
+# ## The repair
+#
+# Edit the files below `.lab/work/other-namespace/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("other-namespace")`.
+
+# %% tags=["solution"]
+# <solution goal="edit the files in the file browser, then run this cell">
+apply("other-namespace")
+# </solution>
+lab = scenario()
+
+# %% tags=["check"]
+check("other-namespace")
+
+# %% [markdown] tags=["close"]
+# ## How an expert went
+#
+# Symptom: RUNNING, both apps healthy. It looks like an absent app. The metadata shows the difference: `dapr.internal.payments.…` beside `dapr.internal.default.…`. A workflow never leaves its namespace. Repair: one namespace for all of them. The waiting order then completes without anybody touching it.
+#
+# Compare it with your sentence. The next break lab is in `exercises/`.
+
+# %% tags=["close"]
+lab.down()

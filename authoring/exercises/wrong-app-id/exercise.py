@@ -1,0 +1,89 @@
+# %% [markdown] tags=["opening"]
+# # Break lab 06.1: find out why nobody answers
+#
+# Locate a wrong app ID from the history and the placement table. 12 minutes.
+#
+# The orchestrator was changed yesterday. Since then orders are accepted, and nobody gets a mail.
+#
+# Out of scope: namespaces, access policies
+
+# %% tags=["setup"]
+from labkit import Lab, apply, broken, check, diagnose, hint
+
+run_file = broken("wrong-app-id")
+
+# %% [markdown] tags=["text"]
+# ## The scenario
+#
+# Run it now. Run it again after each repair.
+
+# %% tags=["scenario"]
+order = {
+    "task_id": "task-123",
+    "title": "Review PR",
+    "assignee_email": "alice@example.com",
+    "assignee_user_id": "user-alice",
+}
+
+
+def scenario():
+    lab = Lab(run_file)
+    lab.up(announce=False)
+    client = lab.client("task-orchestrator-service")
+    client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="order")
+    print("status:", lab.run("order").settle())
+    return lab
+
+
+lab = scenario()
+
+# %% [markdown] tags=["text"]
+# ## The symptom, and who knows more
+#
+# Write down what you see. Then ask: who knows about it? The history, the metadata, the placement table, a log?
+
+# %% tags=["look"]
+[step.name for step in lab.run("order").history.steps()]
+
+# %% tags=["look"]
+sorted(app.app_id for app in lab.started_apps())
+
+# %% tags=["look"]
+log = lab.app("task-orchestrator-service").logs("sidecar")
+[line for line in log.splitlines() if "did not find address" in line][:1] != []
+
+# %% [markdown] tags=["text"]
+# ## Your diagnosis
+#
+# One sentence: which part does what wrong, and how do you know?
+
+# %% tags=["solution"]
+cause = ""
+# <solution goal="your sentence between the quotes above">
+cause = "The orchestrator calls notifications-service, but placement knows only notification-service."
+# </solution>
+diagnose("wrong-app-id", cause)
+
+# %% [markdown] tags=["text"]
+# ## The repair
+#
+# Edit the files below `.lab/work/wrong-app-id/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("wrong-app-id")`.
+
+# %% tags=["solution"]
+# <solution goal="edit the files in the file browser, then run this cell">
+apply("wrong-app-id")
+# </solution>
+lab = scenario()
+
+# %% tags=["check"]
+check("wrong-app-id")
+
+# %% [markdown] tags=["close"]
+# ## How an expert went
+#
+# Symptom: RUNNING, no error, last step `assign_task`. So the next call was never handed over. Who knows where it should go? The code: `notifications-service`. Who knows who is there? The placement table: `notification-service`. One letter differs. On 1.18.1 a call to an absent app waits for ever: no retry policy and no `except` will ever see it. Repair: the app ID, in one place.
+#
+# Compare it with your sentence. The next break lab is in `exercises/`.
+
+# %% tags=["close"]
+lab.down()

@@ -1,0 +1,22 @@
+"""Exercises and break labs: a copy of a deployment to mend, checks that observe it, hints.
+
+An exercise is a folder of ``authoring/exercises``: ``exercise.yaml`` (objective, deployment, fault,
+states, hints), ``exercise.py`` (the notebook) and ``check.py`` (steps that observe).
+"""
+
+from labkit.exercises.catalogue import Exercise, ids, load
+from labkit.exercises.checking import check
+from labkit.exercises.deployment import apply, broken, reset
+from labkit.exercises.hinting import diagnose, hint
+
+__all__ = [
+    "Exercise",
+    "apply",
+    "broken",
+    "check",
+    "diagnose",
+    "hint",
+    "ids",
+    "load",
+    "reset",
+]

@@ -1,0 +1,137 @@
+"""What exercises there are, as their ``exercise.yaml`` describes them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from labkit import paths
+from labkit.errors import ObservationError
+
+
+class NoSuchExercise(ObservationError):
+    """An exercise that was named does not exist."""
+
+    code = "no-such-exercise"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change of a file: ``find`` (exactly once) becomes ``put``; without ``find`` all of it."""
+
+    file: str
+    put: str
+    find: str | None = None
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A wrong repair: what it changes, the step that must stop it, words of the observation."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    step: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise.
+
+    Attributes:
+        apps: services of the course that are copied.
+        components: the set of ``components/`` that is copied.
+        fault: what is broken in the copy before the learner gets it.
+        symptom: step and words by which the fault shows.
+        hints: step id to three levels.
+    """
+
+    id: str
+    lesson: str
+    title: str
+    objective: str
+    minutes: int
+    misconception: str
+    out_of_scope: str
+    folder: Path
+    apps: tuple[str, ...]
+    components: str
+    env: Mapping[str, str]
+    fault: tuple[Edit, ...]
+    symptom: Mapping[str, str]
+    repair: tuple[Edit, ...]
+    alternative: tuple[Edit, ...]
+    mutants: tuple[Mutant, ...]
+    hints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def work(self) -> Path:
+        """The folder of the learner's copy."""
+        return paths.work() / self.id
+
+    @property
+    def run_file(self) -> Path:
+        """The run file of the learner's copy."""
+        return self.work / "dapr.yaml"
+
+
+def ids() -> list[str]:
+    """Return the ids of all exercises, in the order of their names."""
+    return sorted(p.parent.name for p in _root().glob("*/exercise.yaml"))
+
+
+def load(id: str) -> Exercise:
+    """Return an exercise.
+
+    Raises:
+        NoSuchExercise: with the nearest id.
+    """
+    file = _root() / id / "exercise.yaml"
+    if not file.exists():
+        near = difflib.get_close_matches(id, ids(), 1, 0.3)
+        raise NoSuchExercise(
+            f"there is no exercise {id!r}",
+            asked=f"exercise {id}",
+            found=f"{len(ids())} exercises: {', '.join(ids())}",
+            look_at="exercises/",
+            mend=f"use {near[0]}" if near else "use one of these",
+        )
+    told = yaml.safe_load(file.read_text("utf-8"))
+    return _exercise(id, file.parent, told)
+
+
+def _exercise(id: str, folder: Path, told: Mapping[str, Any]) -> Exercise:
+    return Exercise(
+        id=id,
+        lesson=str(told["lesson"]),
+        title=told["title"],
+        objective=told["objective"],
+        minutes=int(told["minutes"]),
+        misconception=told["misconception"],
+        out_of_scope=told["out_of_scope"],
+        folder=folder,
+        apps=tuple(told["apps"]),
+        components=told.get("components", "default"),
+        env={k: str(v) for k, v in (told.get("env") or {}).items()},
+        fault=_edits(told["fault"]),
+        symptom=told["symptom"],
+        repair=_edits(told["repair"]),
+        alternative=_edits(told["alternative"]),
+        mutants=tuple(
+            Mutant(m["name"], _edits(m["edits"]), m["step"], m["words"]) for m in told["mutants"]
+        ),
+        hints={step: tuple(levels) for step, levels in told["hints"].items()},
+    )
+
+
+def _edits(told: list[Mapping[str, str]]) -> tuple[Edit, ...]:
+    return tuple(Edit(e["file"], e["put"], e.get("find")) for e in told)
+
+
+def _root() -> Path:
+    return paths.repo() / "authoring" / "exercises"

@@ -1,0 +1,38 @@
+"""Hints from what is observed now, in three levels; and the learner's own diagnosis."""
+
+from __future__ import annotations
+
+from labkit import progress
+from labkit.exercises.catalogue import load
+from labkit.exercises.checking import look
+from labkit.predict import Line
+
+LEVELS = 3
+
+
+def hint(id: str) -> Line:
+    """Return the next hint for the step that stops the check now, and note that it was taken.
+
+    Raises:
+        NoSuchExercise: no exercise has this id.
+    """
+    exercise = load(id)
+    stopped = look(exercise).stopped_at
+    if stopped is None:
+        return Line("No hint is needed: the check passes.")
+    levels = exercise.hints.get(stopped.step, ())
+    if not levels:
+        return Line(f"First: {stopped.look_at}")
+    taken = [e for e in progress.entries("hint", id) if e.facts.get("step") == stopped.step]
+    level = min(len(taken), LEVELS - 1)
+    progress.note("hint", id, step=stopped.step, level=level + 1, lesson=exercise.lesson)
+    return Line(f"Hint {level + 1} of {LEVELS}, on “{stopped.checked}”: {levels[level]}")
+
+
+def diagnose(id: str, cause: str) -> Line:
+    """Save your own diagnosis, to compare it with the expert's; return what comes next."""
+    exercise = load(id)
+    if len(cause.split()) < 3:
+        return Line("Write one sentence: which part does what wrong, and how do you know?")
+    progress.note("explanation", id, text=cause, lesson=exercise.lesson)
+    return Line("Your diagnosis is saved. Mend the files, then run the scenario again.")

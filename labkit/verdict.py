@@ -1,0 +1,86 @@
+"""The record of a check: what was checked, expected and observed, and where to look."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from html import escape
+from typing import Any, Literal
+
+Outcome = Literal["passed", "failed", "unknown"]
+_SIGNS = {"passed": "✓", "failed": "✗", "unknown": "?"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step of a check.
+
+    Attributes:
+        step: its id; hints and mutants name it.
+        checked: what was looked at, in words.
+        observed: what the system said; for an unknown outcome, why it said nothing.
+    """
+
+    step: str
+    checked: str
+    expected: str
+    observed: str
+    look_at: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The rows of a check, up to the first that did not pass."""
+
+    exercise: str
+    rows: tuple[Row, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """Passed when every step passed; else the outcome of the step that stopped it."""
+        return self.rows[-1].outcome if self.rows else "unknown"
+
+    @property
+    def passed(self) -> bool:
+        """Whether every step passed."""
+        return self.outcome == "passed"
+
+    @property
+    def stopped_at(self) -> Row | None:
+        """The row that did not pass, or None."""
+        return None if self.passed or not self.rows else self.rows[-1]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields for ``--json``."""
+        return {
+            "exercise": self.exercise,
+            "outcome": self.outcome,
+            "rows": [asdict(r) for r in self.rows],
+        }
+
+    def __repr__(self) -> str:
+        lines = [f"{self.exercise}: {self.outcome}"]
+        for row in self.rows:
+            lines.append(f"{_SIGNS[row.outcome]} {row.checked}")
+            if row.outcome != "passed":
+                lines += [
+                    f"  expected  {row.expected}",
+                    f"  observed  {row.observed}",
+                    f"  look at   {row.look_at}",
+                ]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        cells = "".join(_html(row) for row in self.rows)
+        head = "<th>Checked</th><th>Expected</th><th>Observed</th><th>Where to look</th>"
+        title = f"<b>{escape(self.exercise)}: {self.outcome}</b>"
+        return (
+            f'<div role="status"><p>{title}</p>'
+            f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{cells}</tbody></table></div>"
+        )
+
+
+def _html(row: Row) -> str:
+    told = (row.checked, row.expected, row.observed, "" if row.outcome == "passed" else row.look_at)
+    cells = "".join(f'<td style="text-align:left">{escape(text)}</td>' for text in told)
+    return f'<tr><td title="{row.outcome}">{_SIGNS[row.outcome]} {row.outcome}</td>{cells}</tr>'

@@ -1,0 +1,113 @@
+"""Every exercise proves itself: each state is executed on the real runtime.
+
+The scenario is the one of the notebook: its cells with the tag ``scenario`` are run as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from typing import Any
+
+import jupytext
+import pytest
+
+from labkit.errors import LabError
+from labkit.exercises import Exercise, ids, load
+from labkit.exercises.checking import look
+from labkit.exercises.deployment import prepare
+from labkit.verdict import Verdict
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "state"))
+
+
+def scenario_of(exercise: Exercise) -> str:
+    """Return the code of the cells that make the lab and use it."""
+    nb = jupytext.read(exercise.folder / "exercise.py", fmt="py:percent")
+    wanted = [c.source for c in nb.cells if (c.metadata.get("tags") or [""])[0] == "scenario"]
+    assert wanted, f"{exercise.id} has no cell with the tag scenario"
+    return "\n\n".join(wanted)
+
+
+@contextmanager
+def played(exercise: Exercise, edits) -> Iterator[Verdict]:
+    """Prepare the deployment with these edits, play the scenario, and yield the verdict."""
+    import labkit
+
+    run_file = prepare(exercise, edits)
+    names: dict[str, Any] = {n: getattr(labkit, n) for n in labkit.__all__}
+    names |= {"run_file": run_file}
+    with redirect_stdout(StringIO()):
+        try:
+            exec(compile(scenario_of(exercise), f"{exercise.id} scenario", "exec"), names)
+        except LabError as problem:  # a broken deployment may not start at all
+            names["problem"] = problem
+    try:
+        yield look(exercise)
+    finally:
+        for lab in [v for v in names.values() if isinstance(v, labkit.Lab)]:
+            lab.down()
+
+
+CASES = [pytest.param(id, id=id) for id in ids()]
+MUTANTS = [
+    pytest.param(id, mutant.name, id=f"{id}-{mutant.name}")
+    for id in ids()
+    for mutant in load(id).mutants
+]
+
+
+@pytest.mark.parametrize("id", CASES)
+def test_it_is_whole_before_the_fault(id):
+    with played(load(id), ()) as verdict:
+        assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize("id", CASES)
+def test_the_fault_shows_its_symptom(id):
+    exercise = load(id)
+    with played(exercise, exercise.fault) as verdict:
+        _require_stopped(verdict, exercise.symptom["step"], exercise.symptom["words"])
+
+
+@pytest.mark.parametrize("id", CASES)
+def test_the_repair_passes(id):
+    exercise = load(id)
+    with played(exercise, (*exercise.fault, *exercise.repair)) as verdict:
+        assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize("id", CASES)
+def test_another_right_answer_passes(id):
+    exercise = load(id)
+    assert exercise.alternative != exercise.repair
+    with played(exercise, (*exercise.fault, *exercise.alternative)) as verdict:
+        assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize(("id", "name"), MUTANTS)
+def test_a_wrong_repair_is_stopped_at_its_step_with_its_words(id, name):
+    exercise = load(id)
+    mutant = next(m for m in exercise.mutants if m.name == name)
+    with played(exercise, (*exercise.fault, *mutant.edits)) as verdict:
+        _require_stopped(verdict, mutant.step, mutant.words)
+
+
+@pytest.mark.parametrize("id", CASES)
+def test_it_has_three_mutants_and_three_hints_for_each_step_that_stops(id):
+    exercise = load(id)
+    assert len(exercise.mutants) >= 3
+    steps = {exercise.symptom["step"], *(m.step for m in exercise.mutants)}
+    assert steps <= set(exercise.hints)
+    assert all(len(levels) == 3 for levels in exercise.hints.values())
+
+
+def _require_stopped(verdict: Verdict, step: str, words: str) -> None:
+    stopped = verdict.stopped_at
+    assert stopped is not None, f"it must not pass: {verdict}"
+    assert stopped.step == step, verdict
+    assert words in stopped.observed, verdict
