@@ -11,6 +11,7 @@ from typing import Any
 
 _WHERE = {
     "labkit.lab": ("Lab",),
+    "labkit.errors": ("LabError",),
     "labkit.waiting": ("settled", "wait_until"),
     "labkit.predict": ("predict", "observe", "finish"),
     "labkit.quiz": ("quiz",),

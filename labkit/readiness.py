@@ -73,7 +73,7 @@ def _is_ready(app: App, late: float) -> bool:
     if workers > 1:
         raise _two_workers(app, workers)
     if workers == 1 and offered:
-        return finds_workflows(app.grpc_address, app.shared.token)
+        return app.lacks_actor_store() or finds_workflows(app.grpc_address, app.shared.token)
     return bool(app.spec.app_port) and late > OPTIONAL_WORKER_SECONDS
 
 

@@ -224,6 +224,8 @@ def state_of(lab: LabView, app_id: str, instance_id: str) -> WorkflowState | Non
         StateNotReadable: still refused after 5 s, or the sidecar is not running.
     """
     client, sidecar = lab.client(app_id), lab.app(app_id).process("sidecar")
+    if lab.app(app_id).lacks_actor_store():
+        return None  # nothing can be stored there, and to ask would end the sidecar
     deadline = time.monotonic() + PASSING_SECONDS
     while True:
         try:

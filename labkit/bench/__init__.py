@@ -18,7 +18,7 @@ from typing import Any
 
 from labkit import paths, versions
 
-FIGURES = ("startup", "throughput", "memory", "swimlane", "labs")
+FIGURES = ("startup", "throughput", "verdict", "memory", "swimlane", "labs")
 RUNS = 5
 
 

@@ -46,6 +46,7 @@ class Exercise:
     Attributes:
         apps: services of the course that are copied.
         components: the set of ``components/`` that is copied.
+        healthy: what makes the copy whole, where the services alone are not.
         fault: what is broken in the copy before the learner gets it.
         symptom: step and words by which the fault shows.
         hints: step id to three levels.
@@ -62,6 +63,7 @@ class Exercise:
     apps: tuple[str, ...]
     components: str
     env: Mapping[str, str]
+    healthy: tuple[Edit, ...]
     fault: tuple[Edit, ...]
     symptom: Mapping[str, str]
     repair: tuple[Edit, ...]
@@ -118,6 +120,7 @@ def _exercise(id: str, folder: Path, told: Mapping[str, Any]) -> Exercise:
         apps=tuple(told["apps"]),
         components=told.get("components", "default"),
         env={k: str(v) for k, v in (told.get("env") or {}).items()},
+        healthy=_edits(told.get("healthy", [])),
         fault=_edits(told["fault"]),
         symptom=told["symptom"],
         repair=_edits(told["repair"]),

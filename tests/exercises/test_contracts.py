@@ -10,6 +10,7 @@ from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from typing import Any
 
+import grpc
 import jupytext
 import pytest
 
@@ -40,7 +41,7 @@ def played(exercise: Exercise, edits) -> Iterator[Verdict]:
 
     run_file = prepare(exercise, edits)
     names: dict[str, Any] = {n: getattr(labkit, n) for n in labkit.__all__}
-    names |= {"run_file": run_file}
+    names |= {"run_file": run_file, "RpcError": grpc.RpcError}
     with redirect_stdout(StringIO()):
         try:
             exec(compile(scenario_of(exercise), f"{exercise.id} scenario", "exec"), names)
@@ -63,7 +64,7 @@ MUTANTS = [
 
 @pytest.mark.parametrize("id", CASES)
 def test_it_is_whole_before_the_fault(id):
-    with played(load(id), ()) as verdict:
+    with played(load(id), load(id).healthy) as verdict:
         assert verdict.passed, verdict
 
 

@@ -1,0 +1,90 @@
+# %% [markdown] tags=["opening"]
+# # Break lab 04.2: find out whose audit that is
+#
+# Repair child instance IDs that two parents share. 15 minutes.
+#
+# An auditor asks for the audit history of the first order. It is about the second order.
+#
+# Out of scope: purge, retention
+
+# %% tags=["setup"]
+from labkit import Lab, apply, broken, check, diagnose, hint
+
+run_file = broken("child-id-used-twice")
+
+# %% [markdown] tags=["text"]
+# ## The scenario
+#
+# Run it now. Run it again after each repair.
+
+# %% tags=["scenario"]
+order = {
+    "task_id": "task-123",
+    "title": "Review PR",
+    "assignee_email": "alice@example.com",
+    "assignee_user_id": "user-alice",
+}
+
+
+def scenario():
+    lab = Lab(run_file)
+    lab.up(announce=False)
+    client = lab.client("task-orchestrator-service")
+    for task_id in ("task-1", "task-2"):
+        client.schedule_new_workflow(
+            "task_with_audit", input={**order, "task_id": task_id}, instance_id=task_id
+        )
+        print(task_id, lab.run(task_id).settle(10))
+    return lab
+
+
+lab = scenario()
+
+# %% [markdown] tags=["text"]
+# ## The symptom, and who knows more
+#
+# Write down what you see. Then ask: who knows about it? The history, the metadata, the placement table, a log?
+
+# %% tags=["look"]
+for task_id in ("task-1", "task-2"):
+    (child,) = lab.run(task_id).history.children
+    print(task_id, "→", child.instance_id, child.events[1].argument["task_id"])
+
+# %% tags=["look"]
+[row["task_id"] for row in lab.ledger("audit-service", "events")]
+
+# %% [markdown] tags=["text"]
+# ## Your diagnosis
+#
+# One sentence: which part does what wrong, and how do you know?
+
+# %% tags=["solution"]
+cause = ""
+# <solution goal="your sentence between the quotes above">
+cause = "Both parents give their child the instance ID audit, so the second run replaces the history of the first."
+# </solution>
+diagnose("child-id-used-twice", cause)
+
+# %% [markdown] tags=["text"]
+# ## The repair
+#
+# Edit the files below `.lab/work/child-id-used-twice/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("child-id-used-twice")`.
+
+# %% tags=["solution"]
+# <solution goal="edit the files in the file browser, then run this cell">
+apply("child-id-used-twice")
+# </solution>
+lab = scenario()
+
+# %% tags=["check"]
+check("child-id-used-twice")
+
+# %% [markdown] tags=["close"]
+# ## How an expert went
+#
+# Symptom: no error at all. Two parents, two completed audits in the ledger, one instance ID. On 1.18.1 an ID that has ended is free again: the second child runs under it, and the first history is gone. So an ID must name one piece of work: from the order, or left out.
+#
+# Compare it with your sentence. The next break lab is in `exercises/`.
+
+# %% tags=["close"]
+lab.down()

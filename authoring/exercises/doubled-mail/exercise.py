@@ -1,0 +1,91 @@
+# %% [markdown] tags=["opening"]
+# # Break lab 03.1: make a repeated mail harmless
+#
+# Repair an activity so that a second run sends no second mail. 18 minutes.
+#
+# The notification service was made simpler. Then it was killed once, and a customer got two mails.
+#
+# Out of scope: retry policies, kills in other places
+
+# %% tags=["setup"]
+from labkit import Lab, apply, broken, check, diagnose, hint, wait_until
+
+run_file = broken("doubled-mail")
+
+# %% [markdown] tags=["text"]
+# ## The scenario
+#
+# Run it now. Run it again after each repair.
+
+# %% tags=["scenario"]
+order = {
+    "task_id": "task-123",
+    "title": "Review PR",
+    "assignee_email": "alice@example.com",
+    "assignee_user_id": "user-alice",
+}
+
+
+def scenario():
+    lab = Lab(run_file)
+    lab.up(announce=False)
+    client = lab.client("task-orchestrator-service")
+    client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="order")
+    wait_until(lambda: lab.ledger("notification-service", "attempts"))
+    lab.kill("notification-service", "worker")
+    lab.up(announce=False)
+    print("status:", lab.run("order").settle(20), "mails:", len(lab.inbox))
+    return lab
+
+
+lab = scenario()
+
+# %% [markdown] tags=["text"]
+# ## The symptom, and who knows more
+#
+# Write down what you see. Then ask: who knows about it? The history, the metadata, the placement table, a log?
+
+# %% tags=["look"]
+[(mail.to, mail.subject) for mail in lab.inbox]
+
+# %% tags=["look"]
+len({mail.idempotency_key for mail in lab.inbox})
+
+# %% tags=["look"]
+len(lab.ledger("notification-service", "attempts"))
+
+# %% [markdown] tags=["text"]
+# ## Your diagnosis
+#
+# One sentence: which part does what wrong, and how do you know?
+
+# %% tags=["solution"]
+cause = ""
+# <solution goal="your sentence between the quotes above">
+cause = "The activity was cut off after the mail and ran again, and the service keeps no note of what it sent."
+# </solution>
+diagnose("doubled-mail", cause)
+
+# %% [markdown] tags=["text"]
+# ## The repair
+#
+# Edit the files below `.lab/work/doubled-mail/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("doubled-mail")`.
+
+# %% tags=["solution"]
+# <solution goal="edit the files in the file browser, then run this cell">
+apply("doubled-mail")
+# </solution>
+lab = scenario()
+
+# %% tags=["check"]
+check("doubled-mail")
+
+# %% [markdown] tags=["close"]
+# ## How an expert went
+#
+# Symptom: one order, two mails, both with the same idempotency key. The history shows one call. So one call ran twice: the first run was cut off before its end was recorded. That must happen, with any runtime. So the service has to recognise the second run: a durable note, under the key, right after the mail left. A note in memory dies with the process; a key made anew in each run recognises nothing.
+#
+# Compare it with your sentence. The next break lab is in `exercises/`.
+
+# %% tags=["close"]
+lab.down()

@@ -1,0 +1,40 @@
+"""Steps that observe the lab of this exercise."""
+
+from labkit.exercises.checking import Step
+
+
+def steps(lab):
+    run = lab.run("order")
+    yield Step(
+        "ended",
+        "the order is completed although notification-service is not there",
+        "COMPLETED",
+        lambda: ending(run),
+        "lab.run('order').history: what is it waiting for?",
+    )
+    yield Step(
+        "told",
+        "the result says that neither mail nor push was sent",
+        [False, False],
+        lambda: [n["sent"] for n in run.output["notifications_sent"]],
+        "lab.run('order').output",
+    )
+    yield Step(
+        "tried",
+        "the history shows that both were tried",
+        ["send_email", "send_push"],
+        lambda: tried(run),
+        "lab.run('order').history.steps()",
+    )
+
+
+def tried(run):
+    """Which notifications a child of this run was given, whoever runs it."""
+    given = [e.argument for r in run.history.walk() for e in r.events if e.argument]
+    words = [str(g) for g in given]
+    return [n for n in ("send_email", "send_push") if any(n in w for w in words)]
+
+
+def ending(run):
+    status = run.settle(3)
+    return f"{status}: {run.failure.message}" if run.failure else status

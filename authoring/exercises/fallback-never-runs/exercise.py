@@ -1,0 +1,85 @@
+# %% [markdown] tags=["opening"]
+# # Break lab 07.1: find out why the fallback never runs
+#
+# Repair a fallback for an app that is absent. 20 minutes.
+#
+# Notifications are best effort, says the code: there is a try and an except. But when the notification service is away, orders hang.
+#
+# Out of scope: non-retryable errors
+
+# %% tags=["setup"]
+from labkit import Lab, apply, broken, check, diagnose, hint
+
+run_file = broken("fallback-never-runs")
+
+# %% [markdown] tags=["text"]
+# ## The scenario
+#
+# Run it now. Run it again after each repair.
+
+# %% tags=["scenario"]
+order = {
+    "task_id": "task-123",
+    "title": "Review PR",
+    "assignee_email": "alice@example.com",
+    "assignee_user_id": "user-alice",
+}
+
+
+def scenario():
+    lab = Lab(run_file)
+    lab.up("task-orchestrator-service", announce=False)
+    client = lab.client("task-orchestrator-service")
+    client.schedule_new_workflow("task_with_fallback", input=order, instance_id="order")
+    print("status:", lab.run("order").settle(12))
+    return lab
+
+
+lab = scenario()
+
+# %% [markdown] tags=["text"]
+# ## The symptom, and who knows more
+#
+# Write down what you see. Then ask: who knows about it? The history, the metadata, the placement table, a log?
+
+# %% tags=["look"]
+[step.name for step in lab.run("order").history.steps()]
+
+# %% tags=["look"]
+"Failed" in " ".join(lab.run("order").history.kinds)
+
+# %% [markdown] tags=["text"]
+# ## Your diagnosis
+#
+# One sentence: which part does what wrong, and how do you know?
+
+# %% tags=["solution"]
+cause = ""
+# <solution goal="your sentence between the quotes above">
+cause = "A call to an absent app raises nothing, so except never runs and the workflow waits for ever."
+# </solution>
+diagnose("fallback-never-runs", cause)
+
+# %% [markdown] tags=["text"]
+# ## The repair
+#
+# Edit the files below `.lab/work/fallback-never-runs/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("fallback-never-runs")`.
+
+# %% tags=["solution"]
+# <solution goal="edit the files in the file browser, then run this cell">
+apply("fallback-never-runs")
+# </solution>
+lab = scenario()
+
+# %% tags=["check"]
+check("fallback-never-runs")
+
+# %% [markdown] tags=["close"]
+# ## How an expert went
+#
+# Symptom: RUNNING, no failure in the history. So nothing was raised, and `except` had nothing to catch. An absent app is no error: the runtime waits for it. A retry policy is asked only after a failure. Racing the call with a timer does not help either: the undelivered call holds up the saving of the whole turn. What works: put the call into a local child workflow and race that with a timer. The child waits alone, and delivers when the app is back.
+#
+# Compare it with your sentence. The next break lab is in `exercises/`.
+
+# %% tags=["close"]
+lab.down()

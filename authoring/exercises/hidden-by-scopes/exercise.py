@@ -1,0 +1,93 @@
+# %% [markdown] tags=["opening"]
+# # Break lab 06.6: find out who may see the store
+#
+# Diagnose a component that scopes hide from one app. 12 minutes.
+#
+# The state store is in the folder, its property is right. The notification service is fine. And yet the orchestrator has no store.
+#
+# Out of scope: scopes of topics
+
+# %% tags=["setup"]
+from grpc import RpcError
+
+from labkit import Lab, LabError, apply, broken, check, diagnose, hint
+
+run_file = broken("hidden-by-scopes")
+
+# %% [markdown] tags=["text"]
+# ## The scenario
+#
+# Run it now. Run it again after each repair.
+
+# %% tags=["scenario"]
+order = {
+    "task_id": "task-123",
+    "title": "Review PR",
+    "assignee_email": "alice@example.com",
+    "assignee_user_id": "user-alice",
+}
+
+
+def scenario():
+    lab = Lab(run_file)
+    try:
+        lab.up(within=8, announce=False)
+    except LabError as problem:
+        print(problem.title)
+    try:
+        client = lab.client("task-orchestrator-service")
+        client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="order")
+        print("status:", lab.run("order").settle())
+    except RpcError as problem:
+        print(problem.code().name)
+    return lab
+
+
+lab = scenario()
+
+# %% [markdown] tags=["text"]
+# ## The symptom, and who knows more
+#
+# Write down what you see. Then ask: who knows about it? The history, the metadata, the placement table, a log?
+
+# %% tags=["look"]
+{a.app_id: [c["name"] for c in a.metadata().get("components", [])] for a in lab.started_apps()}
+
+# %% tags=["look"]
+"as actor state store" in lab.app("task-orchestrator-service").logs("sidecar")
+
+# %% [markdown] tags=["text"]
+# ## Your diagnosis
+#
+# One sentence: which part does what wrong, and how do you know?
+
+# %% tags=["solution"]
+cause = ""
+# <solution goal="your sentence between the quotes above">
+cause = "scopes lets only notification-service see the state store, so the orchestrator has none."
+# </solution>
+diagnose("hidden-by-scopes", cause)
+
+# %% [markdown] tags=["text"]
+# ## The repair
+#
+# Edit the files below `.lab/work/hidden-by-scopes/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("hidden-by-scopes")`.
+
+# %% tags=["solution"]
+# <solution goal="edit the files in the file browser, then run this cell">
+apply("hidden-by-scopes")
+# </solution>
+lab = scenario()
+
+# %% tags=["check"]
+check("hidden-by-scopes")
+
+# %% [markdown] tags=["close"]
+# ## How an expert went
+#
+# Symptom: the same error as with a missing actor state store. The metadata of the two apps differ: one lists the component, the other does not. So it is hidden from one of them: `scopes` names the apps that may see it. Repair: name both, or none.
+#
+# Compare it with your sentence. The next break lab is in `exercises/`.
+
+# %% tags=["close"]
+lab.down()

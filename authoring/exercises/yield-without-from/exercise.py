@@ -1,0 +1,83 @@
+# %% [markdown] tags=["opening"]
+# # Break lab 07.2: find out what was yielded
+#
+# Diagnose a helper generator that was yielded and not run. 10 minutes.
+#
+# A helper was taken out of a workflow to make it shorter. Since then the workflow fails before its first notification.
+#
+# Out of scope: async code
+
+# %% tags=["setup"]
+from labkit import Lab, apply, broken, check, diagnose, hint
+
+run_file = broken("yield-without-from")
+
+# %% [markdown] tags=["text"]
+# ## The scenario
+#
+# Run it now. Run it again after each repair.
+
+# %% tags=["scenario"]
+order = {
+    "task_id": "task-123",
+    "title": "Review PR",
+    "assignee_email": "alice@example.com",
+    "assignee_user_id": "user-alice",
+}
+
+
+def scenario():
+    lab = Lab(run_file)
+    lab.up(announce=False)
+    client = lab.client("task-orchestrator-service")
+    client.schedule_new_workflow("task_with_fallback", input=order, instance_id="order")
+    print("status:", lab.run("order").settle(12))
+    return lab
+
+
+lab = scenario()
+
+# %% [markdown] tags=["text"]
+# ## The symptom, and who knows more
+#
+# Write down what you see. Then ask: who knows about it? The history, the metadata, the placement table, a log?
+
+# %% tags=["look"]
+print(lab.run("order").failure.error_type)
+print(lab.run("order").failure.message)
+
+# %% [markdown] tags=["text"]
+# ## Your diagnosis
+#
+# One sentence: which part does what wrong, and how do you know?
+
+# %% tags=["solution"]
+cause = ""
+# <solution goal="your sentence between the quotes above">
+cause = "The workflow yields a generator instead of a task; the helper needs yield from."
+# </solution>
+diagnose("yield-without-from", cause)
+
+# %% [markdown] tags=["text"]
+# ## The repair
+#
+# Edit the files below `.lab/work/yield-without-from/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("yield-without-from")`.
+
+# %% tags=["solution"]
+# <solution goal="edit the files in the file browser, then run this cell">
+apply("yield-without-from")
+# </solution>
+lab = scenario()
+
+# %% tags=["check"]
+check("yield-without-from")
+
+# %% [markdown] tags=["close"]
+# ## How an expert went
+#
+# Symptom: FAILED, and the message speaks of a generator or a non-task. The SDK expects a task behind `yield`. `attempt_notification` is a generator: calling it runs nothing. `yield from` runs its steps as if they stood here. `yield` alone hands the generator to the SDK, which cannot use it.
+#
+# Compare it with your sentence. The next break lab is in `exercises/`.
+
+# %% tags=["close"]
+lab.down()
