@@ -1,0 +1,229 @@
+# %% [markdown] tags=["opening"]
+# # Call a child workflow in the audit service
+#
+# **You will** let another team's whole workflow run as a step of yours, ask where its history is, and count what runs twice when each side is killed. 40 minutes.
+#
+# **You will be able to**
+#
+# - call a child workflow of another app, with an instance ID of your choice
+# - locate the history of a child
+# - predict what runs once and what runs twice when parent or target is killed
+#
+# **You need** lesson 03. First three questions from earlier lessons, from memory.
+
+# %% tags=["recall"]
+from labkit import Lab, finish, observe, predict, quiz, wait_until, workspace
+
+quiz("03-same-key")
+
+# %% tags=["recall"]
+quiz("01-plan-in-memory")
+
+# %% tags=["recall"]
+quiz("02-which-clock")
+
+# %% [markdown] tags=["story"]
+# ## The compliance team wants more than a step
+#
+# Every assignment has to be audited: recorded, checked against rules, and an alert raised where a rule is broken. The compliance team owns these steps and their order. So it offers a workflow, and yours calls it as a **child workflow**.
+
+# %% tags=["code"]
+from labkit import paths
+
+source = (paths.repo() / "services" / "audit-service" / "main.py").read_text()
+start = source.index("def compliance_audit_workflow")
+print(source[start : source.index("# ---", start)].strip())
+
+# %% tags=["code"]
+lab = Lab()
+lab.up("task-orchestrator-service", "notification-service", "audit-service")
+client = lab.client("task-orchestrator-service")
+
+
+def order(task_id, email="alice@example.com"):
+    return {
+        "task_id": task_id,
+        "title": "Review PR",
+        "assignee_email": email,
+        "assignee_user_id": "user-alice",
+    }
+
+
+# %% [markdown] tags=["predict"]
+# `task_with_audit` validates, assigns, sends a mail, and calls the child. *How many steps does the parent's own history hold?*
+
+# %% tags=["predict"]
+predict("parent-steps", ["3: it ends at the child", "4: the child is one step", "6: all of them"])
+
+# %% tags=["run"]
+client.schedule_new_workflow("task_with_audit", input=order("t-1"), instance_id="first")
+run = lab.run("first").wait()
+print(run.status, run.output["audit"])
+own = len(run.history.own_steps())
+observe("parent-steps", f"{own}: the child is one step" if own == 4 else f"{own}")
+
+# %% tags=["look"]
+run.show()
+
+# %% [markdown] tags=["explain"]
+# The parent's history has one line for the child: created, and later its result. The child's own steps are in the history of `audit-service`. The picture joins both: the bar of the child, and below it the steps in the other lane.
+
+# %% [markdown] tags=["predict"]
+# ## A violating order
+#
+# The assignee is from another company. *How does the parent end?*
+
+# %% tags=["predict"]
+predict("violating-order", ["FAILED", "COMPLETED, with an alert", "COMPLETED, without an alert"])
+
+# %% tags=["run"]
+client.schedule_new_workflow(
+    "task_with_audit", input=order("t-2", "mallory@else.org"), instance_id="second"
+)
+second = lab.run("second").wait()
+alerts = [row["task_id"] for row in lab.ledger("audit-service", "alerts")]
+print(second.output["audit"], "alerts:", alerts)
+observe("violating-order", f"{second.status}, with{'' if 't-2' in alerts else 'out'} an alert")
+
+# %% [markdown] tags=["explain"]
+# A broken rule is a result, not a failure: the child completed and said so. What to do with it is the parent's decision.
+#
+# ## The child's instance ID
+#
+# The parent chose it: `audit-` and the task's ID. So the compliance team can find an audit by its task.
+
+# %% tags=["look"]
+child = run.history.children[0]
+print(child.instance_id, "is hosted by", child.app_id)
+print("asked from the parent's sidecar:", client.get_workflow_state(child.instance_id))
+print("asked from its own:", lab.run(child.instance_id).status)
+
+# %% [markdown] tags=["predict"]
+# *Another parent calls a child with the same ID, after the first has ended. What happens?*
+
+# %% tags=["predict"]
+predict("same-child-id", ["an error", "the old result is returned", "the child runs again"])
+
+# %% tags=["run"]
+def audits(task_id):
+    return sum(row["task_id"] == task_id for row in lab.ledger("audit-service", "events"))
+
+
+client.schedule_new_workflow("task_with_audit", input=order("t-1"), instance_id="again")
+print(lab.run("again").wait().status)
+observe("same-child-id", "the child runs again" if audits("t-1") == 2 else "the old result is returned")
+
+# %% [markdown] tags=["explain"]
+# An ID that has ended is free again on 1.18.1, and the new run replaces the old history. The ledger still shows both audits. So an instance ID is no lock against doing something twice.
+#
+# Without `instance_id=`, the child is named after its parent: `first:0004`, the number being that of the step.
+
+# %% tags=["quiz"]
+quiz("04-whose-history")
+
+# %% [markdown] tags=["text"]
+# ## Kill the parent, kill the target
+#
+# Two small apps make the moment visible: `work` runs in `target`, notes each start and waits for a file. First you kill `caller`, parent of a running child. Then you kill `target`.
+
+# %% tags=["write"]
+# %%workfile 04-kill/target/main.py
+import os
+import pathlib
+import signal
+import time
+
+import dapr.ext.workflow as wf
+
+wfr = wf.WorkflowRuntime()
+notes = pathlib.Path(os.environ["LEDGER"]).with_suffix(".txt")
+
+
+@wfr.activity(name="work")
+def work(ctx, gate):
+    with notes.open("a") as out:
+        out.write(f"{ctx.workflow_id}\n")
+    while not pathlib.Path(gate).exists():
+        time.sleep(0.05)
+
+
+@wfr.workflow(name="child")
+def child(ctx, gate):
+    yield ctx.call_activity(work, input=gate)
+
+
+wfr.start()
+signal.pause()
+
+# %% tags=["write"]
+# %%workfile 04-kill/caller/main.py
+import signal
+
+import dapr.ext.workflow as wf
+
+wfr = wf.WorkflowRuntime()
+
+
+@wfr.workflow(name="parent")
+def parent(ctx, gate):
+    yield ctx.call_child_workflow("child", input=gate, app_id="target")
+
+
+wfr.start()
+signal.pause()
+
+# %% tags=["write"]
+# %%workfile 04-kill/dapr.yaml
+version: 1
+common:
+  resourcesPath: components
+apps:
+  - appID: caller
+    appDirPath: caller
+    command: ["python3", "main.py"]
+  - appID: target
+    appDirPath: target
+    command: ["python3", "main.py"]
+
+# %% tags=["predict"]
+predict("starts-of-work", ["parent 1, target 1", "parent 1, target 2", "parent 2, target 2"])
+
+# %% tags=["run"]
+folder = workspace("04-kill")
+lab = Lab(folder / "dapr.yaml")
+lab.up(announce=False)
+
+
+def starts_when_killed(app_id):
+    gate, notes = lab.folder / f"gate-{app_id}", lab.folder / "ledgers" / "target.txt"
+    lab.client("caller").schedule_new_workflow("parent", input=str(gate), instance_id=app_id)
+    wait_until(lambda: notes.exists() and f"{app_id}:" in notes.read_text())
+    lab.kill(app_id)
+    lab.up(announce=False)
+    gate.touch()
+    print(app_id, "killed; the parent is", lab.run(app_id).wait(60).status)
+    return notes.read_text().count(f"{app_id}:")
+
+
+# %% tags=["look"]
+counts = [starts_when_killed(app_id) for app_id in ("caller", "target")]
+observe("starts-of-work", f"parent {counts[0]}, target {counts[1]}")
+
+# %% [markdown] tags=["explain"]
+# The parent's death does not touch the child: it runs in the other app, and its result waits until the parent is back. The target's death cuts the activity off, so it starts a second time. The recorded child itself is not begun anew.
+
+# %% tags=["quiz"]
+quiz("04-parent-killed")
+
+# %% [markdown] tags=["close"]
+# ## What you can now do
+#
+# You call child workflows of another app, find their history, and know what a kill repeats.
+#
+# Claims you have seen: a child's history stays with its app; an instance ID that has ended is used again; a parent's death does not repeat the child.
+#
+# Practise with the break labs `child-not-registered` and `child-id-used-twice`. Next: lesson 07 about failures.
+
+# %% tags=["close"]
+lab.down()
+finish("04-call-child-workflows")
