@@ -1,0 +1,272 @@
+# %% [markdown] tags=["opening"]
+# # Find out what fails when a remote app fails
+#
+# **You will** let a remote activity raise, refuse, be slow, be missing and be absent, and build a table of what your workflow sees. 40 minutes.
+#
+# **You will be able to**
+#
+# - predict which failures a retry policy and an `except` ever see
+# - measure the attempts of a call
+# - build a fallback that also works for an app that is absent
+#
+# **You need** lesson 04. First three questions from earlier lessons, from memory.
+
+# %% tags=["recall"]
+from labkit import Lab, finish, observe, predict, quiz, workspace
+
+quiz("04-parent-killed")
+
+# %% tags=["recall"]
+quiz("03-same-key")
+
+# %% tags=["recall"]
+quiz("02-not-knowable")
+
+# %% [markdown] tags=["story"]
+# ## The page says: retry with backoff
+#
+# A page on the web has a table: "service unavailable: retry with backoff; activity not found: immediate error; timeout: retry or fail". You will not copy it. You will measure it, with a caller that has a **retry policy**, an `except`, and three ways to give up.
+
+# %% tags=["write"]
+# %%workfile 07-fail/caller/main.py
+import signal
+from datetime import timedelta
+
+import dapr.ext.workflow as wf
+
+wfr = wf.WorkflowRuntime()
+POLICY = wf.RetryPolicy(
+    first_retry_interval=timedelta(seconds=1), max_number_of_attempts=3, backoff_coefficient=2.0
+)
+
+
+@wfr.activity(name="note")
+def note(ctx, given):
+    print(given, flush=True)
+
+
+@wfr.workflow(name="attempt")
+def attempt(ctx, given):
+    """Call with a retry policy, and fall back."""
+    yield ctx.call_activity(note, input="begun")
+    try:
+        yield ctx.call_activity(given["activity"], app_id=given["app"], retry_policy=POLICY)
+    except Exception as failure:
+        return f"fell back: {failure.details.error_type}"
+    return "answered"
+
+
+@wfr.workflow(name="race")
+def race(ctx, given):
+    """Let the call race with a timer."""
+    yield ctx.call_activity(note, input="begun")
+    call = ctx.call_activity(given["activity"], app_id=given["app"])
+    winner = yield wf.when_any([call, ctx.create_timer(timedelta(seconds=2))])
+    return "answered" if winner is call else "gave up"
+
+
+@wfr.workflow(name="rescue")
+def rescue(ctx, given):
+    """Let a local child make the call, and race the child with a timer."""
+    child = ctx.call_child_workflow("attempt", input=given)
+    winner = yield wf.when_any([child, ctx.create_timer(timedelta(seconds=2))])
+    return "answered" if winner is child else "gave up"
+
+
+wfr.start()
+signal.pause()
+
+# %% tags=["write"]
+# %%workfile 07-fail/target/main.py
+import signal
+import time
+
+import dapr.ext.workflow as wf
+
+wfr = wf.WorkflowRuntime()
+
+
+class NonRetryableError(Exception):
+    """The SDK knows errors by the name of their class."""
+
+
+@wfr.activity(name="raises")
+def raises(ctx):
+    raise RuntimeError("the mail server is down")
+
+
+@wfr.activity(name="refuses")
+def refuses(ctx):
+    raise NonRetryableError("there is no such address")
+
+
+@wfr.activity(name="slow")
+def slow(ctx):
+    time.sleep(4)
+
+
+wfr.start()
+signal.pause()
+
+# %% [markdown] tags=["text"]
+# The run file has a second target, `late`: the same program under another app ID. You do not start it yet.
+
+# %% tags=["write"]
+# %%workfile 07-fail/dapr.yaml
+version: 1
+common:
+  resourcesPath: components
+apps:
+  - appID: caller
+    appDirPath: caller
+    command: ["python3", "main.py"]
+  - appID: target
+    appDirPath: target
+    command: ["python3", "main.py"]
+  - appID: late
+    appDirPath: target
+    command: ["python3", "main.py"]
+
+# %% tags=["code"]
+lab = Lab(workspace("07-fail") / "dapr.yaml")
+lab.up("caller", "target")
+client = lab.client("caller")
+
+
+def case(workflow, activity, app="target", within=12):
+    name = f"{workflow}-{activity}-{app}"
+    client.schedule_new_workflow(
+        workflow, input={"activity": activity, "app": app}, instance_id=name
+    )
+    return lab.run(name).settle(within), lab.run(name)
+
+
+# %% [markdown] tags=["predict"]
+# ## A remote activity raises
+#
+# The policy allows three attempts: the first after one second, doubled each time. *When do the attempts begin?*
+
+# %% tags=["predict"]
+predict("attempt-times", ["0, 1, 2 s", "0, 1, 3 s", "1, 2, 4 s"])
+
+# %% tags=["run"]
+def begins(run, activity):
+    steps = [s for s in run.history.steps() if s.name == activity]
+    return [round((s.began - steps[0].began).total_seconds()) for s in steps]
+
+
+status, run = case("attempt", "raises")
+print(status, "-", run.output)
+observe("attempt-times", ", ".join(map(str, begins(run, "raises"))) + " s")
+
+# %% tags=["look"]
+run.show()
+
+# %% [markdown] tags=["explain"]
+# A thrown error comes back as a recorded failure. Then the policy counts: the first try is one of the three. After the last, `except` runs.
+#
+# ## Refused, and not registered
+#
+# Two more failures: an error named `NonRetryableError`, and a name that `target` has not registered.
+
+# %% tags=["predict"]
+predict(
+    "attempts", ["refuses 3, missing 3", "refuses 1, missing 3", "refuses 1, missing 1"]
+)
+
+# %% tags=["run"]
+counts = []
+for activity in ("refuses", "missing"):
+    status, run = case("attempt", activity)
+    counts.append(f"{activity} {len(begins(run, activity))}")
+    print(f"{activity:<8} {status} - {run.output}")
+observe("attempts", ", ".join(counts))
+
+# %% [markdown] tags=["explain"]
+# An error class called `NonRetryableError` ends the attempts at once: the SDK compares names. A missing name is a failure like any other, so the policy tries it again, in vain. "Immediate error, not a retry" is half true.
+
+# %% [markdown] tags=["predict"]
+# ## The app is absent
+#
+# `late` is not running. *What does `attempt` return?*
+
+# %% tags=["predict"]
+predict("absent-app", ["fell back after three attempts", "fell back at once", "nothing: RUNNING"])
+
+# %% tags=["run"]
+status, run = case("attempt", "raises", app="late", within=8)
+print("steps in the history:", [s.name for s in run.history.steps()])
+observe("absent-app", f"nothing: {status}" if status == "RUNNING" else run.output)
+
+# %% [markdown] tags=["explain"]
+# No failure, no attempt, not even a line in the history. The call could not be handed over, and the runtime tries that for ever. The policy counts failures, and there is none. So `except` never runs.
+
+# %% [markdown] tags=["predict"]
+# ## Give up after two seconds
+#
+# `race` lets the call race with a timer. *For which of these does it give up in time?*
+
+# %% tags=["predict"]
+predict("race", ["slow and absent", "slow only", "absent only"])
+
+# %% tags=["run"]
+slow, _ = case("race", "slow")
+absent, _ = case("race", "slow", app="late", within=8)
+print("slow:", slow, " absent:", absent)
+gave_up = [name for name, status in (("slow", slow), ("absent", absent)) if status == "COMPLETED"]
+observe("race", " and ".join(gave_up) + (" only" if len(gave_up) == 1 else ""))
+
+# %% [markdown] tags=["explain"]
+# With a slow app the call was handed over and recorded, so the timer can win. With an absent app the call hangs in the same turn as everything else: the timer fires, and the turn still cannot be saved.
+
+# %% [markdown] tags=["predict"]
+# ## A rescue
+#
+# `rescue` puts the risky call into a child workflow of the *same* app and races the child. Then you start `late`. *What happens to the child?*
+
+# %% tags=["predict"]
+predict("child-after-rescue", ["it is gone", "it goes on when late is there", "it fails"])
+
+# %% tags=["run"]
+status, run = case("rescue", "slow", app="late")
+print(status, "-", run.output)
+child = run.history.children[0].instance_id
+print("child:", lab.run(child).status)
+lab.up("late", announce=False)
+after = lab.run(child).wait().output
+print("child after the start of late:", after)
+observe("child-after-rescue", "it goes on when late is there" if after == "answered" else after)
+
+# %% tags=["look"]
+run.show()
+
+# %% [markdown] tags=["explain"]
+# The child waits alone; the parent is free. This is **graceful degradation**: the order goes on, the mail follows when it can. Where it must not follow, terminate the child.
+#
+# ## The table, measured
+
+# %% tags=["look"]
+for name in ("attempt-raises-target", "attempt-refuses-target", "attempt-missing-target"):
+    print(f"{name:<24} {lab.run(name).output}")
+for name in ("race-slow-target", "rescue-slow-late"):
+    print(f"{name:<24} {lab.run(name).output}")
+print("race-slow-late           waited until late was there:", lab.run("race-slow-late").settle(20))
+
+# %% tags=["quiz"]
+quiz("07-except")
+
+# %% tags=["quiz"]
+quiz("07-rescue")
+
+# %% [markdown] tags=["close"]
+# ## What you can now do
+#
+# You know which failures reach your code, and have a fallback for those that do not.
+#
+# Claims you have seen: retry policies see recorded failures only; a missing name is retried; a call to an absent app waits for ever; a local child raced with a timer is a rescue.
+#
+# Next: the break labs `fallback-never-runs`, `yield-without-from` and `retry-policy-names`.
+
+# %% tags=["close"]
+lab.down()
+finish("07-when-a-remote-app-fails")
