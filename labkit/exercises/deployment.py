@@ -64,7 +64,10 @@ def edit(folder: Path, edits: Iterable[Edit]) -> str:
 def apply(id: str) -> None:
     """Repair the learner's copy as the solution does, and print what changed."""
     exercise = load(id)
-    print(edit(exercise.work, exercise.repair))
+    if all(_is_done(exercise.work, one) for one in exercise.repair):
+        print("the files are as in the solution already")
+    else:
+        print(edit(exercise.work, exercise.repair))
 
 
 def reset(id: str) -> str:
@@ -84,6 +87,11 @@ def reset(id: str) -> str:
     prepare(exercise, exercise.fault)
     progress.note("reset", id, lesson=exercise.lesson)
     return told
+
+
+def _is_done(folder: Path, one: Edit) -> bool:
+    text = (folder / one.file).read_text("utf-8") if (folder / one.file).exists() else ""
+    return one.put in text and (one.find is None or one.find not in text or one.find in one.put)
 
 
 def _replaced(file: Path, before: str, one: Edit) -> str:
