@@ -26,6 +26,7 @@ VERBS = {
     "hint": ("labkit.cli.exercises", "the next hint for an exercise, from what is observed"),
     "reset": ("labkit.cli.exercises", "begin an exercise anew; your files are kept"),
     "doctor": ("labkit.doctor", "problems of this machine, and the commands that mend them"),
+    "preflight": ("labkit.preflight", "what manifests do not give a workflow over several apps"),
     "ps": ("labkit.cli.processes", "the labs that run now, and their processes"),
     "stop": ("labkit.cli.processes", "end labs that run"),
     "logs": ("labkit.cli.processes", "follow the log of an app"),

@@ -124,6 +124,7 @@ def test_only_history_and_inprocess_touch_the_private_parts_of_the_sdk():
 
 
 def test_components_are_named_as_their_files():
-    for file in sorted((REPO / "components").rglob("*.yaml")):
+    files = [f for f in (REPO / "components").rglob("*.yaml") if "kubernetes" not in f.parts]
+    for file in sorted(files):
         (component,) = yaml.safe_load_all(file.read_text())
         assert component["metadata"]["name"] == file.stem, file
