@@ -33,7 +33,7 @@ def scenario():
     try:
         lab.up(within=8, announce=False)
     except LabError as problem:
-        print(problem.title)
+        print("lab.up:", problem.code)
     try:
         client = lab.client("task-orchestrator-service")
         client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="order")

@@ -1,0 +1,141 @@
+"""The command line: exit codes, JSON that is nothing but JSON, errors without tracebacks."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from labkit import jupyter, paths, runs, versions
+from labkit.cli import __main__ as cli
+from labkit.console import Console
+from labkit.runtime import ensured, released
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "state"))
+
+
+def test_help_lists_every_verb_and_an_unknown_one_is_corrected(capsys):
+    assert cli.main([]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"  {verb} " in shown for verb in cli.VERBS)
+    assert cli.main(["demmo"]) == 2
+    assert "did you mean demo?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", sorted(cli.VERBS))
+def test_every_verb_has_help(verb, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main([verb, "--help"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: ./lab {verb}")
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        (["ps", "--json"], "labs"),
+        (["status", "--json"], "lessons"),
+        (["next", "--json"], "lesson"),
+        (["runtime", "--json"], "sha256"),
+        (["doctor", "--json"], "findings"),
+    ],
+)
+def test_json_is_one_object_and_nothing_else(words, key, capsys):
+    assert cli.main(words) in (0, 1)
+    assert key in json.loads(capsys.readouterr().out)
+
+
+def test_an_error_is_shown_with_its_fields_or_as_json(capsys):
+    assert cli.main(["check", "nothing"]) == 1
+    assert "no-such-exercise" in capsys.readouterr().err
+    assert cli.main(["check", "nothing", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "no-such-exercise"
+    assert cli.main(["logs", "nobody", "--no-follow"]) == 1
+    assert "no lab has run yet" in capsys.readouterr().err
+
+
+def test_logs_stop_and_clean_work_on_what_runs_have_left(capsys):
+    run = runs.create(Path("dapr.yaml"), None)
+    (run.path / "logs").mkdir()
+    (run.path / "logs" / "web.worker.log").write_text("hello\n")
+    run.close()
+    assert cli.main(["logs", "web", "--no-follow"]) == 0
+    assert capsys.readouterr().out == "hello\n"
+    assert cli.main(["stop"]) == 0
+    assert cli.main(["clean"]) == 1, "it asks, and nobody is there to answer"
+    mine = paths.work() / "mine.py"
+    mine.write_text("mine")
+    assert cli.main(["clean", "--yes"]) == 0
+    assert not run.path.exists()
+    assert mine.exists()
+
+
+def test_a_port_that_is_taken_names_its_holder():
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(jupyter.JupyterPortTaken) as caught:
+            jupyter.chosen_port(port)
+    assert "pid" in caught.value.found
+    assert "leave --port out" in caught.value.mend
+
+
+def test_a_lesson_is_found_by_number_name_or_progress():
+    assert jupyter.chosen_lesson(None).stem == "00-start-here"
+    assert jupyter.chosen_lesson("3").stem.startswith("03-")
+    assert jupyter.chosen_lesson("start-here").stem == "00-start-here"
+    with pytest.raises(jupyter.NoSuchLesson) as caught:
+        jupyter.chosen_lesson("99")
+    assert "00-start-here" in caught.value.found
+
+
+def test_a_full_disk_is_told_as_such(monkeypatch, tmp_path):
+    def full(folder: Path, console: Console) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.delenv("LABKIT_DAPR_BIN", raising=False)
+    monkeypatch.setattr(released, "fetch", full)
+    with pytest.raises(ensured.DiskFull) as caught:
+        ensured.ensure()
+    assert "LABKIT_CACHE" in caught.value.mend
+    assert list((tmp_path / "cache" / "runtime").glob("new-*")) == []
+
+
+def test_the_doctor_names_what_is_wrong_and_what_mends_it(monkeypatch, capsys):
+    doctor = importlib.import_module("labkit.doctor")  # the package exports a function of the name
+    monkeypatch.setattr(versions, "PYTHON_SDK", "9.9.9")
+    assert "9.9.9" in doctor.sdk_pair().problem
+    monkeypatch.setattr(doctor, "NEEDED_GB", 1e9)
+    assert doctor.disk_space().mend == "./lab clean"
+    monkeypatch.setattr(doctor, "NEEDED_MEMORY_GB", 1e9)
+    assert doctor.memory().problem
+    monkeypatch.setattr(versions, "MIN_PYTHON", (9, 9))
+    assert doctor.python_version().problem
+    monkeypatch.setenv("LABKIT_DAPR_BIN", "/nowhere")
+    monkeypatch.setenv("LABKIT_CACHE", "/proc/nowhere")
+    monkeypatch.setattr(
+        doctor, "QUESTIONS", (lambda: doctor.Finding("x", "y", "broken", "mend it"),)
+    )
+    assert cli.main(["doctor"]) == 1
+    assert "x: broken\n  mend  mend it" in capsys.readouterr().out
+
+
+def test_long_steps_tell_the_time_and_how_far_they_are(capsys):
+    console = Console()
+    console.line("begun")
+    for done in range(5):
+        console.progress("file", done, 4)
+    told = capsys.readouterr().err
+    assert "s] begun" in told
+    assert "file: 100%" in told
