@@ -18,6 +18,8 @@ from labkit.errors import StartError
 BLOCK_SIZE = 64
 FIRST, LAST = 20000, 30000
 
+_given: dict[int, int] = {}  # first port of a block to how often this process has had it
+
 
 class PortTaken(StartError):
     """A port that a file names is in use."""
@@ -74,11 +76,15 @@ def reserve(prefer: int | None = None) -> PortBlock:
         NoPortsLeft: every block is held by somebody.
     """
     starts = list(range(FIRST, min(LAST, _ephemeral_from()) - BLOCK_SIZE, BLOCK_SIZE))
+    # gRPC remembers for some seconds that an address of this process did not answer, and refuses
+    # calls meanwhile: so a new lab does not get the ports of the one before.
+    starts.sort(key=lambda first: _given.get(first, 0))
     if prefer in starts:
         starts.insert(0, prefer)
     for first in starts:
         guard = _bound(first)
         if guard is not None:
+            _given[first] = _given.get(first, 0) + 1
             return PortBlock(guard)
     raise NoPortsLeft(
         "no block of ports is free for another lab",

@@ -28,7 +28,15 @@ def drift(notebook: Notebook) -> Iterator[str]:
     yield from _outputs(notebook, [c for c in built.cells if c.cell_type == "code"])
 
 
+def _passes(cell: Any) -> bool:
+    """Whether this is a check that told: passed."""
+    told = [o.get("data", {}).get("text/plain", "") for o in cell.outputs]
+    return cell.source.startswith("check(") and any(": passed" in t.split("\n")[0] for t in told)
+
+
 def _outputs(notebook: Notebook, cells: list[Any]) -> Iterator[str]:
+    if notebook.kind == "solution" and not any(_passes(c) for c in cells):
+        yield "its check did not pass when it was built"
     for number, cell in enumerate(cells, 1):
         if not notebook.executed:
             if cell.outputs or cell.execution_count:
