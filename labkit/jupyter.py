@@ -24,6 +24,7 @@ HOST = "127.0.0.1"
 READY_SECONDS = 60.0
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "filebrowser-extension/browser": {"showHiddenFiles": True},
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
 
@@ -142,6 +143,8 @@ def command(port: int, token: str) -> list[str]:
         "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={token}",
         f"--ServerApp.root_dir={paths.repo()}",
+        # Learners edit their copies below .lab/work, which a file browser hides by default.
+        "--ContentsManager.allow_hidden=True",
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",

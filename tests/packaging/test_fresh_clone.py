@@ -39,6 +39,9 @@ def test_set_up_demo_and_start_and_the_second_time_needs_no_network(clone):
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/lab/tree/lessons/00.*token=\w{32}", url)
     assert httpx.get(url, trust_env=False).status_code == 200
     assert httpx.get(url.split("?")[0], trust_env=False).status_code in (302, 403)
+    base, token = url.split("/lab/")[0], url.rpartition("token=")[2]
+    hidden = httpx.get(f"{base}/api/contents/.lab?token={token}", trust_env=False)
+    assert hidden.status_code == 200, "learners find their files in the file browser"
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     port = int(re.search(r":(\d+)/", url)[1])

@@ -1,0 +1,91 @@
+# %% [markdown] tags=["opening"]
+# # Break lab 04.3: find out why a restart changed the plan
+#
+# Repair a workflow whose next step depends on memory. 15 minutes.
+#
+# Orders that arrive while the service is running are express: they get a mail. Once the service was restarted in the middle of an order.
+#
+# Out of scope: versioning of workflows
+
+# %% tags=["setup"]
+from labkit import Lab, apply, broken, check, diagnose, hint, wait_until
+
+run_file = broken("memory-decides")
+
+# %% [markdown] tags=["text"]
+# ## The scenario
+#
+# Run it now. Run it again after each repair.
+
+# %% tags=["scenario"]
+order = {
+    "task_id": "task-123",
+    "title": "Review PR",
+    "assignee_email": "alice@example.com",
+    "assignee_user_id": "user-alice",
+}
+
+
+def scenario():
+    lab = Lab(run_file)
+    lab.up(announce=False)
+    client = lab.client("task-orchestrator-service")
+    client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="order")
+    wait_until(lambda: len(lab.inbox) == 1)
+    lab.kill("task-orchestrator-service", "worker")
+    lab.up(announce=False)
+    print("status:", lab.run("order").settle(15))
+    return lab
+
+
+lab = scenario()
+
+# %% [markdown] tags=["text"]
+# ## The symptom, and who knows more
+#
+# Write down what you see. Then ask: who knows about it? The history, the metadata, the placement table, a log?
+
+# %% tags=["look"]
+lab.run("order").failure.error_type
+
+# %% tags=["look"]
+print(lab.run("order").failure.message.split(".")[0])
+
+# %% tags=["look"]
+[step.name for step in lab.run("order").history.own_steps()]
+
+# %% [markdown] tags=["text"]
+# ## Your diagnosis
+#
+# One sentence: which part does what wrong, and how do you know?
+
+# %% tags=["solution"]
+cause = ""
+# <solution goal="your sentence between the quotes above">
+cause = "After the restart the set in memory is empty, so the replayed code asks for other steps than the history holds."
+# </solution>
+diagnose("memory-decides", cause)
+
+# %% [markdown] tags=["text"]
+# ## The repair
+#
+# Edit the files below `.lab/work/memory-decides/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("memory-decides")`.
+
+# %% tags=["solution"]
+# <solution goal="edit the files in the file browser, then run this cell">
+apply("memory-decides")
+# </solution>
+lab = scenario()
+
+# %% tags=["check"]
+check("memory-decides")
+
+# %% [markdown] tags=["close"]
+# ## How an expert went
+#
+# Symptom: FAILED, right after a restart, with a message about determinism. The history says that the mail was asked for. The code, run again from its start, went the other way: the set in memory was empty in the new process. Workflow code is replayed, so it must come to the same steps every time: from its input and from recorded results only.
+#
+# Compare it with your sentence. The next break lab is in `exercises/`.
+
+# %% tags=["close"]
+lab.down()
