@@ -63,8 +63,9 @@ class Opened:
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Opened]:
-    """Lesson 00 in JupyterLab at 1280 px, served from a copy."""
+def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
+    """A lesson (00, or the test's parameter) in JupyterLab at 1280 px, served from a copy."""
+    lesson = getattr(request, "param", "00-start-here")
     shutil.copytree(paths.repo() / "lessons", tmp_path / "lessons")
     state = tmp_path / "state"
     jupyter.write_settings(state / "jupyter")
@@ -94,7 +95,7 @@ def opened(tmp_path: Path) -> Iterator[Opened]:
                 "request",
                 lambda r: None if r.url.startswith(local) else opened.strangers.add(r.url),
             )
-            page.goto(f"{url}/lab/tree/lessons/00-start-here.ipynb?token={TOKEN}")
+            page.goto(f"{url}/lab/tree/lessons/{lesson}.ipynb?token={TOKEN}")
             page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
             yield opened
             window.close()

@@ -1,0 +1,22 @@
+"""Lessons 01 to 03 run from top to bottom in JupyterLab."""
+
+from __future__ import annotations
+
+import pytest
+
+LESSONS = [
+    "01-why-multi-app-workflows",
+    "02-build-the-notification-service",
+    "03-call-remote-activities",
+]
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("opened", LESSONS, indirect=True)
+def test_run_all_ends_without_an_error_and_without_a_stranger(opened):
+    opened.clear_outputs()
+    opened.run_all(within=240)
+    page = opened.page
+    assert page.locator(".jp-OutputArea-output[data-mime-type*='error']").count() == 0
+    assert page.get_by_text("is finished").count() == 1, "the last cell was run"
+    assert opened.strangers == set()
