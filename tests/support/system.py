@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -13,11 +14,12 @@ def listening(run_id: str) -> dict[str, set[tuple[str, int]]]:
     """Return process name to (address, port) pairs that a run's processes listen on."""
     found: dict[str, set[tuple[str, int]]] = {}
     for pid in lifeline.marked(run_id):
-        process = psutil.Process(pid)
-        for connection in process.net_connections("inet"):
-            if connection.status == psutil.CONN_LISTEN or connection.type.name == "SOCK_DGRAM":
-                pair = (connection.laddr.ip, connection.laddr.port)
-                found.setdefault(process.name(), set()).add(pair)
+        with suppress(psutil.NoSuchProcess):  # it may end while we ask
+            process = psutil.Process(pid)
+            for connection in process.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN or connection.type.name == "SOCK_DGRAM":
+                    pair = (connection.laddr.ip, connection.laddr.port)
+                    found.setdefault(process.name(), set()).add(pair)
     return found
 
 
