@@ -61,7 +61,7 @@ class Surroundings:
         token: what the sidecar APIs ask for in the header ``dapr-api-token``.
         env: the environment of every process.
         sidecar_flags: addresses of the control plane, and the like.
-        config: the configuration for apps whose run file names none.
+        config: the configuration of every sidecar; one that the run file names comes on top.
         resources: replaces the resources that the run file names, when given.
     """
 
@@ -216,7 +216,9 @@ class App:
             *("--metrics-port", str(self.metrics_port)),
             *("--metrics-listen-address", HOST),
             *self.shared.sidecar_flags,
-            *("--config", str(self.spec.config or self.shared.config)),
+            # daprd lays one over the other: the app's own says more, and wins.
+            *("--config", str(self.shared.config)),
+            *(("--config", str(self.spec.config)) if self.spec.config else ()),
             *(flag for folder in resources for flag in ("--resources-path", str(folder))),
             *daprd_flags(self.spec),
         ]
@@ -253,6 +255,8 @@ class App:
             f"--resources-path {shlex.quote(str(r))}"
             for r in self.shared.resources or self.spec.resources
         )
+        if self.spec.config:
+            resources += f" --config {shlex.quote(str(self.spec.config))}"
         with_cli = f"dapr run --app-id {self.app_id} {resources} -- {service}"
         lines = [
             "# sidecar",

@@ -120,6 +120,18 @@ def dapr_runtime() -> Finding:
     )
 
 
+def ml_environment() -> Finding:
+    """Whether ml-inference-service has its own environment; lesson 05 needs it."""
+    python = paths.repo() / "services" / "ml-inference-service" / ".venv" / "bin" / "python"
+    good = python.exists()
+    return Finding(
+        "environment of ml-inference-service",
+        f"{python} {'is there' if good else 'is missing'}",
+        None if good else "not made yet",
+        "./lab setup",
+    )
+
+
 def disk_space() -> Finding:
     """Whether there is room for the stores of some labs."""
     free = shutil.disk_usage(paths.state()).free / 1e9
@@ -160,6 +172,7 @@ QUESTIONS: tuple[Callable[[], Finding], ...] = (
     python_version,
     sdk_pair,
     dapr_runtime,
+    ml_environment,
     disk_space,
     memory,
     loopback,

@@ -222,5 +222,7 @@ def _spawn(
             asked=f"{' '.join(argv)}  in {cwd}",
             found=f"{type(problem).__name__}: {problem.strerror}: {problem.filename}",
             look_at="the command and the folder of this app in the run file",
-            mend="correct the command or the folder in the run file, then start again",
+            mend="./lab setup makes the environment of the app"
+            if str(argv[0]).startswith(".venv/")
+            else "correct the command or the folder in the run file, then start again",
         ) from problem

@@ -50,13 +50,13 @@ def save(path: str, text: str, part: int | None = None) -> str:
     parts = paths.work() / PARTS / path
     parts.mkdir(parents=True, exist_ok=True)
     file.parent.mkdir(parents=True, exist_ok=True)
-    kept = _keep_if_edited(file, parts / "written")
     if part is None:
         for old in parts.glob("part-*"):
             old.unlink()
     (parts / f"part-{part or 1:03}").write_text(text, "utf-8")
     texts = [p.read_text("utf-8").strip("\n") for p in sorted(parts.glob("part-*"))]
     whole = "\n\n\n".join(texts) + "\n"
+    kept = _keep_if_edited(file, parts / "written", whole)
     file.write_text(whole, "utf-8")
     (parts / "written").write_text(whole, "utf-8")
     told = f"saved {path}: {len(whole.splitlines())} lines"
@@ -81,13 +81,11 @@ def copy_of_services(
     for app_id in app_ids:
         source, target = paths.repo() / "services" / app_id, folder / app_id
         if not target.exists():
-            shutil.copytree(
-                source, target, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite*")
-            )
-    apps = "".join(
-        f'  - appID: {a}\n    appDirPath: {a}\n    command: ["python3", "main.py"]\n'
-        for a in app_ids
-    )
+            own = shutil.ignore_patterns("__pycache__", "*.sqlite*", ".venv")
+            shutil.copytree(source, target, ignore=own)
+            if (source / ".venv").is_dir():  # too large for a copy, and nothing to edit
+                (target / ".venv").symlink_to(source / ".venv")
+    apps = "".join(_entry(app_id) for app_id in app_ids)
     variables = "".join(f'    {name}: "{value}"\n' for name, value in (env or {}).items())
     variables = f"  env:\n{variables}" if env else ""
     run_file = folder / "dapr.yaml"
@@ -95,6 +93,16 @@ def copy_of_services(
     if not run_file.exists():
         run_file.write_text(text, "utf-8")
     return run_file
+
+
+def _entry(app_id: str) -> str:
+    """Return the entry of an app in the run file of the course."""
+    text = (paths.repo() / "services" / "dapr.yaml").read_text("utf-8")
+    entries = text.partition("apps:\n")[2].split("  - ")
+    found = next(e for e in entries if e.startswith(f"appID: {app_id}\n"))
+    return "  - " + "".join(
+        line for line in found.splitlines(keepends=True) if not line.lstrip().startswith("#")
+    )
 
 
 def workfile(line: str, cell: str) -> None:
@@ -124,8 +132,8 @@ def register() -> None:
             shell.register_magic_function(workfile, "cell", "workfile")
 
 
-def _keep_if_edited(file: Path, written: Path) -> Path | None:
-    if not file.exists():
+def _keep_if_edited(file: Path, written: Path, new: str) -> Path | None:
+    if not file.exists() or file.read_bytes() == new.encode():
         return None
     text = file.read_bytes()
     if written.exists() and written.read_bytes() == text:

@@ -222,7 +222,7 @@ quiz("04-parent-killed")
 #
 # Claims you have seen: a child's history stays with its app; an instance ID that has ended is used again; a parent's death does not repeat the child.
 #
-# Practise with the break labs `child-not-registered` and `child-id-used-twice`. Next: lesson 06 about deployment requirements.
+# Practise with the break labs `child-not-registered` and `child-id-used-twice`. Next: lesson 05 about a service with its own needs.
 
 # %% tags=["close"]
 lab.down()

@@ -18,7 +18,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     options = parser.parse_args(argv)
     folders = [r.path for r in runs.all_runs() if not r.alive]
-    folders += [paths.cache()] if options.all else []
+    if options.all:
+        folders += [paths.cache(), *paths.repo().glob("services/*/.venv")]
     folders = [f for f in folders if f.exists()]
     if not folders:
         print("nothing to remove")

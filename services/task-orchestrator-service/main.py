@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 NOTIFICATIONS = "notification-service"
 AUDIT = "audit-service"
+INFERENCE = "ml-inference-service"
 PATIENCE = timedelta(seconds=3)
 SIDECAR_SECONDS = float(os.environ.get("SIDECAR_SECONDS", "10"))
 
@@ -65,6 +66,20 @@ def task_with_audit(ctx: wf.DaprWorkflowContext, order: TaskOrder):
         instance_id=f"audit-{order.task_id}",
     )
     return result(order, "completed", [email], audit=audit)
+
+
+@wfr.workflow(name="task_with_priority")
+def task_with_priority(ctx: wf.DaprWorkflowContext, order: TaskOrder):
+    """Let ml-inference-service judge how urgent the task is; only an urgent one gets a push."""
+    judged = yield ctx.call_activity(
+        "run_ml_inference", input={"title": order.title}, app_id=INFERENCE
+    )
+    yield ctx.call_activity(assign_task, input=order.model_dump())
+    sent = [(yield ctx.call_activity("send_email", input=email_for(order), app_id=NOTIFICATIONS))]
+    if judged["priority"] == "high":
+        push = yield ctx.call_activity("send_push", input=push_for(order), app_id=NOTIFICATIONS)
+        sent.append(push)
+    return result(order, "completed", sent, priority=judged["priority"])
 
 
 @wfr.workflow(name="resilient_task_processing")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 
 import httpx
 import pytest
 
 from labkit import paths
+from labkit.runfile import load
 from labkit.waiting import poll
 
 ORDER = {
@@ -19,7 +19,7 @@ ORDER = {
     "assignee_email": "alice@example.com",
     "assignee_user_id": "user-alice",
 }
-SERVICES = sorted(p.parent.name for p in paths.repo().glob("services/*/main.py"))
+SERVICES = {a.app_id: a for a in load(paths.repo() / "services" / "dapr.yaml").apps}
 
 
 def test_an_order_becomes_one_mail_and_one_push(lab):
@@ -82,8 +82,8 @@ def test_a_task_is_finished_when_the_notification_service_is_away(lab):
 @pytest.mark.parametrize("service", SERVICES)
 def test_it_says_so_when_its_sidecar_is_missing(service, tmp_path):
     done = subprocess.run(
-        [sys.executable, "main.py"],
-        cwd=paths.repo() / "services" / service,
+        SERVICES[service].command,
+        cwd=SERVICES[service].folder,
         env={"PATH": os.environ["PATH"], "DAPR_GRPC_PORT": "1", "SIDECAR_SECONDS": "0.5",
              "APP_PORT": "0", "LEDGER": str(tmp_path / "l.sqlite")},
         capture_output=True,

@@ -1,0 +1,291 @@
+# %% [markdown] tags=["opening"]
+# # A service with its own needs: ML inference
+#
+# **You will** run a small machine learning model as an app of its own, limit how much it does at once, and send it too much. 35 minutes.
+#
+# **You will be able to**
+#
+# - give a service its own packages and its own limits
+# - measure how many calls a target works on at the same time
+# - predict what happens to an input that is too large, and replace it by a reference
+# - name reasons for a separate app, each with something you measured
+#
+# **You need** lesson 04. First three questions from earlier lessons, from memory.
+
+# %% tags=["recall"]
+import subprocess
+
+from labkit import Lab, copy_of_services, finish, observe, paths, predict, quiz
+
+quiz("04-parent-killed")
+
+# %% tags=["recall"]
+quiz("03-shape")
+
+# %% tags=["recall"]
+quiz("01-reason-to-split")
+
+# %% [markdown] tags=["story"]
+# ## How urgent is a task?
+#
+# The data team has a model that judges this from a task's title. `services/ml-inference-service/train.py` trained it, and a model card says what it is good for.
+
+# %% tags=["code"]
+service = paths.repo() / "services" / "ml-inference-service"
+for line in (service / "MODEL.md").read_text().splitlines():
+    if line.startswith(("- **Kind", "- **Quality", "- **Not")):
+        print(line.replace("**", ""))
+
+# %% [markdown] tags=["predict"]
+# The model needs scikit-learn; the notification service needs FastAPI. Each has its own Python environment. *Which of the two can import which package?*
+
+# %% tags=["predict"]
+predict("imports", ["both import both", "each imports its own only"])
+
+# %% tags=["run"]
+import sys
+
+pythons = {"notification-service": sys.executable, "ml-inference-service": service / ".venv/bin/python"}
+imported = []
+for app_id, python in pythons.items():
+    for package in ("fastapi", "sklearn"):
+        command = [python, "-c", f"import {package}"]
+        if subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0:
+            imported.append(f"{app_id}: {package}")
+print(*imported, sep="\n")
+observe("imports", "both import both" if len(imported) == 4 else "each imports its own only")
+
+# %% [markdown] tags=["explain"]
+# Two environments: two sets of versions that never have to agree. In `services/dapr.yaml` the command of the one is `python3`, of the other `.venv/bin/python`. Dapr does not look at either.
+#
+# Now the orchestrator asks the model: `task_with_priority` sends a push only for an urgent task.
+
+# %% tags=["code"]
+lab = Lab()
+lab.up("task-orchestrator-service", "notification-service", "ml-inference-service")
+client = lab.client("task-orchestrator-service")
+
+
+def judged(task_id, title):
+    order = {"task_id": task_id, "title": title, "assignee_email": "alice@example.com"}
+    order["assignee_user_id"] = "user-alice"
+    client.schedule_new_workflow("task_with_priority", input=order, instance_id=task_id)
+    return lab.run(task_id).wait()
+
+
+# %% [markdown] tags=["predict"]
+# *Which of these gets a push: "Security outage in production", "Fix a typo in the wiki"?*
+
+# %% tags=["predict"]
+predict("pushes", ["both", "the outage only", "the typo only"])
+
+# %% tags=["run"]
+for task_id, title in (("p-1", "Security outage in production"), ("p-2", "Fix a typo in the wiki")):
+    print(task_id, judged(task_id, title).output["priority"])
+pushed = [row["user_id"] for row in lab.ledger("notification-service", "pushes")]
+urgent = lab.run("p-1").output["priority"] == "high"
+observe("pushes", "the outage only" if len(pushed) == 1 and urgent else f"{len(pushed)} pushes")
+
+# %% tags=["look"]
+lab.run("p-1").show()
+
+# %% [markdown] tags=["explain"]
+# Three apps, one history. The caller knows a name and an app ID; it has neither the model nor its packages. The activity also returns the device it computed on: a GPU where CuPy and a GPU are found, else the processor, with the same result.
+#
+# ## Slow work, and how much of it at once
+#
+# With `explain` the service scores the text once for each word left out. That is slow. Below, a copy of the service and a caller that asks eight times at once.
+
+# %% tags=["write"]
+# %%workfile 05-needs/caller/main.py
+import signal
+
+import dapr.ext.workflow as wf
+
+ML = "ml-inference-service"
+wfr = wf.WorkflowRuntime()
+
+
+@wfr.workflow(name="explain_all")
+def explain_all(ctx, files):
+    calls = [
+        ctx.call_activity("run_ml_inference", input={"file": file, "explain": True}, app_id=ML)
+        for file in files
+    ]
+    yield wf.when_all(calls)
+
+
+@wfr.workflow(name="judge")
+def judge(ctx, request):
+    if "mebibytes" in request:
+        request = {"title": "outage! " * (request["mebibytes"] * 2**17)}
+    return (yield ctx.call_activity("run_ml_inference", input=request, app_id=ML))
+
+
+wfr.start()
+signal.pause()
+
+# %% tags=["code"]
+run_file = copy_of_services("05-needs", "ml-inference-service")
+CALLER = '  - appID: caller\n    appDirPath: caller\n    command: ["python3", "main.py"]\n'
+if "appID: caller" not in run_file.read_text():
+    run_file.write_text(run_file.read_text() + CALLER)
+
+
+def at_once(rows):
+    """The largest number of inferences that ran at one moment, from their start and end times."""
+    moments = sorted([(r["started"], 1) for r in rows] + [(r["ended"], -1) for r in rows])
+    running = [sum(step for _, step in moments[: i + 1]) for i in range(len(moments))]
+    return max(running)
+
+
+report = run_file.parent / "report.txt"
+size = report.write_text("outage in the wiki " * 150)
+
+# %% tags=["write"]
+# %%workfile 05-needs/ml-inference-service/config.yaml
+# At most two inferences at a time in this sidecar; the next ones wait their turn.
+apiVersion: dapr.io/v1alpha1
+kind: Configuration
+metadata:
+  name: ml-inference-service
+spec:
+  workflow:
+    maxConcurrentActivityInvocations: 2
+
+# %% [markdown] tags=["predict"]
+# The run file gives this Configuration to the sidecar of the model, so it belongs to the *target*. The caller sends eight calls at once. *How many does the model work on at the same time?*
+
+# %% tags=["predict"]
+predict("at-once", ["1", "2", "8"])
+
+# %% tags=["run"]
+def most_at_once(run_file):
+    lab = Lab(run_file)
+    lab.up(announce=False)
+    lab.client("caller").schedule_new_workflow(
+        "explain_all", input=[str(report)] * 8, instance_id="eight"
+    )
+    print(lab.run("eight").wait(120).status)
+    return lab, at_once(lab.ledger("ml-inference-service", "inferences"))
+
+
+lab, most = most_at_once(run_file)
+observe("at-once", str(most))
+
+# %% [markdown] tags=["explain"]
+# The other calls waited in the runtime. Nothing was refused. The same line in the caller's Configuration limits only what runs in the caller.
+#
+# ## Change something
+#
+# Give the model room for four, and measure again. A sidecar reads it when it starts.
+
+# %% tags=["change"]
+# %%workfile 05-needs/ml-inference-service/config.yaml
+apiVersion: dapr.io/v1alpha1
+kind: Configuration
+metadata:
+  name: ml-inference-service
+spec:
+  workflow:
+    maxConcurrentActivityInvocations: 4
+
+# %% tags=["change"]
+lab, most = most_at_once(run_file)
+print("at most", most, "at the same time")
+
+# %% [markdown] tags=["predict"]
+# ## Large inputs
+#
+# `judge` makes a text of that many mebibytes (MiB, 1,048,576 bytes) and passes it to the model. Think of inputs of 1, 3 and 5 MiB. *What happens to the one of 3?*
+
+# %% tags=["predict"]
+predict("three-mib", ["COMPLETED", "FAILED, with a message", "RUNNING, without a message"])
+
+# %% tags=["run"]
+seen = {}
+for size in (1, 3, 5):
+    client = lab.client("caller")
+    client.schedule_new_workflow("judge", input={"mebibytes": size}, instance_id=f"m-{size}")
+    seen[size] = lab.run(f"m-{size}").settle(5)
+    print(size, "MiB:", seen[size])
+words = {"RUNNING": "RUNNING, without a message", "FAILED": "FAILED, with a message"}
+observe("three-mib", words.get(seen[3], seen[3]))
+
+# %% tags=["look"]
+print("5 MiB, history:", lab.run("m-5").failure.message[:47])
+print("3 MiB, history:", len(lab.run("m-3").history.own_steps()), "steps")
+for app_id in ("caller", "ml-inference-service"):
+    found = "larger than max" in lab.app(app_id).logs("sidecar")
+    print(f"3 MiB, sidecar log of {app_id}: larger than max, {found}")
+
+# %% [markdown] tags=["explain"]
+# Two limits meet here. From the worker to its sidecar a message may have 4 MiB: above that, the workflow fails and says why. But the input of a remote activity also goes through the scheduler, which takes 2 MiB. In between, the call is tried again for ever, and only the sidecar logs tell.
+#
+# So keep payloads small: send a **reference**, such as a path or a key of a store that both can read.
+
+# %% tags=["code"]
+size = report.write_text("outage! " * (3 * 2**17))
+client = lab.client("caller")
+client.schedule_new_workflow("judge", input={"file": str(report)}, instance_id="by-file")
+print(lab.run("by-file").wait(60).output["priority"])
+
+# %% tags=["quiz"]
+quiz("05-too-large")
+
+# %% [markdown] tags=["predict"]
+# ## A changed model
+#
+# A model file is code that you load. Somebody adds one byte to `model.joblib`. *What does the service do at its next start?*
+
+# %% tags=["predict"]
+predict("changed-model", ["it works as before", "it ends with a message", "each call fails"])
+
+# %% tags=["run"]
+from labkit import LabError
+
+with (run_file.parent / "ml-inference-service" / "model.joblib").open("ab") as model:
+    model.write(b"!")
+lab.kill("ml-inference-service", "worker")
+try:
+    lab.up(announce=False)
+    seen = "it works as before"
+except LabError:
+    refused = "not loaded" in lab.app("ml-inference-service").logs()
+    seen = "it ends with a message" if refused else "each call fails"
+observe("changed-model", seen)
+
+# %% tags=["code"]
+(run_file.parent / "ml-inference-service" / "model.joblib").write_bytes(
+    (service / "model.joblib").read_bytes()
+)
+lab.up(announce=False)
+lab.client("caller").schedule_new_workflow(
+    "judge", input={"title": "Water the plants"}, instance_id="last"
+)
+print(lab.run("last").wait().output["priority"])
+
+# %% [markdown] tags=["explain"]
+# The data team changed and restarted its app; the caller ran on. Here are reasons for a separate app, with what you saw:
+#
+# - packages: two environments that cannot import each other's
+# - hardware: the device is the model's affair; results say which
+# - load: a limit at the target, none at the caller
+# - trust: one team checks what it loads
+# - life cycle: a restart of the model, and no restart of the caller
+
+# %% tags=["quiz"]
+quiz("05-where-the-limit")
+
+# %% [markdown] tags=["close"]
+# ## What you can now do
+#
+# You run a service with its own packages and limits, you measure what it does at once, and you keep large data out of calls.
+#
+# Claims you have seen: a remote activity can run where its packages or its GPU are, the rest elsewhere.
+#
+# Practise with the exercises `one-at-a-time` and `send-a-reference`. Next: lesson 06 about deployment requirements.
+
+# %% tags=["close"]
+lab.down()
+finish("05-a-service-with-its-own-needs")
