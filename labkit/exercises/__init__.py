@@ -6,12 +6,13 @@ states, hints), ``exercise.py`` (the notebook) and ``check.py`` (steps that obse
 
 from labkit.exercises.catalogue import Exercise, ids, load
 from labkit.exercises.checking import check
-from labkit.exercises.deployment import apply, broken, reset
+from labkit.exercises.deployment import apply, begin, broken, reset
 from labkit.exercises.hinting import diagnose, hint
 
 __all__ = [
     "Exercise",
     "apply",
+    "begin",
     "broken",
     "check",
     "diagnose",

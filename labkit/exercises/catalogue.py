@@ -44,15 +44,17 @@ class Exercise:
     """One exercise.
 
     Attributes:
+        kind: "break": a fault is found and mended; "build": something is added or changed.
         apps: services of the course that are copied.
         components: the set of ``components/`` that is copied.
         healthy: what makes the copy whole, where the services alone are not.
-        fault: what is broken in the copy before the learner gets it.
-        symptom: step and words by which the fault shows.
+        fault: what is broken, or still missing, in the copy when the learner gets it.
+        symptom: step and words by which that shows.
         hints: step id to three levels.
     """
 
     id: str
+    kind: str
     lesson: str
     title: str
     objective: str
@@ -110,6 +112,7 @@ def load(id: str) -> Exercise:
 def _exercise(id: str, folder: Path, told: Mapping[str, Any]) -> Exercise:
     return Exercise(
         id=id,
+        kind=told.get("kind", "break"),
         lesson=str(told["lesson"]),
         title=told["title"],
         objective=told["objective"],

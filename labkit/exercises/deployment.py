@@ -32,6 +32,17 @@ def broken(id: str) -> Path:
     return exercise.run_file
 
 
+def begin(id: str) -> Path:
+    """Return the run file of the learner's copy for an exercise in which something is built.
+
+    A copy that is there stays as it is, with all that was changed in it.
+
+    Raises:
+        NoSuchExercise: no exercise has this id.
+    """
+    return broken(id)
+
+
 def prepare(exercise: Exercise, edits: Iterable[Edit]) -> Path:
     """Copy the deployment of an exercise and edit the copy; return its run file."""
     copy_of_services(

@@ -30,9 +30,13 @@ def hint(id: str) -> Line:
 
 
 def diagnose(id: str, cause: str) -> Line:
-    """Save your own diagnosis, to compare it with the expert's; return what comes next."""
+    """Save your diagnosis, or your plan, to compare it with the expert's; return what is next."""
     exercise = load(id)
+    build = exercise.kind == "build"
     if len(cause.split()) < 3:
-        return Line("Write one sentence: which part does what wrong, and how do you know?")
+        asked = "what do you change, and where will you see that it works?"
+        asked = asked if build else "which part does what wrong, and how do you know?"
+        return Line(f"Write one sentence: {asked}")
     progress.note("explanation", id, text=cause, lesson=exercise.lesson)
-    return Line("Your diagnosis is saved. Mend the files, then run the scenario again.")
+    saved = "Your plan is saved. Change" if build else "Your diagnosis is saved. Mend"
+    return Line(f"{saved} the files, then run the scenario again.")

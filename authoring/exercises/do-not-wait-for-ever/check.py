@@ -1,0 +1,52 @@
+"""Steps that observe the lab of this exercise."""
+
+from labkit.exercises.checking import Step
+
+from labkit.waiting import poll
+
+
+def steps(lab):
+    run = lab.run("order")
+    yield Step(
+        "ended",
+        "the workflow of the order ends",
+        "COMPLETED",
+        lambda: ending(lab.run("order"), 12),
+        'lab.run("order").history',
+    )
+    yield Step(
+        "in-time",
+        "the workflow ended in less than 6 seconds",
+        "in time",
+        lambda: "in time" if seconds(run) < 6 else "too late",
+        'lab.run("order").show()',
+    )
+    yield Step(
+        "says",
+        "the output says that the mail is not sent yet",
+        False,
+        lambda: run.output["notifications_sent"][0]["sent"],
+        'lab.run("order").output',
+    )
+    yield Step(
+        "mail",
+        "the mail arrives later, once",
+        1,
+        lambda: arrived(lab),
+        "lab.inbox",
+    )
+
+
+def seconds(run):
+    events = run.history.events
+    return (events[-1].time - events[0].time).total_seconds()
+
+
+def arrived(lab):
+    poll(lambda: len(lab.inbox.to("alice@example.com")) > 0, within=10)
+    return len(lab.inbox.to("alice@example.com"))
+
+
+def ending(run, within=3):
+    status = run.settle(within)
+    return f"{status}: {run.failure.message}" if run.failure else status

@@ -1,0 +1,29 @@
+"""Steps that observe the lab of this exercise."""
+
+from labkit.exercises.checking import Step
+
+
+def steps(lab):
+    yield Step(
+        "ended",
+        "the workflow of the order ends",
+        "COMPLETED",
+        lambda: ending(lab.run("order")),
+        'lab.run("order").history',
+    )
+    yield Step(
+        "namespaces",
+        "both apps are in the namespace payments",
+        ["payments", "payments"],
+        lambda: [namespace(app) for app in lab.started_apps()],
+        'lab.app("notification-service").metadata()["actorRuntime"]["activeActors"]',
+    )
+
+
+def namespace(app):
+    return app.metadata()["actorRuntime"]["activeActors"][0]["type"].split(".")[2]
+
+
+def ending(run, within=3):
+    status = run.settle(within)
+    return f"{status}: {run.failure.message}" if run.failure else status

@@ -1,0 +1,76 @@
+# %% [markdown] tags=["opening"]
+# # Exercise 05.1: let the model do one thing at a time
+#
+# Set a concurrency limit where the work is done. 12 minutes.
+#
+# Two workflows let the model explain three titles each. The model's machine has room for one explanation at a time, whoever asks.
+#
+# Out of scope: limits for workflows
+
+# %% tags=["setup"]
+from labkit import Lab, apply, begin, check, diagnose, hint
+
+run_file = begin("one-at-a-time")
+
+# %% [markdown] tags=["text"]
+# ## What is wanted
+#
+# - never more than one inference runs at the same time
+# - all six are done
+# - the callers need not know
+#
+# Run the scenario now, to see where you stand. Run it again after each change.
+
+# %% tags=["scenario"]
+def scenario():
+    lab = Lab(run_file)
+    lab.up(announce=False)
+    client = lab.client("task-orchestrator-service")
+    for name in ("one", "two"):
+        titles = ["outage in the wiki " * 60] * 3
+        client.schedule_new_workflow("judge_many", input=titles, instance_id=name)
+    print("status:", lab.run("one").settle(30), lab.run("two").settle(30))
+    return lab
+
+
+lab = scenario()
+
+# %% tags=["look"]
+rows = lab.ledger("ml-inference-service", "inferences")
+sum(a["started"] < b["started"] < a["ended"] for a in rows for b in rows), "pairs overlap"
+
+# %% [markdown] tags=["text"]
+# ## Your plan
+#
+# One sentence: what do you change, and where will you see that it works?
+
+# %% tags=["solution"]
+plan = ""
+# <solution goal="your sentence between the quotes above">
+plan = "The Configuration of the model's sidecar allows one activity at a time; the rows of the ledger will not overlap."
+# </solution>
+diagnose("one-at-a-time", plan)
+
+# %% [markdown] tags=["text"]
+# ## Your change
+#
+# The files are below `.lab/work/one-at-a-time/`; you need `ml-inference-service/config.yaml`. A hint comes in three levels: `hint("one-at-a-time")`.
+
+# %% tags=["solution"]
+# <solution goal="edit the files in the file browser, then run this cell">
+apply("one-at-a-time")
+# </solution>
+lab = scenario()
+
+# %% tags=["check"]
+check("one-at-a-time")
+
+# %% [markdown] tags=["close"]
+# ## How an expert went
+#
+# Only the target knows how much it can do, and only its sidecar sees all callers. A loop in one caller does not bind the other caller, and a limit in the caller's Configuration binds activities that run there. With the limit at the target the other calls wait in the runtime: nothing fails and no caller changes.
+#
+# Compare it with your sentence. To begin anew: `reset("one-at-a-time")`; your files are kept.
+
+# %% tags=["close"]
+lab.down()

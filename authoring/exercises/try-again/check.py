@@ -1,0 +1,37 @@
+"""Steps that observe the lab of this exercise."""
+
+from labkit.exercises.checking import Step
+
+
+def steps(lab):
+    yield Step(
+        "ended",
+        "the workflow of the order ends",
+        "COMPLETED",
+        lambda: ending(lab.run("order"), 12),
+        'lab.run("order").history',
+    )
+    yield Step(
+        "mail",
+        "the assignee gets one mail",
+        1,
+        lambda: len(lab.inbox.to("alice@example.com")),
+        "lab.inbox",
+    )
+    yield Step(
+        "tries",
+        "the mail was tried four to six times",
+        "four to six",
+        lambda: tries(lab),
+        'lab.ledger("notification-service", "tries")',
+    )
+
+
+def tries(lab):
+    count = len(lab.ledger("notification-service", "tries"))
+    return "four to six" if 4 <= count <= 6 else count
+
+
+def ending(run, within=3):
+    status = run.settle(within)
+    return f"{status}: {run.failure.message}" if run.failure else status
