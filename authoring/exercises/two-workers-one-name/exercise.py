@@ -1,0 +1,90 @@
+# %% [markdown] tags=["opening"]
+# # Break lab 07.6: find out why some attempts fail
+#
+# Locate a second worker under the same app ID. 18 minutes.
+#
+# All orders are completed, but some take seconds longer than others. Nobody changed the code of the workflow.
+#
+# Out of scope: replicas of one version
+
+# %% tags=["setup"]
+from labkit import Lab, apply, broken, check, diagnose, hint
+
+run_file = broken("two-workers-one-name")
+
+# %% [markdown] tags=["text"]
+# ## The scenario
+#
+# Run it now. Run it again after each repair.
+
+# %% tags=["scenario"]
+def order(number):
+    return {
+        "task_id": f"task-{number}",
+        "title": "Review PR",
+        "assignee_email": "alice@example.com",
+        "assignee_user_id": "user-alice",
+    }
+
+
+def scenario():
+    lab = Lab(run_file)
+    lab.up(announce=False)
+    client = lab.client("task-orchestrator-service")
+    names = [f"order-{number}" for number in range(6)]
+    for number, name in enumerate(names):
+        given = order(number)
+        client.schedule_new_workflow("resilient_task_processing", input=given, instance_id=name)
+    print({lab.run(name).settle(40) for name in names})
+    return lab
+
+
+lab = scenario()
+
+# %% [markdown] tags=["text"]
+# ## The symptom, and who knows more
+#
+# Write down what you see. Then ask: who knows about it? The history, the metadata, the placement table, a log?
+
+# %% tags=["look"]
+steps = [s for n in range(6) for s in lab.run(f"order-{n}").history.steps()]
+print({s.failure.error_type for s in steps if s.outcome == "failed" and s.failure})
+
+# %% tags=["look"]
+lab.app("notification-service").metadata()["workflows"]
+
+# %% [markdown] tags=["text"]
+# ## Your diagnosis
+#
+# One sentence: which part does what wrong, and how do you know?
+
+# %% tags=["solution"]
+cause = ""
+# <solution goal="your sentence between the quotes above">
+cause = "Two workers with different code are connected under one app ID; half of the mails go to the old one, and the retry policy hides it."
+# </solution>
+diagnose("two-workers-one-name", cause)
+
+# %% [markdown] tags=["text"]
+# ## The repair
+#
+# Edit the files below `.lab/work/two-workers-one-name/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("two-workers-one-name")`.
+
+# %% tags=["solution"]
+# <solution goal="edit the files in the file browser, then run this cell">
+apply("two-workers-one-name")
+# </solution>
+lab = scenario()
+
+# %% tags=["check"]
+check("two-workers-one-name")
+
+# %% [markdown] tags=["close"]
+# ## How an expert went
+#
+# Symptom: COMPLETED, with attempts that failed in between, because a name was not registered that certainly is. Both can be true only if two different programs answer. The metadata counts two connected workers. The retry policy made it look healthy: an attempt that met the old worker failed, the next one met the new. The start script started both. Retries hide faults, so count attempts, and check connectedWorkers after a deployment.
+#
+# Compare it with your sentence. The next break lab is in `exercises/`.
+
+# %% tags=["close"]
+lab.down()
