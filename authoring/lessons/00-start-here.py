@@ -195,7 +195,7 @@ quiz("00-where-is-the-history")
 #
 # You ran a workflow on the real runtime, read its swimlane, and know what survives a kill: recorded steps are kept, a step that was cut off runs again.
 #
-# Claims you have seen: a workflow resumes after its service was killed; an activity runs at least once.
+# [Claims](../docs/claims.md) you have seen: a workflow resumes after its service was killed; an activity runs at least once.
 #
 # Next: lesson 01 asks why one would spread a workflow over several apps, and counts mails to answer it.
 

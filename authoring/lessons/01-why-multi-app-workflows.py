@@ -377,9 +377,9 @@ quiz("01-reason-to-split")
 #
 # You compared three ways by counted mails, and can say for each where a mail is lost or doubled.
 #
-# Claims you have seen: direct calls lose what the other side misses; pub/sub delivers at least once; a workflow over several apps survives the death of either side, and runs a step that was cut off again.
+# [Claims](../docs/claims.md) you have seen: direct calls lose what the other side misses; pub/sub delivers at least once; a workflow over several apps survives the death of either side, and runs a step that was cut off again.
 #
-# Change something: kill the notifier twice, or both sides. Next: lesson 02 builds the notification service properly.
+# Practise with the exercises `move-the-mail` and `no-mail-lost`. Next: lesson 02 builds the notification service properly.
 
 # %% tags=["close"]
 lab.down()

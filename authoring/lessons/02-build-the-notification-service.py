@@ -388,9 +388,9 @@ print("exit code", service.returncode, "-", service.stdout.splitlines()[-1])
 #
 # You built a service whose activities any app in the namespace can call, and you know what its sidecar tells: workers and actor types, never names.
 #
-# Claims you have seen: decorators belong to a `WorkflowRuntime`; an activity has no `current_utc_datetime`; the metadata lists no activities.
+# [Claims](../docs/claims.md) you have seen: decorators belong to a `WorkflowRuntime`; an activity has no `current_utc_datetime`; the metadata lists no activities.
 #
-# Next: lesson 03 calls it from the task system.
+# Practise with the exercises `add-send-sms` and `refuse-a-bad-mail`. Next: lesson 03 calls it from the task system.
 
 # %% tags=["close"]
 lab.down()

@@ -247,9 +247,9 @@ quiz("03-shape")
 #
 # You call activities of another app by app ID and name, choose a shape that every language reads, and use the key that makes repeats harmless.
 #
-# Claims you have seen: state belongs to the hosting app; retries share one key; a cut-off activity runs again.
+# [Claims](../docs/claims.md) you have seen: state belongs to the hosting app; retries share one key; a cut-off activity runs again.
 #
-# Change something: annotate `look_at` with `OrderModel` and run from the file on. Next: child workflows in the audit service.
+# Change something: annotate `look_at` with `OrderModel` and run from the file on. Practise with the exercises `tell-the-manager` and `both-at-once` and the break lab `doubled-mail`. Next: child workflows in the audit service.
 
 # %% tags=["close"]
 lab.down()

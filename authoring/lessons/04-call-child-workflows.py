@@ -1,13 +1,15 @@
 # %% [markdown] tags=["opening"]
 # # Call a child workflow in the audit service
 #
-# **You will** let another team's whole workflow run as a step of yours, ask where its history is, and count what runs twice when each side is killed. 40 minutes.
+# **You will** call another team's whole workflow as a step, find its history, count what runs twice after a kill, and replay a run. 45 minutes.
 #
 # **You will be able to**
 #
 # - call a child workflow of another app, with an instance ID of your choice
 # - locate the history of a child
 # - predict what runs once and what runs twice when parent or target is killed
+# - end and remove a workflow together with its child in another app
+# - replay a recorded history, to see whether changed code still fits it
 #
 # **You need** lesson 03. First three questions from earlier lessons, from memory.
 
@@ -25,7 +27,7 @@ quiz("02-which-clock")
 # %% [markdown] tags=["story"]
 # ## The compliance team wants more than a step
 #
-# Every assignment has to be audited: recorded, checked against rules, and an alert raised where a rule is broken. The compliance team owns these steps and their order. So it offers a workflow, and yours calls it as a **child workflow**.
+# Every assignment has to be audited: recorded, checked against rules, and an alert raised where one is broken. The compliance team owns these steps. So it offers a workflow, and yours calls it as a **child workflow**.
 
 # %% tags=["code"]
 from labkit import paths
@@ -59,7 +61,7 @@ predict("parent-steps", ["3: it ends at the child", "4: the child is one step", 
 client.schedule_new_workflow("task_with_audit", input=order("t-1"), instance_id="first")
 run = lab.run("first").wait()
 print(run.status, run.output["audit"])
-own = len(run.history.own_steps())
+recorded, own = run.history.events, len(run.history.own_steps())
 observe("parent-steps", f"{own}: the child is one step" if own == 4 else f"{own}")
 
 # %% tags=["look"]
@@ -86,7 +88,7 @@ print(second.output["audit"], "alerts:", alerts)
 observe("violating-order", f"{second.status}, with{'' if 't-2' in alerts else 'out'} an alert")
 
 # %% [markdown] tags=["explain"]
-# A broken rule is a result, not a failure: the child completed and said so. What to do with it is the parent's decision.
+# A broken rule is a result, not a failure. What to do with it is the parent's decision.
 #
 # ## The child's instance ID
 #
@@ -97,6 +99,9 @@ child = run.history.children[0]
 print(child.instance_id, "is hosted by", child.app_id)
 print("asked from the parent's sidecar:", client.get_workflow_state(child.instance_id))
 print("asked from its own:", lab.run(child.instance_id).status)
+
+# %% tags=["quiz"]
+quiz("04-whose-history")
 
 # %% [markdown] tags=["predict"]
 # *Another parent calls a child with the same ID, after the first has ended. What happens?*
@@ -114,14 +119,8 @@ print(lab.run("again").wait().status)
 observe("same-child-id", "the child runs again" if audits("t-1") == 2 else "the old result is returned")
 
 # %% [markdown] tags=["explain"]
-# An ID that has ended is free again on 1.18.1, and the new run replaces the old history. The ledger still shows both audits. So an instance ID is no lock against doing something twice.
+# An ID that has ended is free again on 1.18.1, and the new run replaces the old history. The ledger still shows both audits. So an instance ID is no lock against doing something twice. Without `instance_id=`, the child is named after its parent: `first:0004`, the number being that of the step.
 #
-# Without `instance_id=`, the child is named after its parent: `first:0004`, the number being that of the step.
-
-# %% tags=["quiz"]
-quiz("04-whose-history")
-
-# %% [markdown] tags=["text"]
 # ## Kill the parent, kill the target
 #
 # Two small apps make the moment visible: `work` runs in `target`, notes each start and waits for a file. First you kill `caller`, parent of a running child. Then you kill `target`.
@@ -212,17 +211,82 @@ observe("starts-of-work", f"parent {counts[0]}, target {counts[1]}")
 # %% [markdown] tags=["explain"]
 # The parent's death does not touch the child: it runs in the other app, and its result waits until the parent is back. The target's death cuts the activity off, so it starts a second time. The recorded child itself is not begun anew.
 
-# %% tags=["quiz"]
-quiz("04-parent-killed")
+# %% [markdown] tags=["predict"]
+# ## End it on purpose
+#
+# A kill is an accident; `terminate_workflow` is an order. The parent is ended while its child is at work in `target`. *What becomes of the child?*
+
+# %% tags=["predict"]
+predict("terminated-child", ["it is TERMINATED, too", "it stays RUNNING", "it is COMPLETED"])
+
+# %% tags=["run"]
+client = lab.client("caller")
+
+
+def end(name, both):
+    client.schedule_new_workflow("parent", input=str(lab.folder / "never"), instance_id=name)
+    child = wait_until(lambda: lab.run(name).history.children)[0].instance_id
+    client.terminate_workflow(name, recursive=both)
+    return lab.run(name).settle(), lab.run(child).settle(5 if both else 1)
+
+
+both, alone = end("family", True), end("parent-only", False)
+print("recursive:", both, "not recursive:", alone)
+observe("terminated-child", "it is TERMINATED, too" if both[1] == "TERMINATED" else f"it is {both[1]}")
+
+# %% tags=["look"]
+import grpc
+
+for name in ("family", "parent-only"):
+    try:
+        client.purge_workflow(name)
+        print(name, "is removed, with its child")
+    except grpc.RpcError as problem:
+        print(name, "is not removed:", problem.details().rpartition(": ")[2])
+
+# %% [markdown] tags=["predict"]
+# `terminate` and `purge` follow the children into their apps, unless you say `recursive=False`. An activity that has begun is not stopped. What still runs cannot be purged.
+#
+# ## Replay, step by step
+#
+# Each time a step ends, the workflow function is run again from its first line: **replay**. `replay` does that here, without a runtime, with your code and the history of the first order. *That parent had four steps. How often is its function begun?*
+
+# %% tags=["predict"]
+predict("turns", ["once", "4 times", "5 times"])
+
+# %% tags=["run"]
+from labkit.replay import replay, runtime_of
+
+service = paths.repo() / "services" / "task-orchestrator-service" / "main.py"
+turns = replay(runtime_of(service), recorded)
+for turn in turns:
+    print(f"{len(turn.answered)} answered from the history, asks for", *turn.asks)
+observe("turns", "once" if len(turns) == 1 else f"{len(turns)} times")
+
+# %% [markdown] tags=["explain"]
+# No activity ran: the history answered. So code must ask for the same steps in the same order, or it does not fit the history.
+#
+# ## Change something
+#
+# Here the step `assign_task` is taken out, as a colleague may do on a Friday. Would orders that are under way survive it?
+
+# %% tags=["change"]
+start, assign = service.read_text().index("def task_with_audit"), "    yield ctx.call_activity(assign_task"
+text = service.read_text()
+changed = workspace("04-replay") / "main.py"
+rest = text[start:].replace(assign, "    # " + assign.strip(), 1)
+size = changed.write_text(text[:start] + rest)
+for turn in replay(runtime_of(changed), recorded):
+    print(*turn.asks, "|", (turn.failure or "fits").strip()[:66])
 
 # %% [markdown] tags=["close"]
 # ## What you can now do
 #
-# You call child workflows of another app, find their history, and know what a kill repeats.
+# You call child workflows of another app, find their history, know what a kill repeats, end a family of workflows, and test changed code against a recorded history.
 #
-# Claims you have seen: a child's history stays with its app; an instance ID that has ended is used again; a parent's death does not repeat the child.
+# [Claims](../docs/claims.md) you have seen: a child's history stays with its app; an instance ID that has ended is used again; a parent's death does not repeat the child.
 #
-# Practise with the break labs `child-not-registered` and `child-id-used-twice`. Next: lesson 05 about a service with its own needs.
+# Practise with the exercises `name-the-child` and `hold-the-task` and the break labs `child-not-registered`, `child-id-used-twice` and `memory-decides`. Next: lesson 05 about a service with its own needs.
 
 # %% tags=["close"]
 lab.down()

@@ -282,7 +282,7 @@ quiz("05-where-the-limit")
 #
 # You run a service with its own packages and limits, you measure what it does at once, and you keep large data out of calls.
 #
-# Claims you have seen: a remote activity can run where its packages or its GPU are, the rest elsewhere.
+# [Claims](../docs/claims.md) you have seen: a remote activity can run where its packages or its GPU are, the rest elsewhere.
 #
 # Practise with the exercises `one-at-a-time` and `send-a-reference`. Next: lesson 06 about deployment requirements.
 

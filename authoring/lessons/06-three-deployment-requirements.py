@@ -137,8 +137,19 @@ def types(app_id):
 print(types("caller")[0], types("target")[0], sep="\n")
 print("'did not find address' in the log:", "did not find address" in lab.app("caller").logs("sidecar"))
 
+# %% tags=["look"]
+def counted(app_id, status):
+    """The counters of workflow turns that ended so, from the sidecar's metrics."""
+    name = "dapr_runtime_workflow_execution_count"
+    lines = lab.app(app_id).metrics().splitlines()
+    found = [line for line in lines if line.startswith(name) and f'status="{status}"' in line]
+    return sorted(line.partition('workflow_name="')[2].partition('"')[0] for line in found)
+
+
+print("recoverable:", counted("caller", "recoverable"), "failed:", counted("caller", "failed"))
+
 # %% [markdown] tags=["explain"]
-# **Requirement 1: one namespace.** Actor types carry the namespace of their app, and a call looks in its own. So a healthy app elsewhere is like an absent one: no failure, nothing in the history. Evidence: the third word of the actor types.
+# **Requirement 1: one namespace.** Actor types carry the namespace of their app, and a call looks in its own. So a healthy app elsewhere is like an absent one: no failure, nothing in the history. Evidence: the third word of the actor types. And one metric rings: turns that ended *recoverable*, which the runtime goes on repeating.
 
 # %% [markdown] tags=["predict"]
 # ## Deployment 2
@@ -210,7 +221,28 @@ quiz("06-which-symptom")
 # %% [markdown] tags=["text"]
 # ## The same in Kubernetes
 #
-# Two folders of manifests, one right and one wrong. `preflight` reads them without a cluster. With one you would ask each sidecar: `kubectl exec POD -- curl localhost:3500/v1.0/metadata`.
+# There you ask the same questions:
+#
+# ```sh illustration: needs a cluster
+# kubectl get pods -A -l app=target                   # requirement 1: its namespace
+# kubectl get components -A -o yaml                   # requirement 2: actorStateStore
+# kubectl logs deploy/caller -c daprd                 # what the caller's sidecar complains of
+# kubectl port-forward deploy/target 3500:3500 &      # requirement 3: is a worker connected?
+# curl -s localhost:3500/v1.0/metadata
+# ```
+#
+# The last answer has the same form as here:
+
+# %% tags=["look"]
+import json
+
+told = lab.app("target").metadata()
+print(json.dumps({"id": told["id"], "workflows": told["workflows"]}))
+for actor_type in sorted(told["actorRuntime"]["activeActors"], key=str):
+    print(json.dumps(actor_type))
+
+# %% [markdown] tags=["text"]
+# Two folders of manifests, one right and one wrong. `preflight` reads them without a cluster.
 
 # %% tags=["look"]
 from labkit import paths
@@ -239,9 +271,9 @@ quiz("06-who-needs-a-store")
 #
 # You tell three deployment faults apart: by the status, then by one piece of evidence each.
 #
-# Claims you have seen: one namespace; an actor state store where workflows live; names must be registered; different stores work.
+# [Claims](../docs/claims.md) you have seen: one namespace; an actor state store where workflows live; names must be registered; different stores work.
 #
-# Change something: put `scopes` into the store. Next: the break labs `other-namespace`, `parent-without-actor-store`, `two-actor-stores`, `hidden-by-scopes`.
+# Practise with the exercises `own-store-for-audit` and `move-to-payments`, then with the break labs `other-namespace`, `parent-without-actor-store`, `two-actor-stores`, `hidden-by-scopes`, `wrong-app-id`, `worker-not-connected`. Next: lesson 07, when a remote app fails.
 
 # %% tags=["close"]
 lab.down()

@@ -263,9 +263,9 @@ quiz("07-rescue")
 #
 # You know which failures reach your code, and have a fallback for those that do not.
 #
-# Claims you have seen: retry policies see recorded failures only; a missing name is retried; a call to an absent app waits for ever; a local child raced with a timer is a rescue.
+# [Claims](../docs/claims.md) you have seen: retry policies see recorded failures only; a missing name is retried; a call to an absent app waits for ever; a local child raced with a timer is a rescue.
 #
-# Next: the break labs `fallback-never-runs`, `yield-without-from` and `retry-policy-names`.
+# Next: the exercises `try-again` and `do-not-wait-for-ever`, and the break labs `fallback-never-runs`, `yield-without-from`, `retry-policy-names` and `two-workers-one-name`.
 
 # %% tags=["close"]
 lab.down()
