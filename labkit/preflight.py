@@ -3,7 +3,8 @@
 Files only: nothing is started or asked. It knows ``dapr.yaml``, and Kubernetes YAML: Deployments
 with Dapr annotations, Components, Configurations, Resiliency; what it does not know it leaves
 alone. Three requirements are judged: one namespace, an actor state store that the hosting app may
-see, and names that exist. A name is known only where the source of the workflow is given.
+see, and names that exist. A name is known only where the source of the workflow is given; so is
+whether an app is called for activities only, and then it needs no store.
 """
 
 from __future__ import annotations
@@ -65,6 +66,21 @@ class Document:
 
 
 @dataclass(frozen=True)
+class Call:
+    """A remote call in a workflow's source; what is computed at run time is None.
+
+    Attributes:
+        kind: ``call_activity`` or ``call_child_workflow``.
+        where: ``file:line``.
+    """
+
+    app_id: str | None
+    name: str | None
+    where: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class App:
     """An app that the manifests deploy."""
 
@@ -104,8 +120,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def inspect(manifests: Iterable[Path], sources: Iterable[Path] = ()) -> list[Finding]:
     """Return all findings on manifests and, where given, the sources of the workflow."""
     read = load(manifests)
-    calls = [call for source in sources for call in calls_of(source)]
-    found = [*read.unreadable, *_namespaces(read, calls), *_stores(read)]
+    calls: list[Call] = []
+    for source in sources:
+        try:
+            calls += calls_of(source)
+        except (SyntaxError, ValueError) as problem:
+            read.unreadable.append(_wrong_source(source, problem))
+    found = [*read.unreadable, *_namespaces(read, calls), *_stores(read, calls)]
     return [*found, *_names(read, calls)]
 
 
@@ -120,10 +141,13 @@ def load(paths: Iterable[Path]) -> Manifests:
     return read
 
 
-def calls_of(source: Path) -> list[tuple[str | None, str | None, str]]:
-    """Return (app ID, name, ``file:line``) of each remote call in a Python source.
+def calls_of(source: Path) -> list[Call]:
+    """Return the remote calls in a Python source.
 
     An app ID or name that is a constant of the module is looked up; what is computed is None.
+
+    Raises:
+        SyntaxError: it is no Python.
     """
     tree = ast.parse(source.read_text("utf-8"))
     constants = {
@@ -140,19 +164,19 @@ def calls_of(source: Path) -> list[tuple[str | None, str | None, str]]:
         keywords = {k.arg: k.value for k in node.keywords}
         if node.func.attr in ("call_activity", "call_child_workflow") and "app_id" in keywords:
             first = node.args[0] if node.args else keywords.get("workflow")
-            called = (_text(keywords["app_id"], constants), _text(first, constants))
-            found.append((*called, f"{source}:{node.lineno}"))
+            app_id, name = _text(keywords["app_id"], constants), _text(first, constants)
+            found.append(Call(app_id, name, f"{source}:{node.lineno}", node.func.attr))
     return found
 
 
 # --- the three requirements ----------------------------------------------------------------------
 
 
-def _namespaces(read: Manifests, calls: list[Any]) -> Iterator[Finding]:
+def _namespaces(read: Manifests, calls: list[Call]) -> Iterator[Finding]:
     if not read.apps:
         yield Finding("namespace", "cannot be known", "-", "no app with a Dapr app ID was found")
         return
-    called = {app for app, _, _ in calls if app}
+    called = {c.app_id for c in calls if c.app_id}
     apps = [a for a in read.apps if not called or a.app_id in called] if calls else read.apps
     home = _home(read, called)
     for app in [a for a in apps if a is not home]:
@@ -176,7 +200,7 @@ def _home(read: Manifests, called: set[str]) -> App:
     return next((a for a in read.apps if called and a.app_id not in called), read.apps[0])
 
 
-def _stores(read: Manifests) -> Iterator[Finding]:
+def _stores(read: Manifests, calls: list[Call]) -> Iterator[Finding]:
     stores = [d for d in read.documents if d.kind == "Component" and _type(d).startswith("state.")]
     actors = [d for d in stores if _is_actor_store(d)]
     for app in read.apps:
@@ -194,8 +218,16 @@ def _stores(read: Manifests) -> Iterator[Finding]:
                 f"{app.app_id} sees {len(seen)} actor state stores ({names}); its sidecar ends",
                 f'set actorStateStore to "false" in {seen[1].where}, or hide it with scopes',
             )
+        elif _has_activities_only(app, calls):
+            why = f"{app.app_id} is called for activities only, and needs none (seen on 1.18.1)"
+            yield Finding("state store", "holds", app.where, why)
         else:
             yield _no_store(app, stores, actors)
+
+
+def _has_activities_only(app: App, calls: list[Call]) -> bool:
+    kinds = {c.kind for c in calls if c.app_id == app.app_id}
+    return kinds == {"call_activity"} and all(c.app_id for c in calls)
 
 
 def _no_store(app: App, stores: list[Document], actors: list[Document]) -> Finding:
@@ -236,14 +268,15 @@ def _no_store(app: App, stores: list[Document], actors: list[Document]) -> Findi
     )
 
 
-def _names(read: Manifests, calls: list[Any]) -> Iterator[Finding]:
+def _names(read: Manifests, calls: list[Call]) -> Iterator[Finding]:
     if not calls:
         yield Finding(
             "names", "cannot be known", "-",
             "activity and workflow names stand in code; name the source with --source",
         )  # fmt: skip
     known = {a.app_id for a in read.apps}
-    for app_id, name, where in calls:
+    for call in calls:
+        app_id, name, where = call.app_id, call.name, call.where
         if app_id is None:
             yield Finding("names", "cannot be known", where, "the app ID is computed at run time")
         elif app_id not in known:
@@ -370,8 +403,19 @@ def _text(node: ast.expr | None, constants: dict[str, Any]) -> str | None:
 def _unreadable(file: Path, problem: Exception) -> Finding:
     mark = getattr(problem, "problem_mark", None)
     place = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else str(file)
+    if b"{{" in file.read_bytes():
+        why = "it is a template of Helm, not what Helm makes of it"
+        return Finding(
+            "file", "broken", place, why, "helm template CHART > all.yaml, and name that"
+        )
     why = str(getattr(problem, "problem", None) or problem)
     return Finding("file", "broken", place, f"it is no YAML: {why}", "correct that line")
+
+
+def _wrong_source(source: Path, problem: Exception) -> Finding:
+    line = getattr(problem, "lineno", None) or 1
+    place = f"{source}:{line}:{getattr(problem, 'offset', None) or 1}"
+    return Finding("file", "broken", place, f"it is no Python: {problem}", "correct that line")
 
 
 def _shown(finding: Finding) -> str:

@@ -6,6 +6,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -108,6 +109,46 @@ def test_each_fault_of_the_store_has_its_own_words_and_a_change_that_mends_it(
     assert words in found.why
     assert ".yaml:" in found.where
     assert found.mend
+
+
+def test_an_app_that_is_called_for_activities_only_needs_no_store(tmp_path):
+    source = tmp_path / "main.py"
+    call = "    yield ctx.call_activity('send', input=x, app_id='two')\n"
+    source.write_text("def w(ctx, x):\n" + call)
+    write(tmp_path, a=app("one"), b=app("two"), s=store(more="scopes: [one]"))
+    assert broken(inspect([tmp_path])) == ["state store"]
+    assert broken(inspect([tmp_path], [source])) == []
+    source.write_text(
+        "def w(ctx, x):\n" + call + call.replace("call_activity", "call_child_workflow")
+    )
+    assert broken(inspect([tmp_path], [source])) == ["state store"]
+
+
+def test_a_source_that_is_no_python_gives_line_and_column(tmp_path):
+    source = tmp_path / "main.py"
+    source.write_text("def w(ctx:\n    pass\n")
+    write(tmp_path, a=app("one"), s=store())
+    (found,) = [f for f in inspect([tmp_path], [source]) if f.requirement == "file"]
+    assert found.where.startswith(f"{source}:")
+    assert "no Python" in found.why
+
+
+def test_a_helm_template_is_told_to_be_rendered_first(tmp_path):
+    write(tmp_path, a=app("one", namespace="{{ .Values.namespace }}"))
+    (found,) = [f for f in inspect([tmp_path]) if f.requirement == "file"]
+    assert found.mend.startswith("helm template")
+
+
+@pytest.mark.parametrize("name", ["correct", "wrong"])
+def test_our_manifests_are_valid_kubernetes_apart_from_what_is_wrong_on_purpose(name):
+    validated = 0
+    for file in (KUBERNETES / name).glob("*.yaml"):
+        for body in yaml.safe_load_all(file.read_text()):
+            if body["apiVersion"].startswith("dapr.io/"):
+                continue  # Dapr's own kinds are not in the schemas of Kubernetes
+            kubernetes_validate.validate(body, kubernetes_validate.latest_version(), strict=True)
+            validated += 1
+    assert validated == 2
 
 
 def test_without_any_store_it_cannot_be_known(tmp_path):
