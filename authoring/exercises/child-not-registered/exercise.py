@@ -43,7 +43,8 @@ lab = scenario()
 # Write down what you see. Then ask: who knows about it? The history, the metadata, the placement table, a log?
 
 # %% tags=["look"]
-print(lab.run("order").failure.error_type)
+child = lab.run("order").history.steps()[-1]
+print(child.name, child.outcome, child.failure.error_type)
 print(lab.run("order").failure.message)
 
 # %% tags=["look"]

@@ -52,7 +52,7 @@ lab = scenario()
 len({mail.idempotency_key for mail in lab.inbox})
 
 # %% tags=["look"]
-len(lab.ledger("notification-service", "attempts"))
+[row["channel"] for row in lab.ledger("notification-service", "attempts")]
 
 # %% [markdown] tags=["text"]
 # ## Your diagnosis

@@ -42,7 +42,8 @@ lab = scenario()
 
 # %% tags=["look"]
 for app in lab.started_apps():
-    print(app.metadata()["actorRuntime"]["activeActors"][0]["type"])
+    types = [a["type"] for a in app.metadata()["actorRuntime"]["activeActors"]]
+    print(min(types))
 
 # %% [markdown] tags=["text"]
 # ## Your plan
