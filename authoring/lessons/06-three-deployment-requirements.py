@@ -149,7 +149,7 @@ def counted(app_id, status):
 print("recoverable:", counted("caller", "recoverable"), "failed:", counted("caller", "failed"))
 
 # %% [markdown] tags=["explain"]
-# **Requirement 1: one namespace.** Actor types carry the namespace of their app, and a call looks in its own. So a healthy app elsewhere is like an absent one: no failure, nothing in the history. Evidence: the third word of the actor types. And one metric rings: turns that ended *recoverable*, which the runtime goes on repeating.
+# Requirement 1: one **namespace**. Actor types carry the namespace of their app, and a call looks in its own. So a healthy app elsewhere is like an absent one: no failure, nothing in the history. Evidence: the third word of the actor types. And one metric rings: turns that ended *recoverable*, which the runtime goes on repeating.
 
 # %% [markdown] tags=["predict"]
 # ## Deployment 2
@@ -194,7 +194,7 @@ told = lab.app("caller").logs("sidecar")
 print("the caller's log explains:", "not configured to use the actor runtime" in told)
 
 # %% [markdown] tags=["explain"]
-# **Requirement 2: an actor state store where workflows live.** A workflow, also a child, is kept by its app, so that app needs the store. Activities are not kept: an app with activities only needs none on 1.18.1. The documentation says that all apps must use the same store; two different ones work as well.
+# Requirement 2: an **actor state store** where workflows live. A workflow, also a child, is kept by its app, so that app needs the store. Activities are not kept: an app with activities only needs none on 1.18.1. The documentation says that all apps must use the same store; two different ones work as well.
 #
 # Metadata lists the component and cannot show this property. The log names the store at the start.
 
@@ -213,7 +213,7 @@ print(lab.run("missing").failure.error_type)
 observe("registration", "FAILED at once" if lab.run("missing").failure else "RUNNING for ever")
 
 # %% [markdown] tags=["explain"]
-# **Requirement 3: the name is registered.** The app was reached, so this one fails, with a message that names the name. Three requirements, three symptoms: RUNNING without a trace, an error for the client, a FAILED workflow.
+# Requirement 3: **registration** of the name. The app was reached, so this one fails, with a message that names the name. Three requirements, three symptoms: RUNNING without a trace, an error for the client, a FAILED workflow.
 
 # %% tags=["quiz"]
 quiz("06-which-symptom")

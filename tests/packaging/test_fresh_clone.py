@@ -49,18 +49,29 @@ def test_set_up_demo_and_start_and_the_second_time_needs_no_network(clone):
     assert poll(lambda: not _answers(port), within=5)[1], "JupyterLab ended with the command"
 
 
+MOMENTS = [
+    "making the Python environment .venv",
+    "getting the installer",
+    "requirements/course.lock",
+    "making the Python environment services",
+    "requirements/ml-inference-service.lock",
+]
+
+
 @pytest.mark.timeout(400)
-def test_interrupted_and_then_two_at_once(clone):
-    first = clone.start("setup")
-    assert first.stderr.readline(), "it has begun"
-    first.send_signal(signal.SIGINT)
-    _, err = first.communicate(timeout=60)
-    assert first.returncode == 130
-    assert "Traceback" not in err
+def test_interrupted_at_each_moment_and_then_two_at_once(clone):
+    for moment in MOMENTS:
+        process = clone.start("setup")
+        assert any(moment in line for line in process.stderr), f"it came to {moment!r}"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130, f"at {moment!r}: {err}"
+        assert "Run the same command again" in err
+        assert "Traceback" not in err
     both = [clone.start("setup") for _ in range(2)]
     ends = [p.communicate(timeout=300) for p in both]
     assert [p.returncode for p in both] == [0, 0], ends
-    assert sum("requirements/course.lock" in err for _, err in ends) == 1
+    assert sum("requirements/ml-inference-service.lock" in err for _, err in ends) == 1
     assert any("waiting for it" in err for _, err in ends)
 
 
