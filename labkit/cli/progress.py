@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from labkit import progress
+from labkit import exercises, progress
 
 
 def main(argv: Sequence[str]) -> int:
@@ -17,13 +17,27 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     options = parser.parse_args(rest)
     if verb == "next":
-        slug = progress.next_lesson()
-        print(json.dumps({"lesson": slug}) if options.json else f"{slug}: ./lab start {slug[:2]}")
-        return 0
-    states = progress.status()
+        return _next(as_json=options.json)
+    states, practised = progress.status(), exercises.overview()
     if options.json:
-        print(json.dumps({"lessons": [asdict(s) for s in states]}))
+        told = {"lessons": [asdict(s) for s in states], "exercises": [asdict(s) for s in practised]}
+        print(json.dumps(told))
         return 0
     for s in states:
         print(f"{s.slug:<36} {s.minutes:>3} min  {s.state:<10} {s.predictions} predictions")
+        for e in practised:
+            if e.lesson == s.slug[:2]:
+                hints = f"{e.hints} hints" if e.hints else ""
+                print(f"  {e.id:<34} {e.minutes:>3} min  {e.state:<10} {hints}".rstrip())
+    return 0
+
+
+def _next(*, as_json: bool) -> int:
+    slug, exercise = progress.next_lesson(), exercises.next_exercise()
+    if as_json:
+        print(json.dumps({"lesson": slug, "exercise": exercise}))
+        return 0
+    print(f"{slug}: ./lab start {slug[:2]}")
+    if exercise:
+        print(f"to practise: exercises/{exercise}.ipynb")
     return 0

@@ -8,6 +8,7 @@ from labkit.exercises.catalogue import Exercise, ids, load
 from labkit.exercises.checking import check
 from labkit.exercises.deployment import apply, begin, broken, reset
 from labkit.exercises.hinting import diagnose, hint
+from labkit.exercises.overview import next_exercise, overview
 
 __all__ = [
     "Exercise",
@@ -19,5 +20,7 @@ __all__ = [
     "hint",
     "ids",
     "load",
+    "next_exercise",
+    "overview",
     "reset",
 ]

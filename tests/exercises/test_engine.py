@@ -14,7 +14,18 @@ import pytest
 from labkit import Lab, paths, progress
 from labkit.attached import AppNotRunning, Attached, LabNotRunning
 from labkit.cli import exercises as cli
-from labkit.exercises import broken, check, diagnose, hint, load, reset
+from labkit.cli import progress as progress_cli
+from labkit.exercises import (
+    apply,
+    broken,
+    check,
+    diagnose,
+    hint,
+    load,
+    next_exercise,
+    overview,
+    reset,
+)
 from labkit.exercises.catalogue import Edit, NoSuchExercise
 from labkit.exercises.deployment import EditDoesNotFit, edit
 
@@ -79,6 +90,46 @@ def test_hints_come_in_three_levels_and_are_noted():
         told = [hint(ID) for _ in range(4)]
     assert ["Hint 1 of 3" in told[0], "Hint 3 of 3" in told[2], told[2] == told[3]] == [True] * 3
     assert len(progress.entries("hint", ID)) == 4
+
+
+def test_solved_twice_in_a_row_and_beside_another_learners_lab(tmp_path, monkeypatch):
+    with running():
+        monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "another"))
+        broken(ID)
+        apply(ID)
+        for _ in range(2):
+            with running():
+                assert check(ID).passed
+        monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "state"))
+        assert check(ID).outcome == "failed", "the first learner's lab is judged by itself"
+
+
+def test_the_overview_is_computed_from_the_evidence(capsys):
+    def state():
+        return next(s for s in overview() if s.id == ID)
+
+    assert (state().state, state().hints) == ("not begun", 0)
+    with running():
+        check(ID)
+        hint(ID)
+        assert (state().state, state().hints) == ("begun", 1)
+    progress.note("verdict", ID, passed=True)
+    progress.note("verdict", ID, passed=False)
+    assert state().state == "passed", "what was passed once stays passed"
+    assert [s.lesson for s in overview()] == sorted(s.lesson for s in overview())
+    assert progress_cli.main(["status"]) == 0
+    assert f"{ID} " in capsys.readouterr().out
+
+
+def test_next_names_an_exercise_of_a_finished_lesson(capsys):
+    assert next_exercise() is None
+    progress.note("lesson", "06-three-deployment-requirements", state="finished")
+    first = next_exercise()
+    assert first == next(s.id for s in overview() if s.lesson == "06")
+    progress.note("verdict", first, passed=True)
+    assert next_exercise() not in (None, first)
+    assert progress_cli.main(["next"]) == 0
+    assert "to practise: exercises/" in capsys.readouterr().out
 
 
 def test_reset_keeps_what_it_replaces():
