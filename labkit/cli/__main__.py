@@ -9,6 +9,7 @@ import difflib
 import errno
 import importlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -53,7 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     module = VERBS[verb][0]
     given = [verb, *rest] if module in TAKE_VERB else rest
     try:
-        return int(importlib.import_module(module).main(given) or 0)
+        code = int(importlib.import_module(module).main(given) or 0)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader has seen enough, e.g. `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except LabError as problem:
         _show(problem, "--json" in rest)
     except OSError as problem:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import importlib
 import json
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -139,3 +142,12 @@ def test_long_steps_tell_the_time_and_how_far_they_are(capsys):
     told = capsys.readouterr().err
     assert "s] begun" in told
     assert "file: 100%" in told
+
+
+def test_a_reader_that_is_gone_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "labkit.cli", "status"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
