@@ -339,7 +339,9 @@ names = "activity names" if "send_email" in str(told) else "no activity names"
 observe("metadata-knows", f"workers, {names}" if told["workflows"] else names)
 
 # %% [markdown] tags=["explain"]
-# The sidecar counts the workers that are connected, and offers **actor types**: one for workflows and one for activities of the whole app. It does not know the names. They live in your process and are looked up when work arrives. So no API can list them: a wrong name shows only at the call. Some pages say that `activeActors` lists activities; it does not.
+# The sidecar counts the workers that are connected, and offers **actor types**: one for workflows and one for activities of the whole app. It does not know the names. They live in your process and are looked up when work arrives. So no API can list them: a wrong name shows only at the call.
+#
+# > A page says: `activeActors` lists the activities. On 1.18.1: actor types only.
 
 # %% tags=["quiz"]
 quiz("02-not-knowable")

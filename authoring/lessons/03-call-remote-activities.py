@@ -238,6 +238,8 @@ observe("dataclass-arrives-as", lab.run("dataclass").output)
 
 # %% [markdown] tags=["explain"]
 # A dataclass carries a mark of the Python SDK. Python readers get a `SimpleNamespace`, not your class; readers in other languages meet a field they do not know. A dict is plain JSON for everyone. A Pydantic model is, too, and the receiver can ask for it: annotate the argument, as `send_email` does, and it is checked on arrival.
+#
+# > A page says: a workflow gets the dataclass that it names. On 1.18.1: a `SimpleNamespace`.
 
 # %% tags=["quiz"]
 quiz("03-shape")

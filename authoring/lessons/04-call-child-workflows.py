@@ -27,7 +27,7 @@ quiz("02-which-clock")
 # %% [markdown] tags=["story"]
 # ## The compliance team wants more than a step
 #
-# Every assignment has to be audited: recorded, checked against rules, and an alert raised where one is broken. The compliance team owns these steps. So it offers a workflow, and yours calls it as a **child workflow**.
+# Every assignment has to be audited: recorded, checked against rules, and an alert raised where one is broken. The compliance team owns these steps. It offers a workflow; yours calls it as a **child workflow**.
 
 # %% tags=["code"]
 from labkit import paths
@@ -210,6 +210,8 @@ observe("starts-of-work", f"parent {counts[0]}, target {counts[1]}")
 
 # %% [markdown] tags=["explain"]
 # The parent's death does not touch the child: it runs in the other app, and its result waits until the parent is back. The target's death cuts the activity off, so it starts a second time. The recorded child itself is not begun anew.
+#
+# > A page says: a recorded child is not executed again. On 1.18.1: true, and its activity may be.
 
 # %% [markdown] tags=["predict"]
 # ## End it on purpose

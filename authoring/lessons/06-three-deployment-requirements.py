@@ -194,7 +194,9 @@ told = lab.app("caller").logs("sidecar")
 print("the caller's log explains:", "not configured to use the actor runtime" in told)
 
 # %% [markdown] tags=["explain"]
-# Requirement 2: an **actor state store** where workflows live. A workflow, also a child, is kept by its app, so that app needs the store. Activities are not kept: an app with activities only needs none on 1.18.1. The documentation says that all apps must use the same store; two different ones work as well.
+# Requirement 2: an **actor state store** where workflows live. A workflow, also a child, is kept by its app, so that app needs the store. Activities are not kept: an app with activities only needs none on 1.18.1.
+#
+# > The documentation says: all apps must use the same store. On 1.18.1: two different ones work.
 #
 # Metadata lists the component and cannot show this property. The log names the store at the start.
 

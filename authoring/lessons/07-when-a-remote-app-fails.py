@@ -25,7 +25,7 @@ quiz("02-not-knowable")
 # %% [markdown] tags=["story"]
 # ## The page says: retry with backoff
 #
-# A page on the web has a table: "service unavailable: retry with backoff; activity not found: immediate error; timeout: retry or fail". You will not copy it. You will measure it, with a caller that has a **retry policy**, an `except`, and three ways to give up.
+# A page on the web has a table: "service unavailable: retry with backoff; activity not found: immediate error; timeout: retry or fail". You will not copy it. You will measure it, with a caller that has a **retry policy**, an `except`, and several ways to give up.
 
 # %% tags=["write"]
 # %%workfile 07-fail/caller/main.py
@@ -71,6 +71,27 @@ def rescue(ctx, given):
     child = ctx.call_child_workflow("attempt", input=given)
     winner = yield wf.when_any([child, ctx.create_timer(timedelta(seconds=2))])
     return "answered" if winner is child else "gave up"
+
+
+@wfr.workflow(name="watched")
+def watched(ctx, given):
+    """Let the call race with somebody who gives up."""
+    yield ctx.call_activity(note, input="begun")
+    call = ctx.call_activity(given["activity"], app_id=given["app"])
+    winner = yield wf.when_any([call, ctx.wait_for_external_event("give-up")])
+    return "answered" if winner is call else "gave up"
+
+
+@wfr.workflow(name="hands_off")
+def hands_off(ctx, given):
+    """Let an activity start a workflow of its own for the call."""
+    yield ctx.call_activity(start_another, input=given)
+    return "handed off"
+
+
+@wfr.activity(name="start_another")
+def start_another(ctx, given):
+    wf.DaprWorkflowClient().schedule_new_workflow(attempt, input=given)
 
 
 wfr.start()
@@ -183,7 +204,9 @@ for activity in ("refuses", "missing"):
 observe("attempts", ", ".join(counts))
 
 # %% [markdown] tags=["explain"]
-# An error class called `NonRetryableError` ends the attempts at once: the SDK compares names. A missing name is a failure like any other, so the policy tries it again, in vain. "Immediate error, not a retry" is half true.
+# An error class called `NonRetryableError` ends the attempts at once: the SDK compares names. A missing name is a failure like any other, so the policy tries it again, in vain.
+#
+# > A page says: not found is an immediate error, not a retry. On 1.18.1: a failure, which the policy tries again.
 
 # %% [markdown] tags=["predict"]
 # ## The app is absent
@@ -200,6 +223,8 @@ observe("absent-app", f"nothing: {status}" if status == "RUNNING" else run.outpu
 
 # %% [markdown] tags=["explain"]
 # No failure, no attempt, not even a line in the history. The call could not be handed over, and the runtime tries that for ever. The policy counts failures, and there is none. So `except` never runs.
+#
+# > The documentation says: an absent app is retried with the policy. On 1.18.1: the policy is never asked.
 
 # %% [markdown] tags=["predict"]
 # ## Give up after two seconds
@@ -218,6 +243,29 @@ observe("race", " and ".join(gave_up) + (" only" if len(gave_up) == 1 else ""))
 
 # %% [markdown] tags=["explain"]
 # With a slow app the call was handed over and recorded, so the timer can win. With an absent app the call hangs in the same turn as everything else: the timer fires, and the turn still cannot be saved.
+
+# %% [markdown] tags=["predict"]
+# ## Help from outside
+#
+# Three more ideas, with `late` still absent. Somebody raises an event for `watched`. Somebody terminates `attempt`. And `hands_off` lets an activity start a workflow of its own for the mail. *Which of the three parents end?*
+
+# %% tags=["predict"]
+predict("help", ["all three", "the terminated one only", "none"])
+
+# %% tags=["run"]
+case("watched", "slow", app="late", within=3)
+client.raise_workflow_event("watched-slow-late", "give-up")
+client.terminate_workflow("attempt-raises-late")
+ends = {
+    "watched": lab.run("watched-slow-late").settle(10),
+    "terminated": lab.run("attempt-raises-late").settle(10),
+    "hands_off": case("hands_off", "slow", app="late")[0],
+}
+print(ends, lab.run("hands_off-slow-late").output)
+observe("help", "all three" if "RUNNING" not in ends.values() else str(ends))
+
+# %% [markdown] tags=["explain"]
+# An event or an order to terminate makes the runtime load and save the workflow anew, so it gets free; but somebody has to watch. A separate workflow needs nobody, and its result never comes back to the parent.
 
 # %% [markdown] tags=["predict"]
 # ## A rescue
@@ -248,7 +296,7 @@ run.show()
 # %% tags=["look"]
 for name in ("attempt-raises-target", "attempt-refuses-target", "attempt-missing-target"):
     print(f"{name:<24} {lab.run(name).output}")
-for name in ("race-slow-target", "rescue-slow-late"):
+for name in ("race-slow-target", "rescue-slow-late", "watched-slow-late", "hands_off-slow-late"):
     print(f"{name:<24} {lab.run(name).output}")
 print("race-slow-late           waited until late was there:", lab.run("race-slow-late").settle(20))
 
