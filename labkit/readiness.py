@@ -6,8 +6,12 @@ worker connected; and each sidecar finds the actors behind its workflows, so tha
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+import psutil
 
 from labkit.apps import App, SidecarSilent
 from labkit.controlplane import ControlPlane
@@ -27,7 +31,7 @@ class AppWithoutWorker(StartError):
 
 
 class TwoWorkers(StartError):
-    """More than one worker is connected to one sidecar."""
+    """A worker that this lab did not start is connected to a sidecar, beside the app's own."""
 
     code = "two-workers"
 
@@ -70,9 +74,9 @@ def _is_ready(app: App, late: float) -> bool:
     if not app.has_service or _has_finished(app):
         return True
     workers, offered = _offers(app)
-    if workers > 1:
-        raise _two_workers(app, workers)
-    if workers == 1 and offered:
+    if workers > 1 and (strangers := _strangers(app)):
+        raise _two_workers(app, workers, strangers)
+    if workers and offered:
         return app.lacks_actor_store() or finds_workflows(app.grpc_address, app.shared.token)
     return bool(app.spec.app_port) and late > OPTIONAL_WORKER_SECONDS
 
@@ -87,6 +91,21 @@ def _offers(app: App) -> tuple[int, bool]:
     offered = bool(actors.get("activeActors")) and "connected" in str(actors.get("placement"))
     workers = int((said.get("workflows") or {}).get("connectedWorkers", 0))
     return workers, offered and bool(actors.get("hostReady"))
+
+
+def _strangers(app: App) -> list[str]:
+    """Return who else holds a connection to a sidecar: pid and command line.
+
+    What the service itself started belongs to its session and is its own affair.
+    """
+    worker, found = app.process("worker"), []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            ports = {c.raddr.port for c in process.net_connections("tcp") if c.raddr}
+            own = process.pid == os.getpid() or (worker and os.getsid(process.pid) == worker.pid)
+            if app.grpc_port in ports and not own:
+                found.append(f"{process.pid} {' '.join(process.cmdline())[:100]}")
+    return found
 
 
 def _has_finished(app: App) -> bool:
@@ -105,13 +124,14 @@ def _require_processes(app: App) -> None:
             )
 
 
-def _two_workers(app: App, workers: int) -> TwoWorkers:
+def _two_workers(app: App, workers: int, strangers: Sequence[str]) -> TwoWorkers:
     return TwoWorkers(
         f"{workers} workers are connected to the sidecar of {app.app_id}",
         asked=f"one worker for {app.app_id}",
-        found=f"connectedWorkers {workers}: work would go to them in turn",
-        look_at="./lab ps",
-        mend="end the worker that does not belong here, then start again",
+        found=f"connectedWorkers {workers}, so work goes to them in turn; not started by this lab: "
+        + "; ".join(strangers),
+        look_at=f'lab.app({app.app_id!r}).metadata()["workflows"]',
+        mend="end the process that does not belong here, then start again",
     )
 
 

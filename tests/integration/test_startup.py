@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -10,8 +12,9 @@ from labkit.apps import NoLedger, SidecarSilent, UnknownPart
 from labkit.lab import AppNotStarted, LabClosed, NothingToResume, UnknownApp
 from labkit.ports import PortTaken
 from labkit.processes import ProcessEnded
-from labkit.readiness import AppWithoutWorker
+from labkit.readiness import AppWithoutWorker, TwoWorkers
 from labkit.runfile import RunFileError
+from labkit.waiting import wait_until
 from tests.support.deployments import TARGET, write_small
 
 WEB_APP = """
@@ -36,6 +39,39 @@ def test_a_service_without_a_worker_is_named(make_lab, tmp_path):
     with pytest.raises(AppWithoutWorker) as caught:
         lab.up(within=5, announce=False)
     assert "connected workers 0" in caught.value.found
+
+
+def test_a_worker_that_the_lab_did_not_start_is_named_with_its_pid(make_lab, small):
+    lab = make_lab(small)
+    lab.up(announce=False)
+    app = lab.app("target")
+    env = {k: v for k, v in app.env("worker").items() if k != "LABKIT_RUN"}
+    stranger = subprocess.Popen(
+        [sys.executable, "main.py"], cwd=app.spec.folder, env=env, start_new_session=True
+    )
+    try:
+        wait_until(lambda: app.connected_workers() == 2)
+        with pytest.raises(TwoWorkers) as caught:
+            lab.up(announce=False)
+        assert str(stranger.pid) in caught.value.found
+    finally:
+        stranger.kill()
+        stranger.wait()
+    wait_until(lambda: app.connected_workers() == 1)
+    lab.up(announce=False)
+
+
+def test_two_workers_that_a_service_starts_itself_are_its_own_affair(make_lab, tmp_path):
+    run_file = write_small(tmp_path, target=TARGET)
+    script = run_file.parent / "target" / "both.sh"
+    script.write_text("python3 main.py &\nexec python3 main.py\n")
+    first, _, rest = run_file.read_text().partition("- appID: target")
+    rest = rest.replace('["python3", "main.py"]', '["sh", "both.sh"]', 1)
+    run_file.write_text(f"{first}- appID: target{rest}")
+    lab = make_lab(run_file)
+    lab.up(announce=False)
+    wait_until(lambda: lab.app("target").connected_workers() == 2)
+    lab.up(announce=False)
 
 
 def test_a_component_that_is_wrong_is_quoted_from_the_log_of_the_sidecar(make_lab, tmp_path):
