@@ -78,7 +78,11 @@ check("activity-name-typo")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # Symptom: FAILED at once, with a message. So the app was reached: an absent app gives no error at all. The message says which name was asked for. Metadata cannot list names, so compare the two places where the name stands: the call and the decorator. Repair: one of the two.
+#
+# </details>
 #
 # Compare it with your sentence. The next break lab is in `exercises/`.
 

@@ -82,7 +82,11 @@ check("child-id-used-twice")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # Symptom: no error at all. Two parents, two completed audits in the ledger, one instance ID. On 1.18.1 an ID that has ended is free again: the second child runs under it, and the first history is gone. So an ID must name one piece of work: from the order, or left out.
+#
+# </details>
 #
 # Compare it with your sentence. The next break lab is in `exercises/`.
 

@@ -79,7 +79,11 @@ check("child-not-registered")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # Symptom: FAILED, `OrchestratorNotRegisteredError`. The app was reached, its worker does not have the name. Compare the call with the decorator in audit-service. Repair: make the names equal. A team that others call should keep the old name.
+#
+# </details>
 #
 # Compare it with your sentence. The next break lab is in `exercises/`.
 

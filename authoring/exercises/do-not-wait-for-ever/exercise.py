@@ -73,7 +73,11 @@ check("do-not-wait-for-ever")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # Dapr has no timeout for a call, so you race it with a timer. The loser is not undone: the activity goes on and the mail arrives. So the output must not claim more than it knows. This works because the app is there, only slow. For an app that is absent, the call has to stand in a child workflow, as `task_with_fallback` does.
+#
+# </details>
 #
 # Compare it with your sentence. To begin anew: `reset("do-not-wait-for-ever")`; your files are kept.
 

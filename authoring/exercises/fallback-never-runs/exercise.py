@@ -77,7 +77,11 @@ check("fallback-never-runs")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # Symptom: RUNNING, no failure in the history. So nothing was raised, and `except` had nothing to catch. An absent app is no error: the runtime waits for it. A retry policy is asked only after a failure. Racing the call with a timer does not help either: the undelivered call holds up the saving of the whole turn. What works: put the call into a local child workflow and race that with a timer. The child waits alone, and delivers when the app is back.
+#
+# </details>
 #
 # Compare it with your sentence. The next break lab is in `exercises/`.
 

@@ -85,7 +85,11 @@ check("hidden-by-scopes")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # Symptom: the same error as with a missing actor state store. The metadata of the two apps differ: one lists the component, the other does not. So it is hidden from one of them: `scopes` names the apps that may see it. Repair: name both, or none.
+#
+# </details>
 #
 # Compare it with your sentence. The next break lab is in `exercises/`.
 

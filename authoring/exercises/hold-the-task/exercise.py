@@ -75,7 +75,11 @@ check("hold-the-task")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # A child's result is an ordinary value in the parent. The child reports what it found, and the parent decides what follows: that keeps the rules in one team and the process in the other. Raising would make a FAILED workflow out of a normal business case, and callers would retry it.
+#
+# </details>
 #
 # Compare it with your sentence. To begin anew: `reset("hold-the-task")`; your files are kept.
 

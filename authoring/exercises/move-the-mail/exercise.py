@@ -72,7 +72,11 @@ check("move-the-mail")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # The app that owns the credentials does the step. Only one line of the workflow changes: the activity's name as a text, and `app_id`. The local activity can then be deleted, and with it everything that the orchestrator knew about mail. The history shows the app of each step, so you can prove it.
+#
+# </details>
 #
 # Compare it with your sentence. To begin anew: `reset("move-the-mail")`; your files are kept.
 

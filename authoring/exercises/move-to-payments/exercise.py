@@ -74,7 +74,11 @@ check("move-to-payments")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # A call looks for its target in the caller's namespace only. Moved one by one, the apps lose each other in between, and running workflows wait. So they move together: one line under `common`. The actor types prove it, since the namespace is their third word.
+#
+# </details>
 #
 # Compare it with your sentence. To begin anew: `reset("move-to-payments")`; your files are kept.
 

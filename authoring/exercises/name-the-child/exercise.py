@@ -74,7 +74,11 @@ check("name-the-child")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # The parent may choose the child's instance ID. A name made from the task lets another team find the audit without asking you. It must come from the input: a random one would differ at each replay. And it must differ for each task: with one name for all, the second audit replaces the first.
+#
+# </details>
 #
 # Compare it with your sentence. To begin anew: `reset("name-the-child")`; your files are kept.
 

@@ -75,7 +75,11 @@ check("no-mail-lost")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # COMPLETED was a lie of the activity: it said sent when it meant queued. SIGKILL asks nobody, so no clean-up code helps. A step is safe when it is done before it says so: then a kill in the middle makes the runtime do it again. So the hand-over itself becomes the step.
+#
+# </details>
 #
 # Compare it with your sentence. To begin anew: `reset("no-mail-lost")`; your files are kept.
 

@@ -81,7 +81,11 @@ check("other-namespace")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # Symptom: RUNNING, both apps healthy. It looks like an absent app. The metadata shows the difference: `dapr.internal.payments.…` beside `dapr.internal.default.…`. A workflow never leaves its namespace. Repair: one namespace for all of them. The waiting order then completes without anybody touching it.
+#
+# </details>
 #
 # Compare it with your sentence. The next break lab is in `exercises/`.
 

@@ -74,7 +74,11 @@ check("own-store-for-audit")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # What must be shared is the namespace and the placement, not the store. Each app that hosts workflows needs one actor state store, and its own will do: the parent's history is in one database, the child's in the other. A folder per app is plain to see; scopes do the same in one folder, and must then stand in both components.
+#
+# </details>
 #
 # Compare it with your sentence. To begin anew: `reset("own-store-for-audit")`; your files are kept.
 

@@ -85,7 +85,11 @@ check("parent-without-actor-store")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # Symptom: the client gets an error at once; it names `actorStateStore`. The metadata shows the component, and cannot show this property. The log can: a sidecar that has an actor state store names it when it starts. Repair: `value: "true"`.
+#
+# </details>
 #
 # Compare it with your sentence. The next break lab is in `exercises/`.
 

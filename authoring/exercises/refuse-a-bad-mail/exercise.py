@@ -72,7 +72,11 @@ check("refuse-a-bad-mail")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # The border of a service is where its input is checked, whoever calls. The model was there and only had to say more about one field. Pydantic raises before the first line of the activity runs, so nothing was handed over yet, and its message names the field. The failure travels to the caller, who can decide what to do.
+#
+# </details>
 #
 # Compare it with your sentence. To begin anew: `reset("refuse-a-bad-mail")`; your files are kept.
 

@@ -80,7 +80,11 @@ check("retry-policy-names")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # Symptom: FAILED within a moment, before any mail was tried. The message is Python's own: an argument that `RetryPolicy` does not have. The page had the names of another SDK. The names of this one: `first_retry_interval`, `max_number_of_attempts` (the first try counts), `backoff_coefficient`, `max_retry_interval`.
+#
+# </details>
 #
 # Compare it with your sentence. The next break lab is in `exercises/`.
 

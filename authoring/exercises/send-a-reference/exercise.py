@@ -69,7 +69,11 @@ check("send-a-reference")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # Symptom: RUNNING, no call in the history, and both sidecars say `larger than max`. The input of a remote activity goes through the scheduler, which takes 2 MiB, and a call that is refused there is tried again for ever. Nothing is raised, so no policy helps. The report need not travel: both apps can read it, so its name is enough.
+#
+# </details>
 #
 # Compare it with your sentence. To begin anew: `reset("send-a-reference")`; your files are kept.
 

@@ -73,7 +73,11 @@ check("tell-the-manager")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # A step is a call, not a function: two calls of `send_email` are two steps, each with its own place in the history and its own key. So nothing is taken for a repetition. The service did not change; it does not know how many mails an order needs. That knowledge is the orchestrator's.
+#
+# </details>
 #
 # Compare it with your sentence. To begin anew: `reset("tell-the-manager")`; your files are kept.
 

@@ -76,7 +76,11 @@ check("try-again")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # The failure was raised in the activity, so it reached the caller: that is what a retry policy can see. The first try counts, so three failures need at least four attempts. The pauses belong to the policy too, and with a coefficient they grow, which an overloaded provider thanks you for. The idempotency key stays the same over all tries.
+#
+# </details>
 #
 # Compare it with your sentence. To begin anew: `reset("try-again")`; your files are kept.
 

@@ -86,7 +86,11 @@ check("two-actor-stores")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # Symptom: sidecars end while starting. The last line of the log names both stores. A sidecar takes exactly one actor state store. Repair: take the property from the new store, or keep the store from these apps with `scopes`.
+#
+# </details>
 #
 # Compare it with your sentence. The next break lab is in `exercises/`.
 

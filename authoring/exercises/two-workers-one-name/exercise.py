@@ -82,7 +82,11 @@ check("two-workers-one-name")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # Symptom: COMPLETED, with attempts that failed in between, because a name was not registered that certainly is. Both can be true only if two different programs answer. The metadata counts two connected workers. The retry policy made it look healthy: an attempt that met the old worker failed, the next one met the new. The start script started both. Retries hide faults, so count attempts, and check connectedWorkers after a deployment.
+#
+# </details>
 #
 # Compare it with your sentence. The next break lab is in `exercises/`.
 

@@ -83,7 +83,11 @@ check("worker-not-connected")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # Symptom: RUNNING; the sidecar healthy, the service healthy. The metadata says no word of workflows: no worker is connected. So the sidecar offers nothing to placement, and for everyone else the app is absent. The log misses the line `worker_connected`. Cause: nobody calls `wfr.start()`. A health check of HTTP says nothing about the worker.
+#
+# </details>
 #
 # Compare it with your sentence. The next break lab is in `exercises/`.
 

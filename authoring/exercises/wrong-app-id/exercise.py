@@ -81,7 +81,11 @@ check("wrong-app-id")
 # %% [markdown] tags=["close"]
 # ## How an expert went
 #
+# <details><summary>Open it when your check has passed</summary>
+#
 # Symptom: RUNNING, no error, last step `assign_task`. So the next call was never handed over. Who knows where it should go? The code: `notifications-service`. Who knows who is there? The placement table: `notification-service`. One letter differs. On 1.18.1 a call to an absent app waits for ever: no retry policy and no `except` will ever see it. Repair: the app ID, in one place.
+#
+# </details>
 #
 # Compare it with your sentence. The next break lab is in `exercises/`.
 
