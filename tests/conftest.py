@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what the tests start.
+
+    Who starts the suite in the background of a script (``./lab test &``) starts it with SIGINT
+    ignored, and so would be every process of it: those that the tests interrupt as well.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

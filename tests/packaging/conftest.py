@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,11 @@ class Clone:
 
     folder: Path
     env: dict[str, str]
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def start(self, *words: str, **more: str) -> subprocess.Popen[str]:
         """Start ``./lab WORDS``."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, str(self.folder / "lab"), *words],
             cwd=self.folder,
             env={**self.env, **more},
@@ -36,6 +38,8 @@ class Clone:
             text=True,
             start_new_session=True,
         )
+        self.started.append(process)
+        return process
 
     def run(self, *words: str, **more: str) -> tuple[int, str, str]:
         """Run ``./lab WORDS``; return exit code, standard output, standard error."""
@@ -45,7 +49,7 @@ class Clone:
 
 
 @pytest.fixture
-def clone(tmp_path: Path) -> Clone:
+def clone(tmp_path: Path) -> Iterator[Clone]:
     """A clone in a folder whose name has spaces and letters that are not ASCII."""
     folder = tmp_path / "çours ü 課程"
     listed = subprocess.run(
@@ -59,7 +63,7 @@ def clone(tmp_path: Path) -> Clone:
     home = tmp_path / "home"
     home.mkdir()
     env = {k: v for k, v in os.environ.items() if k in KEPT or k.startswith(KEPT_PREFIXES)}
-    return Clone(
+    made = Clone(
         folder,
         {
             **env,
@@ -69,3 +73,8 @@ def clone(tmp_path: Path) -> Clone:
             "LANG": "C.UTF-8",
         },
     )
+    yield made
+    for process in made.started:
+        if process.poll() is None:  # the test has failed; what it started must not stay
+            process.terminate()
+            process.communicate(timeout=30)

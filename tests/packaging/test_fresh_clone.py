@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 
 import httpx
 import pytest
@@ -59,10 +60,14 @@ MOMENTS = [
 
 
 @pytest.mark.timeout(400)
-def test_interrupted_at_each_moment_and_then_two_at_once(clone):
+def test_killed_or_interrupted_at_each_moment_and_then_two_at_once(clone):
+    killed = clone.start("setup")
+    assert "getting the installer" in _said_until("getting the installer", killed.stderr)
+    killed.kill()  # the installer lives on; the next set-up has to wait until it ends
     for moment in MOMENTS:
         process = clone.start("setup")
-        assert any(moment in line for line in process.stderr), f"it came to {moment!r}"
+        said = _said_until(moment, process.stderr)
+        assert moment in said, f"it did not come to {moment!r}: {said}"
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
         assert process.returncode == 130, f"at {moment!r}: {err}"
@@ -123,6 +128,16 @@ def test_the_bootstrap_is_readable_by_old_pythons(clone):
     source = (clone.folder / "lab").read_text()
     assert not re.search(r"\bf[\"']", source), "an f-string is a syntax error for an old Python"
     assert "->" not in source
+
+
+def _said_until(moment: str, lines: Iterable[str]) -> str:
+    """Return what was printed up to the line with ``moment``, or to the end without it."""
+    said = ""
+    for line in lines:
+        said += line
+        if moment in line:
+            break
+    return said
 
 
 def _answers(port: int) -> bool:
