@@ -18,10 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from labkit import lifeline, paths
+from labkit.errors import StartError
 from labkit.waiting import poll
 
 KEEP = 5
 """How many runs that have ended are kept; a scheduler's data takes about 130 MB of each."""
+NEEDED_MB = 200
+"""Free disk that a new run needs; the scheduler's log of 64 MB is laid out twice at its start."""
+
+
+class NoRoom(StartError):
+    """The disk has too little room for another run."""
+
+    code = "no-room-for-a-lab"
 
 
 @dataclass
@@ -73,9 +82,14 @@ class RunInfo:
 
 
 def create(run_file: Path, notebook: str | None) -> RunFolder:
-    """Make the folder of a new run, end what dead runs left behind, and remove old folders."""
+    """Make the folder of a new run, end what dead runs left behind, and remove old folders.
+
+    Raises:
+        NoRoom: there is too little free disk, even without the runs that have ended.
+    """
     sweep()
     prune(KEEP - 1)
+    _require_room()
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     folder = paths.runs() / name
     folder.mkdir()
@@ -132,6 +146,25 @@ def prune(keep: int) -> None:
     ended = [r for r in all_runs() if not r.alive and not r.processes]
     for run in ended[: max(0, len(ended) - keep)]:
         shutil.rmtree(run.path, ignore_errors=True)
+
+
+def _require_room() -> None:
+    """Without room the scheduler ends with a Go panic, which tells a learner nothing."""
+    if _free_mb() < NEEDED_MB:
+        prune(1)
+    free = _free_mb()
+    if free < NEEDED_MB:
+        raise NoRoom(
+            "the disk has too little room for a lab",
+            asked=f"{NEEDED_MB} MB in {paths.state()}",
+            found=f"{free:.0f} MB free, after older runs were removed",
+            look_at=f"df -h {paths.state()}",
+            mend="free some space, or use another disk: LABKIT_STATE=FOLDER ./lab start",
+        )
+
+
+def _free_mb() -> float:
+    return shutil.disk_usage(paths.state()).free / 1e6
 
 
 def _locked(folder: Path) -> int:

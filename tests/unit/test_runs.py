@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -115,3 +116,14 @@ def test_the_facts_of_a_run_are_for_this_user_only():
     assert (run.path / "run.json").stat().st_mode & 0o077 == 0
     assert paths.runs() in run.path.parents
     run.close()
+
+
+def test_no_room_is_told_before_the_scheduler_panics_and_the_newest_run_is_kept(monkeypatch):
+    for _ in range(3):
+        runs.create(Path("a.yaml"), None).close()
+    newest = max(r.id for r in runs.all_runs())
+    usage = shutil.disk_usage(paths.state())._replace(free=52_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(runs.NoRoom, match="52 MB free"):
+        runs.create(Path("a.yaml"), None)
+    assert [r.id for r in runs.all_runs()] == [newest]
