@@ -1,7 +1,7 @@
 # %% [markdown] tags=["opening"]
 # # Find out what fails when a remote app fails
 #
-# **You will** let a remote activity raise, refuse, be slow, be missing and be absent, and build a table of what your workflow sees. 40 minutes.
+# **You will** let a remote activity raise, refuse, be slow, be killed, be missing and be absent, and build a table of what your workflow sees. 40 minutes.
 #
 # **You will be able to**
 #
@@ -12,7 +12,7 @@
 # **You need** lesson 04. First three questions from earlier lessons, from memory.
 
 # %% tags=["recall"]
-from labkit import Lab, finish, observe, predict, quiz, workspace
+from labkit import Lab, finish, observe, predict, quiz, wait_until, workspace
 
 quiz("04-parent-killed")
 
@@ -25,7 +25,7 @@ quiz("02-not-knowable")
 # %% [markdown] tags=["story"]
 # ## The page says: retry with backoff
 #
-# A page on the web has a table: "service unavailable: retry with backoff; activity not found: immediate error; timeout: retry or fail". You will not copy it. You will measure it, with a caller that has a **retry policy**, an `except`, and several ways to give up.
+# A page on the web has a table: "service unavailable: retry with backoff; activity not found: immediate error; timeout: retry or fail". You will not copy it. You will measure it, with a caller that has a **retry policy**, an `except`, and several ways to give up. It has two targets. `late` is the same program as `target`, and you do not start it yet; it also has an address for HTTP, where nobody listens.
 
 # %% tags=["write"]
 # %%workfile 07-fail/caller/main.py
@@ -33,6 +33,7 @@ import signal
 from datetime import timedelta
 
 import dapr.ext.workflow as wf
+from dapr.clients import DaprClient
 
 wfr = wf.WorkflowRuntime()
 POLICY = wf.RetryPolicy(
@@ -94,6 +95,22 @@ def start_another(ctx, given):
     wf.DaprWorkflowClient().schedule_new_workflow(attempt, input=given)
 
 
+@wfr.workflow(name="by_http")
+def by_http(ctx, given):
+    """Let an activity call the app by HTTP, through the sidecar."""
+    try:
+        yield ctx.call_activity(call_by_http, input=given, retry_policy=POLICY)
+    except Exception as failure:
+        return f"fell back: {failure.details.error_type}"
+    return "answered"
+
+
+@wfr.activity(name="call_by_http")
+def call_by_http(ctx, given):
+    with DaprClient() as dapr:
+        dapr.invoke_method(f"{given['app']}-http", given["activity"], data=b"", http_verb="POST")
+
+
 wfr.start()
 signal.pause()
 
@@ -123,20 +140,18 @@ def refuses(ctx):
 
 @wfr.activity(name="slow")
 def slow(ctx):
+    print("slow begins", flush=True)
     time.sleep(4)
 
 
 wfr.start()
 signal.pause()
 
-# %% [markdown] tags=["text"]
-# The run file has a second target, `late`: the same program under another app ID. You do not start it yet.
-
 # %% tags=["write"]
 # %%workfile 07-fail/dapr.yaml
 version: 1
 common:
-  resourcesPath: components
+  resourcesPaths: [components, addresses]
 apps:
   - appID: caller
     appDirPath: caller
@@ -147,6 +162,15 @@ apps:
   - appID: late
     appDirPath: target
     command: ["python3", "main.py"]
+
+# %% tags=["write"]
+# %%workfile 07-fail/addresses/late-http.yaml
+apiVersion: dapr.io/v1alpha1
+kind: HTTPEndpoint
+metadata:
+  name: late-http
+spec:
+  baseUrl: http://127.0.0.1:1
 
 # %% tags=["code"]
 lab = Lab(workspace("07-fail") / "dapr.yaml")
@@ -209,20 +233,28 @@ observe("attempts", ", ".join(counts))
 # > A page says: not found is an immediate error, not a retry. On 1.18.1: a failure, which the policy tries again.
 
 # %% [markdown] tags=["predict"]
-# ## The app is absent
+# ## Absent, and killed
 #
-# `late` is not running. *What does `attempt` return?*
+# `late` is not running. And `target` is killed while it works on `slow`; then you start it again. *What does `attempt` return in these two cases?*
 
 # %% tags=["predict"]
-predict("absent-app", ["fell back after three attempts", "fell back at once", "nothing: RUNNING"])
+predict("gone", ["both fall back", "absent falls back, killed answered", "RUNNING, answered"])
 
 # %% tags=["run"]
-status, run = case("attempt", "raises", app="late", within=8)
-print("steps in the history:", [s.name for s in run.history.steps()])
-observe("absent-app", f"nothing: {status}" if status == "RUNNING" else run.output)
+absent, run = case("attempt", "raises", app="late", within=8)
+print("absent: steps in the history", [s.name for s in run.history.steps()])
+
+_, run = case("attempt", "slow", within=0)
+wait_until(lambda: "slow begins" in lab.app("target").logs())
+wait_until(lambda: "slow" in [s.name for s in run.history.steps()])
+lab.kill("target", "worker")
+lab.up("target", announce=False)
+killed = run.wait().output
+print("killed: slow began", lab.app("target").logs().count("slow begins"), "times")
+observe("gone", f"{absent or run.output}, {killed}")
 
 # %% [markdown] tags=["explain"]
-# No failure, no attempt, not even a line in the history. The call could not be handed over, and the runtime tries that for ever. The policy counts failures, and there is none. So `except` never runs.
+# Absent: the runtime tries for ever to hand the call over. Killed: it hands the call over again. Neither is a failure, so `except` never runs.
 #
 # > The documentation says: an absent app is retried with the policy. On 1.18.1: the policy is never asked.
 
@@ -242,15 +274,15 @@ gave_up = [name for name, status in (("slow", slow), ("absent", absent)) if stat
 observe("race", " and ".join(gave_up) + (" only" if len(gave_up) == 1 else ""))
 
 # %% [markdown] tags=["explain"]
-# With a slow app the call was handed over and recorded, so the timer can win. With an absent app the call hangs in the same turn as everything else: the timer fires, and the turn still cannot be saved.
+# With a slow app the call was handed over and recorded, so the timer can win. With an absent app the timer fires, too, but the turn that holds the call still cannot be saved.
 
 # %% [markdown] tags=["predict"]
-# ## Help from outside
+# ## Four more ideas
 #
-# Three more ideas, with `late` still absent. Somebody raises an event for `watched`. Somebody terminates `attempt`. And `hands_off` lets an activity start a workflow of its own for the mail. *Which of the three parents end?*
+# `late` is still absent. Somebody raises an event for `watched`. Somebody terminates `attempt`. `hands_off` starts a second workflow for the mail. `by_http` calls `late` by HTTP, through the sidecar: **service invocation**. *Which of the four end?*
 
 # %% tags=["predict"]
-predict("help", ["all three", "the terminated one only", "none"])
+predict("ideas", ["all four", "the first two", "by_http only", "none"])
 
 # %% tags=["run"]
 case("watched", "slow", app="late", within=3)
@@ -260,12 +292,16 @@ ends = {
     "watched": lab.run("watched-slow-late").settle(10),
     "terminated": lab.run("attempt-raises-late").settle(10),
     "hands_off": case("hands_off", "slow", app="late")[0],
+    "by_http": case("by_http", "mail", app="late")[0],
 }
-print(ends, lab.run("hands_off-slow-late").output)
-observe("help", "all three" if "RUNNING" not in ends.values() else str(ends))
+print(ends)
+print("by_http tried", len(begins(lab.run("by_http-mail-late"), "call_by_http")), "times")
+observe("ideas", "all four" if "RUNNING" not in ends.values() else str(ends))
 
 # %% [markdown] tags=["explain"]
 # An event or an order to terminate makes the runtime load and save the workflow anew, so it gets free; but somebody has to watch. A separate workflow needs nobody, and its result never comes back to the parent.
+#
+# A call by HTTP fails: an ordinary failure, with attempts and a fallback. The price is that of lesson 01: nobody keeps the call for `late`, and an answer that is lost counts as a failure although the mail has left.
 
 # %% [markdown] tags=["predict"]
 # ## A rescue
@@ -296,7 +332,9 @@ run.show()
 # %% tags=["look"]
 for name in ("attempt-raises-target", "attempt-refuses-target", "attempt-missing-target"):
     print(f"{name:<24} {lab.run(name).output}")
-for name in ("race-slow-target", "rescue-slow-late", "watched-slow-late", "hands_off-slow-late"):
+for name in ("attempt-slow-target", "race-slow-target", "by_http-mail-late"):
+    print(f"{name:<24} {lab.run(name).output}")
+for name in ("rescue-slow-late", "watched-slow-late", "hands_off-slow-late"):
     print(f"{name:<24} {lab.run(name).output}")
 print("race-slow-late           waited until late was there:", lab.run("race-slow-late").settle(20))
 
