@@ -361,12 +361,14 @@ def client_of(app: App) -> DaprWorkflowClient:
 def ledger_rows(app: App, table: str) -> list[dict[str, Any]]:
     """Return the rows that a service wrote to a table of its ledger, oldest first.
 
+    A reader opens the file for writing, too: it has to undo what a killed service half wrote.
+
     Raises:
         NoLedger: the service has not written such a table.
     """
     quoted = table.replace('"', '""')
     try:
-        with closing(sqlite3.connect(f"{app.ledger.as_uri()}?mode=ro", uri=True)) as db:
+        with closing(sqlite3.connect(f"{app.ledger.as_uri()}?mode=rw", uri=True)) as db:
             db.row_factory = sqlite3.Row
             return [dict(r) for r in db.execute(f'SELECT * FROM "{quoted}" ORDER BY rowid')]
     except sqlite3.Error as problem:

@@ -9,9 +9,12 @@ import signal
 import socket
 import sys
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import nbformat
+from nbformat.sign import NotebookNotary
 
 from labkit import paths, progress
 from labkit.console import Console
@@ -96,13 +99,14 @@ def serve(lesson: Path, port: int, *, browser: bool, console: Console) -> int:
     token = secrets.token_hex(16)
     folder = paths.state() / "jupyter"
     write_settings(folder)
+    trust(folder, paths.repo())
     log = folder / "jupyter.log"
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     # A supervisor, because JupyterLab and its kernels must not outlive this command.
     supervisor = Supervisor(f"jupyter-{secrets.token_hex(4)}", [])
     try:
-        argv, env = command(port, token), environment(folder)
+        argv, env = command(port, token, folder, paths.repo()), environment(folder)
         server = supervisor.start("JupyterLab", argv, env, paths.repo(), log)
         url = f"http://{HOST}:{port}/lab/tree/lessons/{lesson.name}?token={token}"
         _wait_ready(server, port)
@@ -134,17 +138,19 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, **{name: str(folder / part) for name, part in own.items()}}
 
 
-def command(port: int, token: str) -> list[str]:
-    """Return the command line of JupyterLab."""
+def command(port: int, token: str, folder: Path, root: Path) -> list[str]:
+    """Return the command line of JupyterLab: it shows ``root``, its own files are in ``folder``."""
     return [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         f"--ServerApp.ip={HOST}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={token}",
-        f"--ServerApp.root_dir={paths.repo()}",
+        f"--ServerApp.root_dir={root}",
         # Learners edit their copies below .lab/work, which a file browser hides by default.
         "--ContentsManager.allow_hidden=True",
+        "--ContentsManager.checkpoints_class=labkit.checkpoints.Checkpoints",
+        f"--Checkpoints.root_dir={folder / 'checkpoints'}",
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
@@ -159,6 +165,22 @@ def write_settings(folder: Path) -> None:
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values), "utf-8")
+
+
+def trust(folder: Path, root: Path) -> None:
+    """Sign the notebooks of the course, so that their stored outputs are shown as they are.
+
+    JupyterLab shows of a notebook that it did not run itself no pictures. Whoever runs ``./lab``
+    trusts what is in this repository already.
+    """
+    data = folder / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    notary = NotebookNotary(data_dir=str(data))
+    for room in ("lessons", "exercises", "solutions"):
+        for file in sorted(root.glob(f"{room}/*.ipynb")):
+            with suppress(OSError, ValueError):  # a file that a learner broke stays untrusted
+                notary.sign(nbformat.read(file, as_version=4))
+    notary.store.close()
 
 
 def _wait_ready(server: Process, port: int) -> None:

@@ -72,11 +72,12 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         cells = "".join(_html(row) for row in self.rows)
-        head = "<th>Checked</th><th>Expected</th><th>Observed</th><th>Where to look</th>"
+        titles = ("", "Checked", "Expected", "Observed", "Where to look")
+        head = "".join(f'<th style="text-align:left">{title}</th>' for title in titles)
         title = f"<b>{escape(self.exercise)}: {self.outcome}</b>"
         return (
             f'<div role="status"><p>{title}</p>'
-            f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{cells}</tbody></table></div>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table></div>"
         )
 
 

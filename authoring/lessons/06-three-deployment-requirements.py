@@ -14,7 +14,7 @@
 # %% tags=["recall"]
 from labkit import Lab, finish, observe, predict, quiz, workspace
 
-quiz("07-except")
+quiz("05-too-large")
 
 # %% tags=["recall"]
 quiz("04-whose-history")
@@ -219,6 +219,16 @@ observe("registration", "FAILED at once" if lab.run("missing").failure else "RUN
 
 # %% tags=["quiz"]
 quiz("06-which-symptom")
+
+# %% [markdown] tags=["change"]
+# ## Change something
+#
+# Is `payments` itself the fault? Give *both* apps that namespace. Then change the line: two different names, or a name of your own.
+
+# %% tags=["change"]
+lab = deployed("apps:\n", "common:\n  env: {NAMESPACE: payments}\napps:\n")
+print(status(lab, "activity", "child"))
+lab = deployed()
 
 # %% [markdown] tags=["text"]
 # ## The same in Kubernetes

@@ -34,6 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     if options.check:
         return _check(wanted, everything=not options.name)
+    # A rule that is broken is told now, not after minutes of running.
+    if broken := [f"{n.source}: {p}" for n in wanted for p in problems(n)]:
+        print("\n".join(broken), file=sys.stderr)
+        return 1
     for notebook in wanted:
         print(f"building {notebook.target.name}", file=sys.stderr, flush=True)
         built = read(notebook)

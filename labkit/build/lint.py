@@ -90,6 +90,8 @@ def _order(nb: Any, stem: str) -> Iterator[str]:
     recalls = [c for c, t in zip(nb.cells[:12], tags, strict=False) if t == "recall"]
     if not stem.startswith("00") and len([c for c in recalls if c.cell_type == "code"]) < 3:
         yield "it does not open with three recall questions"
+    early = re.findall(r"quiz\(\"([^\"]+)", "\n".join(c.source for c in recalls))
+    yield from (f"recalls {q!r} before its lesson" for q in early if q[:2] >= stem[:2])
     for number, cell in enumerate(nb.cells):
         if tags[number] == "run" and "predict" not in tags[max(0, number - 3) : number]:
             yield f"cell {cell.id} runs something new without a prediction before it"

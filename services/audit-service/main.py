@@ -88,7 +88,6 @@ def ledger() -> sqlite3.Connection:
     db = sqlite3.connect(LEDGER, timeout=10)
     db.executescript(
         """
-        PRAGMA journal_mode = WAL;
         CREATE TABLE IF NOT EXISTS events (key PRIMARY KEY, task_id, action, actor, timestamp);
         CREATE TABLE IF NOT EXISTS alerts (key PRIMARY KEY, task_id, violations);
         """

@@ -112,7 +112,6 @@ def ledger() -> sqlite3.Connection:
     db = sqlite3.connect(LEDGER, timeout=10)
     db.executescript(
         """
-        PRAGMA journal_mode = WAL;
         CREATE TABLE IF NOT EXISTS attempts (key, channel, recipient, started_at);
         CREATE TABLE IF NOT EXISTS deliveries (key PRIMARY KEY, channel, recipient, sent_at);
         CREATE TABLE IF NOT EXISTS pushes (key, user_id, title, message);

@@ -23,9 +23,10 @@ ARTEFACTS = paths.repo() / ".lab" / "screenshots"
 
 @dataclass
 class Opened:
-    """A notebook that is open in JupyterLab, with the requests that left this machine."""
+    """A notebook of ``folder``, open in JupyterLab, and the requests that left this machine."""
 
     page: Page
+    folder: Path
     strangers: set[str] = field(default_factory=set)
 
     def run_all(self, within: float = 120) -> None:
@@ -69,14 +70,15 @@ def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
     shutil.copytree(paths.repo() / "lessons", tmp_path / "lessons")
     state = tmp_path / "state"
     jupyter.write_settings(state / "jupyter")
+    jupyter.trust(state / "jupyter", tmp_path)
     port = jupyter.chosen_port(None)
-    argv = [a for a in jupyter.command(port, TOKEN) if "root_dir" not in a]
+    argv = jupyter.command(port, TOKEN, state / "jupyter", tmp_path)
     env = {**jupyter.environment(state / "jupyter"), "LABKIT_STATE": str(state)}
     supervisor = Supervisor(f"browser-{os.getpid()}-{port}", [])
     try:
         supervisor.start(
             "JupyterLab",
-            [*argv, f"--ServerApp.root_dir={tmp_path}"],
+            argv,
             env,
             tmp_path,
             tmp_path / "jupyter.log",
@@ -89,7 +91,7 @@ def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
                 args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
             )
             page = window.new_page(viewport={"width": 1280, "height": 1000})
-            opened = Opened(page)
+            opened = Opened(page, tmp_path)
             local = (url, url.replace("http", "ws"), "data:", "blob:")
             page.on(
                 "request",

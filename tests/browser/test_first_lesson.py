@@ -5,12 +5,19 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from labkit.waiting import wait_until
+
 
 @pytest.mark.timeout(300)
 def test_a_learner_can_run_it_and_answer_by_keyboard_and_nothing_leaves_the_machine(opened):
+    page = opened.page
+    expect(page.locator("svg[role='img']").first).to_be_attached()  # a stored picture is trusted
     opened.clear_outputs()
     opened.run_all()
-    page = opened.page
+    opened.command("docmanager:save")
+    kept = opened.folder / "state" / "jupyter" / "checkpoints"
+    wait_until(lambda: list(kept.rglob("00-*.ipynb")), 10, "a checkpoint in the state folder")
+    assert not list((opened.folder / "lessons").glob(".ipynb_checkpoints"))
     assert page.locator(".jp-OutputArea-output[data-mime-type*='error']").count() == 0
     assert page.locator("svg[role='img']").count() >= 2, "the swimlanes are drawn"
 

@@ -96,6 +96,15 @@ def test_the_linter_finds_wrong_cells(tmp_path, wrong, problem):
     assert any(problem in p for p in found), found
 
 
+def test_a_lesson_recalls_only_what_came_before_it(tmp_path):
+    asked = "".join(f'\n# %% tags=["recall"]\nquiz("{q}-x")\n' for q in ("02", "05", "06"))
+    found = list(lint.lesson(read(notebook(tmp_path, SOURCE + asked)), "05-any"))
+    assert [p for p in found if "before its lesson" in p] == [
+        "recalls '05-x' before its lesson",
+        "recalls '06-x' before its lesson",
+    ]
+
+
 def test_a_source_that_is_no_notebook_is_named(tmp_path):
     with pytest.raises(WrongSource):
         read(Notebook("lesson", tmp_path / "none.py", tmp_path / "none.ipynb"))
