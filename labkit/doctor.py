@@ -1,23 +1,29 @@
 """Problems of this machine and of the course's set-up: cause, evidence, the mending command.
 
-Looks only; changes nothing. A problem is a record with the same fields as an error.
+Looks only. With ``--fix`` it also does what cannot lose anything of yours: it ends processes of
+labs that are gone, and removes folders of ended runs when the disk is nearly full.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import shutil
 import socket
+import sqlite3
 import sys
+import warnings
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
 
 import psutil
 
-from labkit import paths, runs, versions
+from labkit import paths, ports, progress, runs, versions
 from labkit.errors import LabError
+from labkit.redis import redis_server
 from labkit.runtime import binaries
 from labkit.runtime.ensured import manifest_of, sha256_of
 from labkit.runtime.found import NEEDED
@@ -64,8 +70,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the report; exit code 1 when there is a problem."""
     parser = argparse.ArgumentParser(prog="./lab doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.add_argument("--fix", action="store_true", help="mend what can be mended safely")
     options = parser.parse_args(argv)
     report = doctor()
+    if options.fix:
+        for finding in report.problems:
+            if finding.what in FIXES:
+                print(f"{finding.what}: {FIXES[finding.what]()}", file=sys.stderr)
+        report = doctor()
     if options.json:
         print(json.dumps({"findings": [asdict(f) for f in report]}))
     else:
@@ -168,13 +180,84 @@ def left_behind() -> Finding:
     return Finding("left-over processes", f"{count}", problem, "./lab stop")
 
 
+def state_folder() -> Finding:
+    """Whether the disk of the state folder can lock files and keep a WAL; network disks may not."""
+    probe = paths.state() / "doctor.sqlite"
+    try:
+        with probe.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with closing(sqlite3.connect(probe)) as db:
+            mode = db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        problem = None if mode == "wal" else f"SQLite cannot use WAL there, only {mode}"
+    except (OSError, sqlite3.Error) as trouble:
+        problem = f"{type(trouble).__name__}: {trouble}"
+    finally:
+        with suppress(OSError):
+            probe.unlink()
+    mend = "use a local disk: LABKIT_STATE=FOLDER ./lab start"
+    return Finding("state folder", str(paths.state()), problem, mend)
+
+
+def free_ports() -> Finding:
+    """Whether another lab finds a block of ports."""
+    free = ports.free_blocks()
+    problem = None if free else "no block of ports is free"
+    return Finding(
+        "ports", f"{free} blocks of {ports.BLOCK_SIZE} ports are free", problem, "./lab stop"
+    )
+
+
+def redis() -> Finding:
+    """Whether there is a Redis server; lessons 01 and 06 need one."""
+    try:
+        return Finding("Redis server", str(redis_server()))
+    except LabError as problem:
+        return Finding("Redis server", problem.found, problem.title, problem.mend)
+
+
+def evidence() -> Finding:
+    """Whether the file with your predictions and verdicts can be read and added to."""
+    file = progress.file()
+    try:
+        with warnings.catch_warnings(record=True) as torn:
+            warnings.simplefilter("always")
+            count = len(progress.entries())
+        with file.open("ab"):
+            pass
+    except OSError as problem:
+        return Finding("evidence", str(file), f"{problem}", f"make {file} a file of your own")
+    told = f"; {len(torn)} lines that cannot be read are passed over" if torn else ""
+    return Finding("evidence", f"{count} entries in {file}{told}")
+
+
+def _end_left_behind() -> str:
+    runs.sweep()
+    return "ended"
+
+
+def _remove_old_runs() -> str:
+    before = len(runs.all_runs())
+    runs.prune(1)
+    return f"removed the folders of {before - len(runs.all_runs())} ended runs"
+
+
 QUESTIONS: tuple[Callable[[], Finding], ...] = (
     python_version,
     sdk_pair,
     dapr_runtime,
     ml_environment,
+    state_folder,
     disk_space,
     memory,
     loopback,
+    free_ports,
+    redis,
     left_behind,
+    evidence,
 )
+"""The most important first: a problem may be the cause of those behind it."""
+
+FIXES: dict[str, Callable[[], str]] = {
+    "left-over processes": _end_left_behind,
+    "disk": _remove_old_runs,
+}

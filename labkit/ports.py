@@ -75,7 +75,7 @@ def reserve(prefer: int | None = None) -> PortBlock:
     Raises:
         NoPortsLeft: every block is held by somebody.
     """
-    starts = list(range(FIRST, min(LAST, _ephemeral_from()) - BLOCK_SIZE, BLOCK_SIZE))
+    starts = _starts()
     # gRPC remembers for some seconds that an address of this process did not answer, and refuses
     # calls meanwhile: so a new lab does not get the ports of the one before.
     starts.sort(key=lambda first: _given.get(first, 0))
@@ -93,6 +93,16 @@ def reserve(prefer: int | None = None) -> PortBlock:
         look_at="./lab ps",
         mend="end labs that are not used any more: ./lab stop",
     )
+
+
+def free_blocks() -> int:
+    """Return how many blocks nobody holds now."""
+    free = 0
+    for first in _starts():
+        if guard := _bound(first):  # given back at once: a lab that starts now must find one
+            guard.close()
+            free += 1
+    return free
 
 
 def is_free(port: int) -> bool:
@@ -135,6 +145,10 @@ def holder_of(port: int) -> str:
     except psutil.Error:
         names = []
     return ", ".join(names) or "a process of another user"
+
+
+def _starts() -> list[int]:
+    return list(range(FIRST, min(LAST, _ephemeral_from()) - BLOCK_SIZE, BLOCK_SIZE))
 
 
 def _bound(port: int) -> socket.socket | None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from labkit import paths, versions
+from labkit.bench.picture import svg
 
 FIGURES = ("startup", "throughput", "verdict", "memory", "swimlane", "labs")
 RUNS = 5
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     wrong = [n for n in options.name if n not in FIGURES]
     if wrong:
         parser.error(f"no figure named {', '.join(wrong)}; there are: {', '.join(FIGURES)}")
+    if options.runs < 1:
+        parser.error(f"--runs {options.runs}: a median needs at least one run")
     found: dict[str, Any] = {"machine": machine()}
     for name in options.name or FIGURES:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
@@ -44,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         print(table(found))
     (paths.state() / "bench.json").write_text(json.dumps(found, indent=1), "utf-8")
+    (paths.state() / "bench.svg").write_text(svg(found), "utf-8")
+    print(f"kept in {paths.state() / 'bench.json'} and bench.svg", file=sys.stderr)
     return 0
 
 

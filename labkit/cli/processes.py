@@ -22,6 +22,12 @@ class NoSuchLog(ObservationError):
     code = "no-such-log"
 
 
+class NoSuchLab(ObservationError):
+    """A lab that was named is not running."""
+
+    code = "no-such-lab"
+
+
 def main(argv: Sequence[str]) -> int:
     """Run one of the three verbs; ``argv`` starts with it."""
     verb, rest = argv[0], argv[1:]
@@ -53,11 +59,21 @@ def _stop(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="./lab stop", description="end all processes of labs")
     parser.add_argument("id", nargs="*", help="of ./lab ps; none means all")
     options = parser.parse_args(argv)
+    running = [r for r in runs.all_runs() if r.processes]
+    if strangers := set(options.id) - {r.id for r in running}:
+        raise NoSuchLab(
+            f"no lab {', '.join(sorted(strangers))} is running",
+            asked=f"./lab stop {' '.join(options.id)}",
+            found=f"running: {', '.join(r.id for r in running) or 'none'}",
+            look_at="./lab ps",
+            mend="name one that is running, or none to end all",
+        )
     left: list[int] = []
-    for run in runs.all_runs():
-        if run.processes and (not options.id or run.id in options.id):
-            left += runs.stop(run)
-            print(f"lab {run.id}: ended {len(run.processes)} processes")
+    for run in [r for r in running if not options.id or r.id in options.id]:
+        left += runs.stop(run)
+        print(f"lab {run.id}: ended {len(run.processes)} processes")
+    if not running:
+        print("no lab is running")
     if left:
         print(f"not ended: {left}; they belong to another user")
     return 1 if left else 0

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit import jupyter, paths, runs, versions
+from labkit import jupyter, paths, progress, runs, versions
+from labkit import redis as labkit_redis
 from labkit.cli import __main__ as cli
 from labkit.console import Console
 from labkit.runtime import ensured, released
@@ -72,6 +73,9 @@ def test_logs_stop_and_clean_work_on_what_runs_have_left(capsys):
     assert cli.main(["logs", "web", "--no-follow"]) == 0
     assert capsys.readouterr().out == "hello\n"
     assert cli.main(["stop"]) == 0
+    assert capsys.readouterr().out == "no lab is running\n"
+    assert cli.main(["stop", "never-was"]) == 1
+    assert "no-such-lab" in capsys.readouterr().err
     assert cli.main(["clean"]) == 1, "it asks, and nobody is there to answer"
     mine = paths.work() / "mine.py"
     mine.write_text("mine")
@@ -132,6 +136,49 @@ def test_the_doctor_names_what_is_wrong_and_what_mends_it(monkeypatch, capsys):
     )
     assert cli.main(["doctor"]) == 1
     assert "x: broken\n  mend  mend it" in capsys.readouterr().out
+
+
+def test_the_doctor_looks_at_disk_ports_redis_and_evidence(monkeypatch, tmp_path):
+    doctor = importlib.import_module("labkit.doctor")
+    assert doctor.state_folder().problem is None
+    assert doctor.free_ports().problem is None
+    assert doctor.evidence().problem is None
+    progress.file().write_text("torn {\n")
+    assert "1 lines that cannot be read" in doctor.evidence().evidence
+    progress.file().unlink()
+    progress.file().mkdir()
+    assert doctor.evidence().problem
+    progress.file().rmdir()
+    monkeypatch.setattr(doctor.ports, "free_blocks", lambda: 0)
+    assert doctor.free_ports().mend == "./lab stop"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(labkit_redis, "find_spec", lambda name: None)
+    assert "brew install redis" in doctor.redis().mend
+    (paths.state() / "doctor.sqlite").mkdir()
+    assert "IsADirectoryError" in doctor.state_folder().problem
+    (paths.state() / "doctor.sqlite").rmdir()
+
+
+def test_fix_ends_what_a_dead_lab_left_and_nothing_else(monkeypatch, capsys):
+    doctor = importlib.import_module("labkit.doctor")
+    run = runs.create(Path("dapr.yaml"), None)
+    held = runs.create(Path("dapr.yaml"), None)
+    env = {**os.environ, "LABKIT_RUN": run.run_id}
+    orphan = subprocess.Popen(["sleep", "60"], env=env, start_new_session=True)
+    other = subprocess.Popen(["sleep", "60"], env={**env, "LABKIT_RUN": held.run_id})
+    run.close()
+    try:
+        monkeypatch.setattr(doctor, "QUESTIONS", (doctor.left_behind,))
+        assert cli.main(["doctor"]) == 1
+        assert "1 processes of labs that have ended" in capsys.readouterr().out
+        assert cli.main(["doctor", "--fix"]) == 0
+        assert orphan.wait(5) != 0
+        assert other.poll() is None, "a lab that is held lives on"
+    finally:
+        for process in (orphan, other):
+            process.kill()
+            process.wait()
+        held.close()
 
 
 def test_long_steps_tell_the_time_and_how_far_they_are(capsys):

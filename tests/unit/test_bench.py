@@ -1,0 +1,51 @@
+"""What a bench prints and draws; the figures themselves are measured, never asserted."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from labkit import bench, paths
+from labkit.bench.picture import svg
+
+FOUND = {
+    "machine": {"cores": 2, "python": "3.11"},
+    "startup": {"floor_s": 1.5, "lab_s": 1.8, "ratio": 1.2, "runs": 5},
+    "labs": {"up_s_1": 1.0, "up_s_4": 4.0, "pss_mib_per_lab_1": 500.0},
+}
+
+
+def test_the_picture_is_well_formed_and_says_each_figure_in_words():
+    root = ElementTree.fromstring(svg(FOUND))
+    words = [e.text for e in root.iter() if e.text]
+    assert {"floor_s", "1.5", "startup", "machine: cores 2, python 3.11"} <= set(words)
+    assert "runs" not in words
+    assert svg(FOUND) == svg(FOUND)
+
+
+def test_bars_compare_what_has_one_unit():
+    root = ElementTree.fromstring(svg(FOUND))
+    bars = [float(e.get("width")) for e in root.iter() if e.tag.endswith("rect")]
+    floor, lab, ratio, one, four, pss = bars
+    assert lab == ratio == four == pss == max(bars)
+    assert floor / lab == pytest.approx(1.5 / 1.8, abs=0.01)
+    assert one / four == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize("words", [["speed"], ["swimlane", "--runs", "0"]])
+def test_wrong_use_is_told(words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        bench.main(words)
+    assert caught.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_one_object_is_printed_and_kept_with_its_picture(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("LABKIT_STATE", str(tmp_path))
+    assert bench.main(["swimlane", "--json", "--runs", "1"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["swimlane"]["ms_per_1000"] > 0
+    assert json.loads((paths.state() / "bench.json").read_text()) == told
+    assert ElementTree.fromstring((paths.state() / "bench.svg").read_text()) is not None
