@@ -65,7 +65,8 @@ def stores(read: Manifests, code: Code) -> Iterator[Finding]:
         elif seen:
             yield _too_many(app, seen)
         elif needs is False:
-            known = "registers no workflow" if app in code.of else "is called for activities only"
+            is_called = any(call.app_id == app.app_id for _, call in code.calls)
+            known = "is called for activities only" if is_called else "registers no workflow"
             why = f"{app.app_id} {known}, and needs none (seen on 1.18.1)"
             yield Finding("state store", "holds", app.where, why)
         else:

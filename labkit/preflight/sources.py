@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import warnings
 from collections.abc import Iterable
@@ -70,7 +71,8 @@ def read(files: Iterable[Path], if_wrong: State = "broken") -> Sources:
 def python_files(folder: Path, leave_out: Iterable[str] = ()) -> tuple[list[Path], bool]:
     """Return the Python files of a folder, and whether these are all.
 
-    Hidden folders, environments and the folders to leave out (without links) are not entered.
+    Hidden folders, environments, tests and the folders to leave out, without links, are not
+    entered.
     """
     out, found = set(leave_out), list[Path]()
     for number, (here, below, names) in enumerate(os.walk(folder)):
@@ -78,20 +80,25 @@ def python_files(folder: Path, leave_out: Iterable[str] = ()) -> tuple[list[Path
             return found[:MOST_FILES], False
         inside = [Path(here, n) for n in sorted(below)]
         below[:] = [p.name for p in inside if _is_own(p) and os.path.realpath(p) not in out]
-        found += [Path(here, n) for n in sorted(names) if n.endswith(".py")]
+        found += [Path(here, n) for n in sorted(names) if _is_source(n)]
     return [f for f in found[:MOST_FILES] if is_file(f)], len(found) <= MOST_FILES
 
 
 def _is_own(folder: Path) -> bool:
-    strange = folder.name in ("node_modules", "site-packages", "__pycache__")
+    strange = folder.name in ("node_modules", "site-packages", "__pycache__", "test", "tests")
     return not (strange or folder.name.startswith(".") or is_file(folder / "pyvenv.cfg"))
+
+
+def _is_source(name: str) -> bool:
+    # Tests register and call what they like, and no app runs them.
+    return name.endswith(".py") and not name.startswith(("test_", "conftest."))
 
 
 def _parse(file: Path) -> ast.Module:
     with file.open("rb") as opened:
         data = opened.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise ValueError(f"larger than {MOST_BYTES // 1_000_000} MB")
+        raise OSError(errno.EFBIG, f"larger than {MOST_BYTES // 1_000_000} MB")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of escapes in texts that are not ours
         return ast.parse(data)
@@ -101,6 +108,8 @@ def _wrong(source: Path, problem: BaseException, state: State) -> Finding:
     line, column = getattr(problem, "lineno", None) or 1, getattr(problem, "offset", None) or 1
     if isinstance(problem, OSError):
         why, state = f"it cannot be read: {problem.strerror}", "cannot be known"
-        return Finding("file", state, str(source), why, "give yourself the right to read it")
+        is_shut = isinstance(problem, PermissionError)
+        mend = "give yourself the right to read it" if is_shut else "split it, or correct the path"
+        return Finding("file", state, str(source), why, mend)
     why = f"it is no Python: {getattr(problem, 'msg', None) or problem or type(problem).__name__}"
     return Finding("file", state, f"{source}:{line}:{column}", why, "correct that line")

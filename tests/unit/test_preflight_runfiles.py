@@ -63,6 +63,7 @@ def test_no_store_in_the_folders_is_broken_only_for_an_app_that_hosts_workflows(
     found = about(inspect([file]), "state store")
     assert [f.state for f in found] == ["broken", "holds", "cannot be known"]
     assert line_of(found[0]) == "resourcesPath: ."
+    assert found[1].why.startswith("two is called for activities only")
     (unknown,) = about(inspect([run_file(tmp_path, "four", common="")]), "state store")
     assert "dapr run takes the user's own" in unknown.why
 

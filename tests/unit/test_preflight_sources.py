@@ -150,12 +150,13 @@ def test_an_app_in_another_language_with_a_python_script_cannot_be_known(tmp_pat
     assert (found.state, "do not use the workflow SDK" in found.why) == ("cannot be known", True)
 
 
-def test_hidden_folders_environments_and_folders_of_other_apps_are_not_read(tmp_path):
+def test_hidden_folders_environments_tests_and_folders_of_other_apps_are_not_read(tmp_path):
     file = run_file(tmp_path, "one", "two")
     file.write_text(file.read_text().replace("appDirPath: one", "appDirPath: ."))
     worker(tmp_path, calling("call_activity('work', app_id='two')"))
     worker(tmp_path / "two", "@wfr.activity\ndef other(ctx): ...\n")
-    for name in (".venv", "env"):
+    worker(tmp_path / "two", "@wfr.activity\ndef work(ctx): ...\n", "test_main.py")
+    for name in (".venv", "env", "tests"):
         worker(tmp_path / "two" / name, "@wfr.activity\ndef work(ctx): ...\n")
     (tmp_path / "two" / "env" / "pyvenv.cfg").touch()
     found = inspect([file])
@@ -261,6 +262,13 @@ def test_a_function_of_another_file_stands_for_its_registered_name(tmp_path):
     assert states(inspect([file])) == ["holds"]
     (tmp_path / "one" / "acts.py").unlink()
     assert states(inspect([file])) == ["cannot be known"]
+
+
+def test_a_source_that_is_closed_or_too_large_is_told(tmp_path):
+    large = worker(tmp_path, "#" * 1_000_001)
+    (found,) = read([large]).problems
+    assert (found.state, found.why) == ("cannot be known", "it cannot be read: larger than 1 MB")
+    assert read([tmp_path]).problems[0].state == "cannot be known"
 
 
 @settings(max_examples=100, deadline=None)
