@@ -3,92 +3,40 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from pathlib import Path
 
 import kubernetes_validate
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from labkit import paths, preflight
-from labkit.preflight import Finding, inspect
+from labkit.preflight import inspect
+from tests.support.manifests import about, app, broken, line_of, run_file, store, worker, write
 
 REPO = paths.repo()
 SOURCE = REPO / "services" / "task-orchestrator-service" / "main.py"
 KUBERNETES = REPO / "components" / "kubernetes"
 
 
-def broken(found: list[Finding]) -> list[str]:
-    return [f.requirement for f in found if f.state == "broken"]
-
-
-def write(folder: Path, **files: str) -> Path:
-    for name, text in files.items():
-        (folder / f"{name}.yaml").write_text(text)
-    return folder
-
-
-def app(name: str, namespace: str = "tasks", extra: str = "") -> str:
-    return f"""\
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: {name}
-  namespace: {namespace}
-spec:
-  template:
-    metadata:
-      annotations:
-        dapr.io/enabled: "true"
-        dapr.io/app-id: {name}
-{extra}"""
-
-
-def store(name: str = "statestore", value: str = '"true"', more: str = "") -> str:
-    return f"""\
-apiVersion: dapr.io/v1alpha1
-kind: Component
-metadata: {{name: {name}, namespace: tasks}}
-{more}
-spec:
-  type: state.redis
-  version: v1
-  metadata:
-    - {{name: actorStateStore, value: {value}}}
-"""
-
-
 def test_the_right_manifests_hold_and_the_wrong_ones_name_both_faults():
     assert broken(inspect([KUBERNETES / "correct"])) == []
     found = inspect([KUBERNETES / "wrong"])
     assert set(broken(found)) == {"namespace", "state store"}
-    namespace = next(f for f in found if f.requirement == "namespace")
-    line = (KUBERNETES / "wrong" / "apps.yaml").read_text().splitlines()
-    assert line[int(namespace.where.rpartition(":")[2]) - 1] == "apiVersion: apps/v1"
-    assert namespace.mend.startswith("set namespace: tasks")
+    (namespace,) = about(found, "namespace")
+    assert line_of(namespace) == "namespace: notifications"
+    assert namespace.mend.startswith("set namespace: tasks in /")
+    assert line_of(about(found, "state store")[0]) == 'value: "false"'
 
 
-def test_the_deployment_of_the_course_holds():
-    found = inspect([REPO / "services", REPO / "components" / "default"], [SOURCE])
-    assert broken(found) == []
-    assert {f.state for f in found if f.requirement == "names"} == {"cannot be known"}
-
-
-def test_a_call_to_an_app_that_nobody_deploys_is_found_by_its_line(tmp_path):
-    source = tmp_path / "main.py"
-    source.write_text(
-        "TARGET = 'notifications'\n\n\ndef w(ctx, x):\n"
-        "    yield ctx.call_activity('send', input=x, app_id=TARGET)\n"
-        "    yield ctx.call_activity('send', input=x, app_id=x['app'])\n"
-    )
-    write(tmp_path, a=app("one"), s=store())
-    names = [f for f in inspect([tmp_path], [source]) if f.requirement == "names"]
-    assert [(f.state, f.where) for f in names] == [
-        ("broken", f"{source}:5"),
-        ("cannot be known", f"{source}:6"),
+@pytest.mark.parametrize("also", [[], [REPO / "services", REPO / "components" / "default"]])
+def test_the_deployment_of_the_course_holds_with_its_run_file_alone(also):
+    found = inspect([REPO / "services" / "dapr.yaml", *also], [SOURCE])
+    open_questions = [f for f in found if f.state != "holds"]
+    assert [(f.requirement, f.why) for f in open_questions] == [
+        ("names", "notification-service is deployed; the name is computed at run time")
     ]
+    assert 'given["activity"]' in Path(SOURCE).read_text()
+    assert len(about(found, "state store")) == 4
 
 
 @pytest.mark.parametrize(
@@ -124,21 +72,6 @@ def test_an_app_that_is_called_for_activities_only_needs_no_store(tmp_path):
     assert broken(inspect([tmp_path], [source])) == ["state store"]
 
 
-def test_a_source_that_is_no_python_gives_line_and_column(tmp_path):
-    source = tmp_path / "main.py"
-    source.write_text("def w(ctx:\n    pass\n")
-    write(tmp_path, a=app("one"), s=store())
-    (found,) = [f for f in inspect([tmp_path], [source]) if f.requirement == "file"]
-    assert found.where.startswith(f"{source}:")
-    assert "no Python" in found.why
-
-
-def test_a_helm_template_is_told_to_be_rendered_first(tmp_path):
-    write(tmp_path, a=app("one", namespace="{{ .Values.namespace }}"))
-    (found,) = [f for f in inspect([tmp_path]) if f.requirement == "file"]
-    assert found.mend.startswith("helm template")
-
-
 @pytest.mark.parametrize("name", ["correct", "wrong"])
 def test_our_manifests_are_valid_kubernetes_apart_from_what_is_wrong_on_purpose(name):
     validated = 0
@@ -157,30 +90,9 @@ def test_without_any_store_it_cannot_be_known(tmp_path):
     assert found.state == "cannot be known"
 
 
-def test_many_documents_helm_comments_lists_and_other_kinds_are_read(tmp_path):
-    text = (
-        "---\n# Source: chart/templates/one.yaml\n" + app("one") + "---\n---\n# nothing\n---\n"
-        + store() + "---\nkind: Service\nmetadata: {name: x}\n---\njust text\n---\n- a\n"
-        + "---\nkind: List\nitems:\n- " + app("two").replace("\n", "\n  ")
-    )  # fmt: skip
-    write(tmp_path, all=text)
-    found = inspect([tmp_path])
-    assert broken(found) == []
-    assert sum(f.requirement == "state store" for f in found) == 2
-
-
 def test_an_app_without_dapr_is_left_alone(tmp_path):
     write(tmp_path, a=app("one").replace('"true"', '"false"'))
     assert inspect([tmp_path])[0].state == "cannot be known"
-
-
-def test_wrong_yaml_gives_line_and_column(tmp_path):
-    write(tmp_path, bad="kind: Deployment\nmetadata: [\n  name: x\n")
-    (found,) = [f for f in inspect([tmp_path]) if f.requirement == "file"]
-    assert found.state == "broken"
-    line, column = found.where.rsplit(":", 2)[1:]
-    assert int(line) >= 2
-    assert int(column) >= 1
 
 
 def test_the_command_line(tmp_path, capsys):
@@ -193,28 +105,143 @@ def test_the_command_line(tmp_path, capsys):
     assert caught.value.code == 2
 
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                ["kind", "metadata", "spec", "apps", "version", "template", "annotations"]
-            )
-            | st.text(max_size=5),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=12,
+def test_wrong_use_is_code_2():
+    for wrong in ([], [str(KUBERNETES), "--source", "nowhere.py"]):
+        with pytest.raises(SystemExit) as caught:
+            preflight.main(wrong)
+        assert caught.value.code == 2
+
+
+def test_a_file_name_that_is_no_text_is_shown(tmp_path, capsys):
+    file = tmp_path / "a\udcff.yaml"
+    try:
+        file.write_text("kind: [")
+    except OSError:
+        pytest.skip("this file system takes names that are text only")
+    assert preflight.main([str(file)]) == 1
+    assert "no YAML" in capsys.readouterr().out
+
+
+# --- the line to change ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("was", "is_now", "line"),
+    [
+        ("  namespace: other\n", "", "metadata:"),
+        ("  namespace: other\n", "  namespace: other # mine\n", "namespace: other # mine"),
+    ],
 )
+def test_a_wrong_namespace_points_to_its_line_else_to_the_metadata(tmp_path, was, is_now, line):
+    write(tmp_path, a=app("one"), b=app("two", "other").replace(was, is_now))
+    (found,) = about(inspect([tmp_path]), "namespace")
+    assert (found.state, line_of(found)) == ("broken", line)
 
 
-@settings(max_examples=300, deadline=None)
-@given(VALUES, st.sampled_from(["Deployment", "Component", "List", "CronJob", ""]))
-def test_no_manifest_makes_it_crash(tmp_path_factory, value, kind):
-    file = tmp_path_factory.getbasetemp() / "any.yaml"
-    body = {**value, "kind": kind} if isinstance(value, dict) else value
-    with suppress(yaml.YAMLError, UnicodeEncodeError):
-        file.write_text(yaml.safe_dump(body))
-        inspect([file])
+STORE_LINES = """kind: Component
+metadata:
+  name: s
+  namespace: tasks
+scopes:
+  - another
+spec:
+  type: state.redis
+  metadata:
+    - name: redisHost
+      value: x
+    - name: actorStateStore
+      value: "true"
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "is_now", "line"),
+    [
+        ("", "", "scopes:"),
+        ('"true"', '"no"', 'value: "no"'),
+        ('    - name: actorStateStore\n      value: "true"\n', "", "metadata:"),
+        ("spec:\n", "spec: {type: state.redis}\nold:\n", "spec: {type: state.redis}"),
+        ("namespace: tasks", "namespace: else", "namespace: else"),
+    ],
+)
+def test_a_fault_of_the_store_points_to_the_line_to_change(tmp_path, was, is_now, line):
+    write(tmp_path, a=app("one"), s=STORE_LINES.replace(was, is_now) if was else STORE_LINES)
+    (found,) = about(inspect([tmp_path]), "state store")
+    assert (found.state, line_of(found)) == ("broken", line)
+    second = write(tmp_path, t=STORE_LINES.replace("scopes:\n  - another\n", ""), s=store())
+    assert line_of(about(inspect([second]), "state store")[0]) == 'value: "true"'
+
+
+@pytest.mark.parametrize(
+    ("apps", "line"),
+    [
+        (("one", "two: env: {NAMESPACE: pay}"), "env: {NAMESPACE: pay}"),
+        (("one: env: {NAMESPACE: pay}", "two"), "- appID: two"),
+    ],
+)
+def test_a_wrong_namespace_of_a_run_file_points_to_the_app(tmp_path, apps, line):
+    (found,) = about(inspect([run_file(tmp_path, *apps)]), "namespace")
+    assert (found.state, line_of(found)) == ("broken", line)
+    assert "NAMESPACE: " in found.mend
+
+
+# --- policies and limits --------------------------------------------------------------------------
+
+CALLS_TWO = """@wfr.workflow(name="w")
+def w(ctx, x):
+    yield ctx.call_activity("work", app_id="two")
+"""
+WORK = "@wfr.activity(name='work')\ndef work(ctx): ...\n"
+RESILIENCY = """kind: Resiliency
+metadata: {name: r}
+spec:
+  targets:
+    apps:
+      three: {retry: many}
+      two: {retry: many}
+    actors:
+      dapr.internal.default.two.activity: {retry: many}
+      mine: {retry: many}
+"""
+
+
+def test_a_resiliency_policy_for_a_called_app_is_noted_and_breaks_nothing(tmp_path, capsys):
+    file = run_file(tmp_path, "one", "two", "three")
+    worker(tmp_path / "one", CALLS_TWO)
+    worker(tmp_path / "two", WORK)
+    write(tmp_path / "components", r=RESILIENCY)
+    found = about(inspect([file]), "resiliency")
+    assert [f.state for f in found] == ["note", "note"]
+    assert [line_of(f).split(":")[0] for f in found] == [
+        "two",
+        "dapr.internal.default.two.activity",
+    ]
+    assert preflight.main([str(file)]) == 0
+    assert "\ni resiliency: " in capsys.readouterr().out
+
+
+CONFIGURATION = """kind: Configuration
+metadata: {name: limits}
+spec:
+  workflow:
+    maxConcurrentActivityInvocations: 2
+"""
+
+
+def test_a_limit_in_the_configuration_of_the_caller_is_noted(tmp_path):
+    config = "configFilePath: ../limits.yaml"
+    write(tmp_path, limits=CONFIGURATION)
+    worker(tmp_path / "one", CALLS_TWO)
+    worker(tmp_path / "two", WORK)
+    (found,) = about(inspect([run_file(tmp_path, f"one: {config}", "two")]), "configuration")
+    assert (found.state, line_of(found)) == ("note", "maxConcurrentActivityInvocations: 2")
+    assert "not for its calls to two" in found.why
+    assert about(inspect([run_file(tmp_path, "one", f"two: {config}")]), "configuration") == []
+
+
+def test_a_configuration_that_no_file_holds_cannot_be_known(tmp_path):
+    write(tmp_path, a=app("one", extra="        dapr.io/config: limits\n"), s=store())
+    (found,) = about(inspect([tmp_path]), "configuration")
+    assert (found.state, line_of(found)) == ("cannot be known", "dapr.io/config: limits")
+    write(tmp_path, c=CONFIGURATION)
+    assert about(inspect([tmp_path]), "configuration") == []

@@ -1,0 +1,119 @@
+"""The third requirement: the app IDs and names that a workflow calls exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+
+from labkit.preflight.findings import Finding, State
+from labkit.preflight.model import App, Manifests
+from labkit.preflight.module import Call, Registration
+from labkit.preflight.owners import Code
+from labkit.preflight.sources import Sources
+
+KINDS = {"call_activity": "activity", "call_child_workflow": "workflow"}
+AN = {"activity": "an activity", "workflow": "a workflow"}
+
+
+def names(read: Manifests, code: Code) -> Iterator[Finding]:
+    """Say for each call whether its app is deployed and registers the name."""
+    calls = code.calls
+    if not calls:
+        why = "activity and workflow names stand in code; name the source with --source"
+        if code.of or code.given.files:
+            why = "no call to another app stands in the sources that were read"
+        yield Finding("names", "cannot be known", "-", why)
+    for caller, call in calls:
+        near = [a for a in read.apps if caller is None or a.deployment == caller.deployment]
+        yield _judged(call, near, code)
+
+
+def _judged(call: Call, near: Sequence[App], code: Code) -> Finding:
+    targets = [a for a in near if a.app_id == call.app_id]
+    target = next((a for a in targets if a in code.of), None)
+    if call.app_id is None:
+        return _finding(call, "cannot be known", "the app ID is computed at run time")
+    if not targets:
+        known = sorted({a.app_id for a in near})
+        why = f"{call.name or 'a call'} goes to {call.app_id}, which no manifest deploys"
+        mend = f"use one of: {', '.join(known) or 'no app was found'}"
+        return _finding(call, "broken", f"{why}; the workflow would stay RUNNING", mend)
+    if call.name is None:
+        why = f"{call.app_id} is deployed; the name is computed at run time"
+        return _finding(call, "cannot be known", why)
+    return _in_its_source(call, target, code) if target else _in_given(call, code.given)
+
+
+def _in_its_source(call: Call, target: App, code: Code) -> Finding:
+    own, kind = code.of[target], KINDS[call.kind]
+    same = [r for r in own.registrations if r.name == call.name]
+    right = next((r for r in same if r.kind == kind), None)
+    if right and target in code.shared:
+        why = f"{right.where} registers {call.name}; several apps have that folder"
+        return _finding(call, "cannot be known", why)
+    if right:
+        return _finding(call, "holds", f"{target.app_id} registers {call.name} in {right.where}")
+    doubt = _doubt(call, own, code.given)
+    if doubt:
+        why = f"{target.app_id} registers no {call.name} that can be read; {doubt}"
+        return _finding(call, "cannot be known", why)
+    if same:
+        why = f"{target.app_id} registers {call.name} as {AN[same[0].kind]} ({same[0].where}), "
+        other = next(c for c, k in KINDS.items() if k == same[0].kind)
+        return _finding(
+            call, "broken", f"{why}and this calls {AN[kind]}", f"use {other}, or another name"
+        )
+    why = f"no source of {target.app_id} registers the {kind} {call.name}; the call would fail"
+    return _finding(call, "broken", why, _mend(call, own.registrations))
+
+
+def _doubt(call: Call, own: Sources, given: Sources) -> str:
+    """Why a name may be registered although nothing read says so; "" for no doubt."""
+    kind = KINDS[call.kind]
+    unsure = [r for r in own.registrations if r.kind == kind and not (r.name and r.is_sure)]
+    elsewhere = [r for r in given.registrations if (r.kind, r.name) == (kind, call.name)]
+    if unsure:
+        return f"{unsure[0].where} registers a computed name"
+    if elsewhere:
+        return f"{elsewhere[0].where} does, outside its folder"
+    if not own.is_worker:
+        return "its Python sources do not use the workflow SDK"
+    if not own.is_complete:
+        return "not all of its sources could be read"
+    return "" if call.is_sure else "the source of the function that is called was not read"
+
+
+def _in_given(call: Call, given: Sources) -> Finding:
+    """An app of which nobody knows the source; sources that were named may be its own."""
+    kind = KINDS[call.kind]
+    of_kind = [r for r in given.registrations if r.kind == kind]
+    fits = next((r for r in of_kind if r.name == call.name), None)
+    why = f"{call.app_id} is deployed; whether it has registered {call.name} is known to its code"
+    near = _nearest(call, of_kind)
+    if fits:
+        why = f"{fits.where} registers {call.name}; whether {call.app_id} runs it, no file says"
+    elif near:
+        why = f"{why}; the sources given register {near}, and not {call.name}"
+    elif given.registrations:
+        why = f"{why}; the sources given do not register it as {AN[kind]}"
+    else:
+        why = f"{why} only"
+    return _finding(call, "cannot be known", why)
+
+
+def _mend(call: Call, registrations: Sequence[Registration]) -> str:
+    of_kind = [r for r in registrations if r.kind == KINDS[call.kind]]
+    near = _nearest(call, of_kind)
+    if near:
+        return f"did you mean {near}?"
+    known = ", ".join(sorted({r.name for r in of_kind if r.name}))
+    return f"register {call.name} there" + (f", or use one of: {known}" if known else "")
+
+
+def _nearest(call: Call, registrations: Sequence[Registration]) -> str:
+    known = [r.name for r in registrations if r.name]
+    return next(iter(get_close_matches(call.name or "", known, 1)), "")
+
+
+def _finding(call: Call, state: State, why: str, mend: str = "") -> Finding:
+    return Finding("names", state, call.where, why, mend)

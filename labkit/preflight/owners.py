@@ -1,0 +1,96 @@
+"""Whose code is read: the sources of each app of a run file, and those that were named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from labkit.preflight import sources
+from labkit.preflight.files import is_folder
+from labkit.preflight.model import App
+from labkit.preflight.module import Call
+from labkit.preflight.sources import Sources
+
+
+@dataclass
+class Code:
+    """Sources by owner.
+
+    Attributes:
+        of: the sources of an app; only apps with Python files in their folder are there.
+        shared: apps that share their folder with another app, so that nobody can tell whose
+            code is whose.
+        given: sources that were named; nobody says to which app they belong.
+    """
+
+    of: dict[App, Sources] = field(default_factory=dict)
+    shared: set[App] = field(default_factory=set)
+    given: Sources = field(default_factory=Sources)
+
+    @property
+    def calls(self) -> list[tuple[App | None, Call]]:
+        """All calls with the app that makes them, where that is known."""
+        mine = [
+            (None if app in self.shared else app, call)
+            for app, read in self.of.items()
+            for call in read.calls
+        ]
+        once = dict.fromkeys([*mine, *((None, call) for call in self.given.calls)])
+        return list(once)
+
+
+@dataclass(frozen=True)
+class Link:
+    """One app calls another."""
+
+    caller: App
+    target: App
+
+
+def read(apps: Sequence[App], given: Iterable[Path]) -> Code:
+    """Read the sources of the apps and the given files; a file of an app is not read again."""
+    code, taken = Code(), set[str]()
+    for app in apps:
+        if app.folder is None:
+            continue
+        here = os.path.realpath(app.folder)
+        beside = [
+            os.path.realpath(a.folder)
+            for a in apps
+            if a.folder and a.deployment == app.deployment and a is not app
+        ]
+        others = [folder for folder in beside if folder != here]
+        files, is_all = sources.python_files(app.folder, others)
+        if files:
+            code.of[app] = sources.read(files, "cannot be known")
+            code.of[app].is_complete &= is_all
+            taken |= {os.path.realpath(f) for f in files}
+        if here in beside:
+            code.shared.add(app)
+    named = [f for path in given for f in _named(path)]
+    once = {os.path.realpath(f): f for f in reversed(named)}
+    code.given = sources.read(f for real, f in reversed(once.items()) if real not in taken)
+    return code
+
+
+def links(apps: Sequence[App], code: Code) -> list[Link]:
+    """Return which app calls which, as far as texts say so.
+
+    The caller of a named source is not known: it is taken to be the first app of a deployment
+    that nobody calls.
+    """
+    called = {call.app_id for _, call in code.calls}
+    found: list[Link] = []
+    for caller, call in code.calls:
+        for target in (a for a in apps if a.app_id == call.app_id):
+            near = [a for a in apps if a.deployment == target.deployment]
+            guess = next((a for a in near if a.app_id not in called), near[0])
+            if caller is None or caller.deployment == target.deployment:
+                found.append(Link(caller or guess, target))
+    return list(dict.fromkeys(found))
+
+
+def _named(path: Path) -> list[Path]:
+    return sources.python_files(path)[0] if is_folder(path) else [path]

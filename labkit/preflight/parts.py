@@ -1,0 +1,136 @@
+"""YAML as parts that know their lines; knows nothing of Dapr.
+
+A part is a node of PyYAML that is looked into and never turned into objects: an alias stays a
+reference, so that a file of nested aliases costs no more than its length, and each part still
+knows the line to point at. Values are text, as they are written.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+_NULL = "tag:yaml.org,2002:null"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A value in a file.
+
+    Attributes:
+        line: of the key, for a value under a key; of the enclosing value when it is not there.
+        node: None when it is not there.
+    """
+
+    file: Path
+    line: int
+    node: yaml.Node | None = None
+
+    def __bool__(self) -> bool:
+        return self.node is not None and self.node.tag != _NULL
+
+    @property
+    def where(self) -> str:
+        """``file:line``."""
+        return f"{self.file}:{self.line}"
+
+    @property
+    def text(self) -> str:
+        """A single value as it is written; "" for null, a list or a map."""
+        is_text = bool(self) and isinstance(self.node, yaml.ScalarNode)
+        return str(self.node.value) if is_text and self.node else ""
+
+    @property
+    def items(self) -> list[Part]:
+        """The items of a list; none for anything else."""
+        if not isinstance(self.node, yaml.SequenceNode):
+            return []
+        return [Part(self.file, _line(item), item) for item in self.node.value]
+
+    @property
+    def distinct(self) -> list[Part]:
+        """The items of a list, one that an alias repeats only once."""
+        return list({id(item.node): item for item in self.items}.values())
+
+    @property
+    def keys(self) -> list[tuple[str, Part]]:
+        """Keys and values of a map as they stand there, also one that stands twice."""
+        if not isinstance(self.node, yaml.MappingNode):
+            return []
+        return [(_text(k), Part(self.file, _line(k), v)) for k, v in self.node.value]
+
+    def get(self, *keys: str) -> Part:
+        """Return the value under keys within keys; of a key that stands twice the last."""
+        part = self
+        for key in keys:
+            part = part._value(key)
+        return part
+
+    def _value(self, key: str) -> Part:
+        for node in _merged(self.node):
+            for key_node, value in reversed(node.value):
+                if _text(key_node) == key:
+                    return Part(self.file, _line(key_node), value)
+        return Part(self.file, self.line)
+
+
+def documents(file: Path, data: bytes) -> Iterator[Part]:
+    """Yield the documents of a file that are not empty.
+
+    Raises:
+        Exception: of many kinds, where it is no YAML.
+    """
+    for node in yaml.compose_all(data, Loader=yaml.SafeLoader):
+        if node is not None:
+            yield Part(file, _line(node), node)
+
+
+def wrong_key(document: Part) -> tuple[str | None, Part] | None:
+    """Return a key that stands twice in one map, at its second place; None for a key that is a map.
+
+    A map as a key is what ``{{ name }}`` of a template looks like.
+    """
+    waiting, seen = [document], set[int]()
+    while waiting:
+        part = waiting.pop()
+        if id(part.node) in seen:
+            continue
+        seen.add(id(part.node))
+        names = set[str]()
+        for key, value in part.node.value if isinstance(part.node, yaml.MappingNode) else []:
+            name, place = _text(key), Part(part.file, _line(key), value)
+            if not isinstance(key, yaml.ScalarNode):
+                return None, place
+            if name in names and name != "<<":
+                return name, place
+            names.add(name)
+        waiting += [*part.items, *(value for _, value in part.keys)]
+    return None
+
+
+def _merged(node: yaml.Node | None) -> Iterator[yaml.MappingNode]:
+    """A map, then those that it takes in with ``<<``; each once, also where they form a ring."""
+    waiting = deque([node] if isinstance(node, yaml.MappingNode) else [])
+    seen = set[int]()
+    while waiting:
+        one = waiting.popleft()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, yaml.SequenceNode):
+            waiting.extendleft(reversed(one.value))
+        elif isinstance(one, yaml.MappingNode):
+            yield one
+            waiting.extendleft(v for k, v in reversed(one.value) if _text(k) == "<<")
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _text(key: yaml.Node) -> str:
+    return str(key.value) if isinstance(key, yaml.ScalarNode) else ""
