@@ -1,7 +1,7 @@
 """Reads ``dapr.yaml``, Dapr's own multi-app run format, as ``dapr run -f`` does; starts nothing.
 
 Keys, defaults and precedence are those of the Dapr CLI (its packages ``runfileconfig`` and
-``standalone``, read at 1.18): a value of an app beats the value in ``common``; ``env`` is merged
+``standalone``): a value of an app beats the value in ``common``; ``env`` is merged
 key by key; resources of an app beat ``<appDirPath>/.dapr/resources``, which beat those in
 ``common``; paths in ``common`` start at the run file, paths of an app at its ``appDirPath``.
 Where the CLI falls back to files in the user's home folder, we fall back to nothing.
