@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
+from labkit import components, lifeline, shellenv
 from labkit.errors import ObservationError
-from labkit.ports import PortBlock, require_free
+from labkit.ports import PortBlock, is_listening, require_free
 from labkit.processes import Process, Supervisor
-from labkit.runfile import AppSpec, daprd_flags
+from labkit.runfile import AppSpec, cli_env, daprd_flags
+from labkit.waiting import poll
 
 if TYPE_CHECKING:
     from dapr.ext.workflow import DaprWorkflowClient
@@ -56,7 +58,7 @@ class Surroundings:
     """What all apps of a lab share.
 
     Attributes:
-        folder: the run folder; also the working directory of every sidecar.
+        folder: the run folder; also the working directory of the sidecars, see ``sidecar_folder``.
         daprd: the sidecar program.
         token: what the sidecar APIs ask for in the header ``dapr-api-token``.
         env: the environment of every process.
@@ -97,6 +99,7 @@ class App:
     internal_port: int
     metrics_port: int
     app_port: int
+    profile_port: int = 0
     processes: dict[Part, Process] = field(default_factory=dict)
     past: list[tuple[Part, Process]] = field(default_factory=list)
     _has_actor_store: bool = False
@@ -122,6 +125,9 @@ class App:
             internal_port=port(spec.dapr_internal_grpc_port, "daprInternalGRPCPort"),
             metrics_port=port(spec.metrics_port, "metricsPort"),
             app_port=port(spec.app_port, "appPort"),
+            profile_port=port(spec.profile_port, "profilePort")
+            if spec.settings.get("enableProfiling")
+            else 0,
         )
 
     @property
@@ -152,6 +158,19 @@ class App:
             running = self.process(name)
             if (name == "sidecar" or self.has_service) and not (running and running.is_alive):
                 self._start(name)
+
+    def await_sidecar(self, within: float) -> None:
+        """Wait until the sidecar listens, as the CLI does for a command without ``appPort``.
+
+        A command with one may be what the sidecar waits for. Returns too when the sidecar has
+        ended or the time is over: whoever waits for the whole app says so.
+        """
+        sidecar = self.process("sidecar")
+        if sidecar is not None and not self.spec.app_port:
+            poll(lambda: not sidecar.is_alive or self._listens(), within, every=0.02)
+
+    def _listens(self) -> bool:
+        return all(is_listening(HOST, p) for p in (self.http_port, self.grpc_port))
 
     def process(self, part: Part) -> Process | None:
         """Return the newest process of a part, dead or alive.
@@ -190,7 +209,7 @@ class App:
 
     def _start(self, part: Part) -> None:
         argv = self.sidecar_command() if part == "sidecar" else list(self.spec.command)
-        cwd = self.shared.folder if part == "sidecar" else self.spec.folder
+        cwd = self.sidecar_folder if part == "sidecar" else self.spec.folder
         log = self.shared.folder / "logs" / f"{self.app_id}.{part}.log"
         assert self.shared.supervisor is not None, "an app seen from outside starts nothing"
         process = self.shared.supervisor.start(
@@ -202,9 +221,25 @@ class App:
 
     # --- commands ----------------------------------------------------------------------------
 
+    @property
+    def sidecar_folder(self) -> Path:
+        """The working directory of the sidecar.
+
+        It is the run folder, so that sidecars share a store that a component names by its file
+        only. It is the app's folder, where the Dapr CLI starts every sidecar, when a component
+        names a file there (a file with secrets, say).
+        """
+        own = self.spec.folder
+        named = any(components.needs_folder(c, own) for c in components.read(self.resources))
+        return own if named else self.shared.folder
+
+    @property
+    def resources(self) -> tuple[Path, ...]:
+        """The resources of the sidecar: the lab's, or those that the run file names."""
+        return self.shared.resources or self.spec.resources
+
     def sidecar_command(self) -> list[str]:
         """Return the command line of the sidecar."""
-        resources = self.shared.resources or self.spec.resources
         return [
             str(self.shared.daprd),
             *("--app-id", self.app_id),
@@ -219,28 +254,36 @@ class App:
             # daprd lays one over the other: the app's own says more, and wins.
             *("--config", str(self.shared.config)),
             *(("--config", str(self.spec.config)) if self.spec.config else ()),
-            *(flag for folder in resources for flag in ("--resources-path", str(folder))),
+            *(flag for folder in self.resources for flag in ("--resources-path", str(folder))),
+            *(("--profile-port", str(self.profile_port)) if self.profile_port else ()),
             *daprd_flags(self.spec),
         ]
 
     def env(self, part: Part) -> dict[str, str]:
-        """Return the environment of a part."""
-        env = {
+        """Return the environment of a part: what the Dapr CLI gives it, and what the lab adds.
+
+        ``env`` of the run file is the command's, as with the CLI. Of it the sidecar gets
+        ``NAMESPACE`` only, which the CLI takes from its own environment, the same for all apps.
+        """
+        token = {"DAPR_API_TOKEN": self.shared.token}
+        if part == "sidecar":
+            named = {k: v for k, v in self.spec.env.items() if k == "NAMESPACE"}
+            return {**self.shared.env, **token, "DAPR_HOST_IP": HOST, **named}
+        return {
             **self.shared.env,
-            "APP_ID": self.app_id,
-            "DAPR_API_TOKEN": self.shared.token,
-            "DAPR_HOST_IP": HOST,
+            **cli_env(self.spec),
+            "APP_PORT": str(self.app_port),
+            "DAPR_HTTP_PORT": str(self.http_port),
+            "DAPR_GRPC_PORT": str(self.grpc_port),
+            "DAPR_METRICS_PORT": str(self.metrics_port),
+            "LEDGER": str(self.ledger),
+            "PATH": os.pathsep.join(
+                [str(Path(sys.executable).parent), self.shared.env.get("PATH", "")]
+            ),
+            "PYTHONUNBUFFERED": "1",
+            **self.spec.env,
+            **token,  # last: the lab's sidecar takes no other
         }
-        if part == "worker":
-            env |= {
-                "APP_PORT": str(self.app_port),
-                "DAPR_HTTP_PORT": str(self.http_port),
-                "DAPR_GRPC_PORT": str(self.grpc_port),
-                "LEDGER": str(self.ledger),
-                "PATH": os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")]),
-                "PYTHONUNBUFFERED": "1",
-            }
-        return env | dict(self.spec.env)
 
     @property
     def ledger(self) -> Path:
@@ -249,26 +292,40 @@ class App:
 
     @property
     def command(self) -> str:
-        """The exact shell lines of sidecar and service, and the same with the Dapr CLI."""
-        service = shlex.join(self.spec.command) if self.has_service else "(none: sidecar only)"
-        resources = " ".join(
-            f"--resources-path {shlex.quote(str(r))}"
-            for r in self.shared.resources or self.spec.resources
-        )
-        if self.spec.config:
-            resources += f" --config {shlex.quote(str(self.spec.config))}"
-        with_cli = f"dapr run --app-id {self.app_id} {resources} -- {service}"
-        lines = [
-            "# sidecar",
-            f"cd {shlex.quote(str(self.shared.folder))}",
-            shlex.join(self.sidecar_command()),
-            "# service",
-            f"cd {shlex.quote(str(self.spec.folder))}",
-            f"DAPR_GRPC_PORT={self.grpc_port} {service}",
-            "# the same with the Dapr CLI",
-            with_cli,
-        ]
-        return Text("\n".join(lines))
+        """The exact shell lines of sidecar and service, and the same with the Dapr CLI.
+
+        They read the environment from files in the run folder, which this writes.
+        """
+        service = shlex.join(self.spec.command)
+        text = ["# sidecar", *self._lines("sidecar", shlex.join(self.sidecar_command()))]
+        text += ["# service", *(self._lines("worker", service) if service else ["# none"])]
+        text += ["# the same with the Dapr CLI, and the Dapr that it has installed"]
+        text += [f"(cd {shlex.quote(str(self.spec.folder))} &&", f" {self._cli_command()})"]
+        return Text("\n".join(text))
+
+    def _lines(self, part: Part, command: str) -> list[str]:
+        file = self.shared.folder / "env" / f"{self.app_id}.{part}.sh"
+        mark = {lifeline.MARK: self.shared.folder.name}  # so that lab.down() ends it too
+        shellenv.write(file, {**self.env(part), **mark})
+        folder = self.sidecar_folder if part == "sidecar" else self.spec.folder
+        return shellenv.lines(folder, file, command)
+
+    def _cli_command(self) -> str:
+        spec = self.spec
+        ports = {
+            "--dapr-http-port": spec.dapr_http_port,
+            "--dapr-grpc-port": spec.dapr_grpc_port,
+            "--dapr-internal-grpc-port": spec.dapr_internal_grpc_port,
+            "--metrics-port": spec.metrics_port,
+            "--profile-port": spec.profile_port,
+        }
+        words = ["env", *(f"{k}={v}" for k, v in spec.env.items())] if spec.env else []
+        words += ["dapr", "run", "--app-id", self.app_id]
+        words += [w for flag, port in ports.items() if port for w in (flag, str(port))]
+        words += ["--config", str(spec.config)] if spec.config else []
+        words += [w for folder in self.resources for w in ("--resources-path", str(folder))]
+        words += daprd_flags(spec)
+        return shlex.join([*words, "--", *spec.command] if spec.command else words)
 
     # --- questions ---------------------------------------------------------------------------
 

@@ -12,11 +12,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from labkit import paths
+from labkit import components, paths
+from labkit.components import Component
 from labkit.ports import PortBlock
 from labkit.processes import Process, Supervisor
 
@@ -58,11 +56,11 @@ class Infrastructure:
 
     def start(self, resource_folders: Iterable[Path]) -> None:
         """Prepare the stores and start what is not running; does not wait."""
-        components = list(_components(resource_folders))
-        for component in components:
+        found = list(components.read(resource_folders))
+        for component in found:
             create_sqlite_store(component, self._folder)
         self._keep("mail", self._mail_command())
-        if any("REDIS_HOST" in _env_refs(c) for c in components):
+        if any("REDIS_HOST" in components.env_refs(c) for c in found):
             self._keep("redis", self._redis_command())
 
     def processes(self) -> list[Process]:
@@ -87,28 +85,12 @@ class Infrastructure:
         return redis.command(self._redis_port, folder)
 
 
-def create_sqlite_store(component: Mapping[str, Any], folder: Path) -> None:
-    """Create the file of a ``state.sqlite`` component in WAL mode; leaves other kinds alone."""
-    spec = component.get("spec") or {}
-    if not str(spec.get("type", "")).endswith(".sqlite"):
-        return
-    values = {m.get("name"): m.get("value") for m in spec.get("metadata") or []}
-    name = str(values.get("connectionString") or "").removeprefix("file:").split("?")[0]
-    if name and ":memory:" not in name:
-        with closing(sqlite3.connect(folder / name)) as db:
+def create_sqlite_store(component: Component, folder: Path) -> None:
+    """Create the file of a SQLite component in WAL mode; leaves other kinds alone.
+
+    One in a folder that is not there is the sidecar's to report.
+    """
+    name = components.sqlite_file(component)
+    if name:
+        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(folder / name)) as db:
             db.execute("PRAGMA journal_mode=WAL")
-
-
-def _components(folders: Iterable[Path]) -> Iterable[dict[str, Any]]:
-    """Yield the components in these folders; a file that is wrong is the sidecar's to report."""
-    for folder in folders:
-        for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-            with suppress(yaml.YAMLError, UnicodeDecodeError):
-                for document in yaml.safe_load_all(file.read_text("utf-8")):
-                    if isinstance(document, dict) and document.get("kind") == "Component":
-                        yield document
-
-
-def _env_refs(component: Mapping[str, Any]) -> set[str]:
-    metadata = (component.get("spec") or {}).get("metadata") or []
-    return {str(m.get("envRef")) for m in metadata if isinstance(m, dict)}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from labkit import paths, ports, readiness, runs, runtime, workflowrun
+from labkit import paths, ports, readiness, runs, runtime, shellenv, workflowrun
 from labkit.apps import App, Part, Surroundings, client_of, ledger_rows
 from labkit.controlplane import HOST, ControlPlane
 from labkit.errors import DeploymentError, ObservationError, StartError
@@ -130,9 +130,13 @@ class Lab:
         for spec in wanted:
             if spec.app_id not in self._apps:
                 self._apps[spec.app_id] = App.build(spec, self._shared, self._ports)
-            self._apps[spec.app_id].start()
-        self._note()
         asked = [self._apps[s.app_id] for s in wanted]
+        for app in asked:
+            app.start("sidecar")
+        for app in sorted(asked, key=lambda a: not a.spec.app_port):
+            app.await_sidecar(within)
+            app.start("worker")
+        self._note()
         readiness.wait(self._control, self._infrastructure.processes(), asked, within)
         for app in asked if announce else ():
             print(f"{app.app_id}: ready")
@@ -370,7 +374,7 @@ class Lab:
 
 
 def _base_env() -> dict[str, str]:
-    env = dict(os.environ)
+    env = shellenv.without_another_dapr(os.environ)
     # A kernel of a notebook under test carries marks that change how its children print.
     for name in ("PYTEST_CURRENT_TEST", "JPY_SESSION_NAME", "JPY_PARENT_PID"):
         env.pop(name, None)

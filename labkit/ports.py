@@ -117,6 +117,13 @@ def is_free(port: int) -> bool:
         return True
 
 
+def is_listening(host: str, port: int) -> bool:
+    """Tell whether somebody takes connections there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, port)) == 0
+
+
 def require_free(port: int, asked: str) -> int:
     """Return ``port`` when it is free.
 

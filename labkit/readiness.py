@@ -21,7 +21,8 @@ from labkit.processes import Process
 
 POLL_SECONDS = 0.02
 OPTIONAL_WORKER_SECONDS = 3.0
-"""An app with an ``appPort`` may be a web app without workflows: wait this long for a worker."""
+"""An app may have no workflows: a web app (``appPort``), or one without an actor state store, which
+workflows need. Wait this long for its worker."""
 
 
 class AppWithoutWorker(StartError):
@@ -78,7 +79,8 @@ def _is_ready(app: App, late: float) -> bool:
         raise _two_workers(app, workers, strangers)
     if workers and offered:
         return app.lacks_actor_store() or finds_workflows(app.grpc_address, app.shared.token)
-    return bool(app.spec.app_port) and late > OPTIONAL_WORKER_SECONDS
+    optional = late > OPTIONAL_WORKER_SECONDS
+    return optional and (bool(app.spec.app_port) or app.lacks_actor_store())
 
 
 def _offers(app: App) -> tuple[int, bool]:

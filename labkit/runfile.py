@@ -1,24 +1,27 @@
 """Reads ``dapr.yaml``, Dapr's own multi-app run format, as ``dapr run -f`` does; starts nothing.
 
 Keys, defaults and precedence are those of the Dapr CLI (its packages ``runfileconfig`` and
-``standalone``, read at 1.18): a value of an app beats the value in ``common``; ``env`` is merged
+``standalone``): a value of an app beats the value in ``common``; ``env`` is merged
 key by key; resources of an app beat ``<appDirPath>/.dapr/resources``, which beat those in
 ``common``; paths in ``common`` start at the run file, paths of an app at its ``appDirPath``.
 Where the CLI falls back to files in the user's home folder, we fall back to nothing.
-Unlike the CLI, which ignores a key it does not know, we name it with its line.
+Unlike the CLI, which ignores a key it does not know, we name it with its line; and two apps with
+one app ID, which the CLI starts side by side, are refused: a lab names an app by its ID.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from labkit import yamltree
 from labkit.errors import DeploymentError
+from labkit.yamltree import Given, WrongNode
 
 # Keys that `common` and an app share, with the daprd flag that each becomes (None: no flag).
 SHARED: dict[str, tuple[type, str | None]] = {
@@ -55,7 +58,7 @@ OF_APP: dict[str, tuple[type, str | None]] = {
     "daprGRPCPort": (int, None),
     "daprInternalGRPCPort": (int, None),
     "metricsPort": (int, None),
-    "profilePort": (int, "profile-port"),
+    "profilePort": (int, None),  # a port of the lab where the run file names none
     "command": (list, None),
     "unixDomainSocket": (str, "unix-domain-socket"),
     # For `dapr run -k` only; accepted and without meaning here, as with `dapr run -f`.
@@ -63,9 +66,13 @@ OF_APP: dict[str, tuple[type, str | None]] = {
     "containerImagePullPolicy": (str, None),
     "createService": (bool, None),
 }
-TOP = {"version": int, "name": str, "common": dict, "apps": list}
-_LOG_DESTINATIONS = ("console", "file", "fileAndConsole")
-_WORDS = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "a map"}
+TOP: dict[str, type | None] = {"version": int, "name": str, "common": None, "apps": None}
+_LOGS = ("console", "file", "fileAndConsole")
+_ALLOWED: dict[str, tuple[str, ...]] = {
+    "daprdLogDestination": _LOGS,
+    "appLogDestination": _LOGS,
+    "containerImagePullPolicy": ("Always", "Never", "IfNotPresent"),
+}
 
 
 class RunFileError(DeploymentError):
@@ -118,6 +125,11 @@ class AppSpec:
         return self._port("daprInternalGRPCPort")
 
     @property
+    def profile_port(self) -> int | None:
+        """``profilePort``, if named."""
+        return self._port("profilePort")
+
+    @property
     def metrics_port(self) -> int | None:
         """``metricsPort``, if named."""
         return self._port("metricsPort")
@@ -136,10 +148,23 @@ def daprd_flags(spec: AppSpec) -> list[str]:
     flags: list[str] = []
     for key, (kind, flag) in {**SHARED, **OF_APP}.items():
         value = spec.settings.get(key)
-        if flag is None or value in (None, "", False) or (kind is int and value <= 0):
+        if flag is None or not value or (kind is int and value < 0):
             continue
         flags += [f"--{flag}"] if kind is bool else [f"--{flag}", str(value)]
     return flags
+
+
+def cli_env(spec: AppSpec) -> dict[str, str]:
+    """Return the variables that the CLI gives a command, less the ports and the ``env`` map."""
+    protocol = str(spec.settings.get("appProtocol", "http")).lower()
+    if spec.settings.get("appSSL") and protocol in ("http", "grpc"):
+        protocol += "s"
+    env = {
+        "APP_ID": spec.app_id,
+        "APP_CHANNEL_ADDRESS": str(spec.settings.get("appChannelAddress", "")),
+    }
+    known = protocol in ("http", "https", "grpc", "grpcs", "h2c")
+    return env | ({"APP_PROTOCOL": protocol} if known else {})
 
 
 def load(path: Path) -> RunFile:
@@ -156,153 +181,97 @@ class _Reader:
         self.path = path.absolute()
 
     def read(self) -> RunFile:
-        top = self._node()
-        pairs = self._pairs(top, TOP, "the run file")
-        if not pairs.get("version"):
-            raise self._wrong("the key version is missing", top, "add the line: version: 1")
-        common_node, apps_node = self._child(top, "common"), self._child(top, "apps")
-        keys = {k: kind for k, (kind, _) in SHARED.items()}
-        common = self._pairs(common_node, keys, "common") if "common" in pairs else {}
-        items = getattr(apps_node, "value", None) or []
-        if not items:
-            raise self._wrong("it names no apps", top, "add the key apps with one entry per app")
-        apps = tuple(self._app(node, common) for node in items)
-        for number, app in enumerate(apps):
-            if app.app_id in {a.app_id for a in apps[:number]}:
-                raise self._wrong(
-                    f"two apps have the app ID {app.app_id!r}",
-                    items[number],
-                    "give each app an appID of its own",
-                )
-        return RunFile(self.path, apps)
-
-    def _node(self) -> yaml.Node:
         try:
-            text = self.path.read_text("utf-8")
-            nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+            return self._read(self._root())
+        except WrongNode as wrong:
+            found = f"line {wrong.line}: {wrong.what}"
+            raise self._error(wrong.what, found, wrong.mend, wrong.line) from wrong
+        except RecursionError as problem:
+            raise self._error(
+                "it refers to itself", "an alias inside its own anchor", "remove that alias"
+            ) from problem
+
+    def _root(self) -> yaml.Node:
+        try:
+            root = yamltree.first_document(self.path.read_text("utf-8"))
         except OSError as problem:
             raise self._error(
                 "it cannot be read", f"{problem.strerror}", "name a dapr.yaml that exists"
             ) from problem
-        except (yaml.YAMLError, UnicodeDecodeError, ValueError) as problem:
-            raise self._error("it is no YAML", str(problem), "correct that line") from problem
-        if len(nodes) != 1 or not isinstance(nodes[0], yaml.MappingNode):
+        except (yaml.YAMLError, ValueError) as problem:
+            mark = getattr(problem, "problem_mark", None)
+            raise self._error(
+                "it is no YAML", str(problem), "correct that line", mark.line + 1 if mark else 1
+            ) from problem
+        if not isinstance(root, yaml.MappingNode):
             raise self._error(
                 "it is no map of keys",
-                f"{len(nodes)} documents" if len(nodes) != 1 else f"a {nodes[0].tag[18:]}",
+                f"a {root.tag[18:]}" if root else "nothing",
                 "start it with the lines: version: 1, and apps:",
             )
-        return nodes[0]
+        return root
 
-    def _app(self, node: yaml.Node, common: Mapping[str, Any]) -> AppSpec:
+    def _read(self, root: yaml.Node) -> RunFile:
+        top = yamltree.pairs(root, TOP, "the run file")
+        if "version" not in top or not top["version"].value:
+            raise WrongNode("the key version is missing", root, "add the line: version: 1")
+        keys = {k: kind for k, (kind, _) in SHARED.items()}
+        common = yamltree.pairs(top["common"].node if "common" in top else None, keys, "common")
+        entries = top["apps"].node if "apps" in top else None
+        if not isinstance(entries, yaml.SequenceNode) or not entries.value:
+            raise WrongNode(
+                "it names no apps", entries or root, "add the key apps with one entry per app"
+            )
+        shared = self._resources(common, self.path.parent), self._config(common, self.path.parent)
+        apps: list[AppSpec] = []
+        for entry in entries.value:
+            app = self._app(entry, common, *shared)
+            if app.app_id in {a.app_id for a in apps}:
+                mend = "give each app an appID of its own"
+                raise WrongNode(f"two apps have the app ID {app.app_id!r}", entry, mend)
+            apps.append(app)
+        return RunFile(self.path, tuple(apps))
+
+    def _app(
+        self,
+        entry: yaml.Node,
+        common: Mapping[str, Given],
+        resources: tuple[Path, ...],
+        config: Path | None,
+    ) -> AppSpec:
         keys = {k: kind for k, (kind, _) in {**SHARED, **OF_APP}.items()}
-        own = self._pairs(node, keys, "an app")
-        if not own.get("appDirPath"):
-            raise self._wrong("an app has no appDirPath", node, "add: appDirPath: FOLDER")
-        folder = self._path(self.path.parent, own["appDirPath"], node)
-        settings = {k: v for k, v in common.items() if v not in (None, "", 0, False, [], {})}
-        settings |= {k: v for k, v in own.items() if v not in (None, "", 0, False, [], {})}
-        self._check_values(settings, node)
-        env = {**(common.get("env") or {}), **(own.get("env") or {})}
+        own = yamltree.pairs(entry, keys, "an app")
+        if "appDirPath" not in own or not own["appDirPath"].value:
+            raise WrongNode("an app has no appDirPath", entry, "add: appDirPath: FOLDER")
+        folder = _path(self.path.parent, own["appDirPath"].value, own["appDirPath"].node)
+        given = {k: g for part in (common, own) for k, g in part.items() if g.value}
+        for key, value in given.items():
+            _check_value(key, value)
+        by_convention = folder / ".dapr" / "resources"
+        named = self._resources(own, folder)
+        app_id = own["appID"].value if "appID" in own else None
+        command = given["command"].value if "command" in given else []
         return AppSpec(
-            app_id=own.get("appID") or folder.name,
+            app_id=app_id or folder.name,
             folder=folder,
-            command=tuple(self._texts(own.get("command") or [], "command", node)),
-            env={str(k): _as_text(v) for k, v in env.items()},
-            resources=self._resources(own, common, folder, node),
-            config=self._config(own, common, folder, node),
-            settings=settings,
+            command=tuple(command),
+            env={**_map(common, "env"), **_map(own, "env")},
+            resources=named or ((by_convention,) if by_convention.exists() else resources),
+            config=self._config(own, folder) or _config_by_convention(folder) or config,
+            settings={k: g.value for k, g in given.items()},
         )
 
-    def _resources(
-        self, own: Mapping[str, Any], common: Mapping[str, Any], folder: Path, node: yaml.Node
-    ) -> tuple[Path, ...]:
-        mine = self._paths(own, folder, node)
-        default = folder / ".dapr" / "resources"
-        if mine or default.is_dir():
-            return tuple(mine or [default])
-        return tuple(self._paths(common, self.path.parent, node))
-
-    def _paths(self, given: Mapping[str, Any], base: Path, node: yaml.Node) -> list[Path]:
-        many = self._texts(given.get("resourcesPaths") or [], "resourcesPaths", node)
-        one = [given["resourcesPath"]] if given.get("resourcesPath") else []
-        return [self._path(base, text, node) for text in [*many, *one]]
-
-    def _config(
-        self, own: Mapping[str, Any], common: Mapping[str, Any], folder: Path, node: yaml.Node
-    ) -> Path | None:
-        if own.get("configFilePath"):
-            return self._path(folder, own["configFilePath"], node)
-        default = folder / ".dapr" / "config.yaml"
-        if default.is_file():
-            return default
-        shared = common.get("configFilePath")
-        return self._path(self.path.parent, shared, node) if shared else None
-
-    def _check_values(self, settings: Mapping[str, Any], node: yaml.Node) -> None:
-        for key in ("daprdLogDestination", "appLogDestination"):
-            value = settings.get(key, "file")
-            if value not in _LOG_DESTINATIONS:
-                raise self._wrong(
-                    f"{key} is {value!r}", node, f"use one of: {', '.join(_LOG_DESTINATIONS)}"
-                )
-        for key in (k for k in settings if k.endswith("Port")):
-            if settings[key] > 65535:
-                raise self._wrong(f"{key} is {settings[key]}", node, "use a port up to 65535")
-
-    # --- nodes with their lines --------------------------------------------------------------
-
-    def _pairs(
-        self, node: yaml.Node | None, keys: Mapping[str, type], where: str
-    ) -> dict[str, Any]:
-        if not isinstance(node, yaml.MappingNode):
-            if node is not None and node.tag.endswith(":null"):
-                return {}
-            raise self._wrong(f"{where} is no map of keys", node, "write it as key: value lines")
-        found: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = str(getattr(key_node, "value", ""))
-            if key not in keys:
-                near = difflib.get_close_matches(key, keys, 1, 0.5)
-                mend = f"write {near[0]}" if near else f"remove it, or use: {', '.join(keys)}"
-                raise self._wrong(f"{where} has no key {key!r}", key_node, mend)
-            value = self._value(value_node)
-            if value is not None and not _fits(value, keys[key]):
-                raise self._wrong(f"{key} is {value!r}", value_node, f"give it {_WORDS[keys[key]]}")
-            found[key] = _as_text(value) if keys[key] is str and value is not None else value
-        return found
-
-    def _value(self, node: yaml.Node) -> Any:
-        try:
-            return yaml.SafeLoader("").construct_document(node)
-        except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as problem:
-            raise self._wrong("a value cannot be read", node, f"correct it: {problem}") from problem
+    @staticmethod
+    def _resources(given: Mapping[str, Given], base: Path) -> tuple[Path, ...]:
+        many = given["resourcesPaths"].items if "resourcesPaths" in given else []
+        one = given.get("resourcesPath")
+        places = [*many, (one.value, one.node)] if one else many
+        return tuple(_path(base, text, node) for text, node in places if text)
 
     @staticmethod
-    def _child(node: yaml.Node, name: str) -> yaml.Node | None:
-        return next((v for k, v in node.value if getattr(k, "value", "") == name), None)
-
-    def _texts(self, values: Sequence[Any], key: str, node: yaml.Node) -> list[str]:
-        for value in values:
-            if isinstance(value, (list, dict)) or value is None:
-                raise self._wrong(f"{key} holds {value!r}", node, f"give {key} a list of texts")
-        return [_as_text(v) for v in values]
-
-    def _path(self, base: Path, text: str, node: yaml.Node) -> Path:
-        try:
-            full = (base / Path(text).expanduser()).absolute()
-            there = full.exists()
-        except (OSError, ValueError, RuntimeError):
-            there, full = False, Path(str(base))
-        if not there:
-            raise self._wrong(
-                f"there is no {text}", node, f"make it, or correct the path (it starts at {base})"
-            )
-        return Path(*full.parts).resolve()
-
-    def _wrong(self, what: str, node: yaml.Node | None, mend: str) -> RunFileError:
-        line = node.start_mark.line + 1 if node is not None else 1
-        return self._error(what, f"line {line}: {what}", mend, line)
+    def _config(given: Mapping[str, Given], base: Path) -> Path | None:
+        file = given.get("configFilePath")
+        return _path(base, file.value, file.node) if file and file.value else None
 
     def _error(self, what: str, found: str, mend: str, line: int = 1) -> RunFileError:
         return RunFileError(
@@ -314,15 +283,32 @@ class _Reader:
         )
 
 
-def _fits(value: Any, kind: type) -> bool:
-    if kind is str:  # the CLI reads numbers and true/false as text where text is wanted
-        return isinstance(value, (str, int, float)) or value is True or value is False
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, kind)
+def _map(given: Mapping[str, Given], key: str) -> dict[str, str]:
+    return (given[key].value or {}) if key in given else {}
 
 
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
+def _config_by_convention(folder: Path) -> Path | None:
+    file = folder / ".dapr" / "config.yaml"
+    return file if file.exists() else None
+
+
+def _check_value(key: str, given: Given) -> None:
+    allowed = _ALLOWED.get(key)
+    if allowed and given.value not in allowed:
+        mend = f"use one of: {', '.join(allowed)}"
+        raise WrongNode(f"{key} is {given.value!r}", given.node, mend)
+    if key.endswith("Port") and given.value > 65535:
+        raise WrongNode(f"{key} is {given.value}", given.node, "use a port up to 65535")
+
+
+def _path(base: Path, text: str, node: yaml.Node) -> Path:
+    """Make a path absolute as the CLI does: by its text alone, so a link keeps its own name."""
+    try:
+        full = Path(os.path.normpath(base / Path(text).expanduser()))
+        there = full.exists()
+    except (OSError, ValueError, RuntimeError):
+        there = False
+    if not there:
+        mend = f"make it, or correct the path (it starts at {base})"
+        raise WrongNode(f"there is no {text}", node, mend)
+    return full

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import stat
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from labkit.apps import NoLedger, SidecarSilent, UnknownPart
 from labkit.lab import AppNotStarted, LabClosed, NothingToResume, UnknownApp
-from labkit.ports import PortTaken
+from labkit.ports import PortTaken, is_listening
 from labkit.processes import ProcessEnded
 from labkit.readiness import AppWithoutWorker, TwoWorkers
 from labkit.runfile import RunFileError
@@ -39,6 +43,16 @@ def test_a_service_without_a_worker_is_named(make_lab, tmp_path):
     with pytest.raises(AppWithoutWorker) as caught:
         lab.up(within=5, announce=False)
     assert "connected workers 0" in caught.value.found
+
+
+def test_without_an_actor_store_nothing_can_be_a_workflow_and_no_worker_is_awaited(
+    make_lab, tmp_path
+):
+    run_file = write_small(tmp_path, target="import signal\nsignal.pause()\n")
+    (tmp_path / "components" / "statestore.yaml").unlink()
+    lab = make_lab(run_file)
+    lab.up("target", within=10, announce=False)
+    assert lab.app("target").process("worker").is_alive
 
 
 def test_a_worker_that_the_lab_did_not_start_is_named_with_its_pid(make_lab, small):
@@ -142,11 +156,119 @@ def test_code_that_was_changed_is_used_after_a_restart(make_lab, small):
 
 
 def test_the_command_of_an_app_shows_sidecar_service_and_cli(make_lab, small):
+    small.write_text(
+        small.read_text().replace("- appID: target\n", "- appID: target\n  logLevel: debug\n")
+    )
     lab = make_lab(small)
     lab.up("target", announce=False)
     command = lab.app("target").command
     assert "--app-id target" in command
-    assert "dapr run --app-id target" in command
-    assert "python3 main.py" in command
+    *_, with_cli = command.split("Dapr CLI")
+    assert "dapr run --app-id target" in with_cli
+    assert "--log-level debug -- python3 main.py" in with_cli
     assert "dapr_" in lab.app("target").metrics()
     assert "target" in str(lab.placement_state())
+
+
+def test_the_lines_of_a_service_start_it_in_any_shell(make_lab, tmp_path):
+    run_file = write_small(tmp_path / "it's a folder")
+    run_file.write_text(run_file.read_text() + "  env: {GREETING: it's $HOME}\n")
+    lab = make_lab(run_file)
+    lab.up(announce=False)
+    app = lab.app("target")
+    lines = app.command.partition("# service\n")[2].partition("\n#")[0]
+    (file,) = (lab.folder / "env").glob("target.worker.sh")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert app.shared.token not in app.command
+    lab.kill("target", "worker")
+    elsewhere = {"DAPR_GRPC_ENDPOINT": "127.0.0.1:1", "DAPR_API_TOKEN": "a=b", "NAMESPACE": "x"}
+    shell = subprocess.Popen(
+        ["sh"], stdin=subprocess.PIPE, text=True, env={"PATH": "/usr/bin:/bin", **elsewhere},
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        shell.stdin.write(lines + "\n")
+        shell.stdin.close()
+        wait_until(lambda: app.connected_workers() == 1)
+        lab.client("caller").schedule_new_workflow("call", input={}, instance_id="pasted")
+        pid = lab.run("pasted").wait().output["pid"]
+        process = psutil.Process(pid)
+        own = {k: v for k, v in app.env("worker").items() if k not in os.environ}
+        assert own.items() <= process.environ().items()
+        assert process.environ()["GREETING"] == "it's $HOME"
+        assert not {"DAPR_GRPC_ENDPOINT", "NAMESPACE"} & process.environ().keys()
+    finally:
+        os.killpg(shell.pid, signal.SIGKILL)
+        shell.wait()
+    wait_until(lambda: app.connected_workers() == 0)
+
+
+def test_what_points_to_another_dapr_does_not_reach_the_lab(make_lab, small, monkeypatch):
+    from dapr.conf import settings
+
+    for name in ("DAPR_GRPC_ENDPOINT", "DAPR_HTTP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+        monkeypatch.setattr(settings, name, "http://127.0.0.1:1", raising=False)
+    monkeypatch.setenv("NAMESPACE", "elsewhere")
+    for name, value in {"DAPR_RUNTIME_HOST": "127.0.0.2", "DAPR_GRPC_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+        monkeypatch.setattr(settings, name, value)
+    monkeypatch.setattr(settings, "DAPR_API_TOKEN", "of another")
+    text = small.read_text()
+    small.write_text(text.replace("common:\n", "common:\n  env: {A: b}\n"))
+    lab = make_lab(small)
+    lab.up(announce=False)
+    lab.client("caller").schedule_new_workflow("call", input={}, instance_id="here")
+    assert lab.run("here").wait().output["given"] == {}
+    assert "elsewhere" not in str(lab.placement_state())
+    for app in lab.started_apps():
+        for part in ("sidecar", "worker"):
+            env = app.process(part).env
+            assert "127.0.0.1:1" not in {v.removeprefix("http://") for v in env.values()}
+            assert "127.0.0.2" not in env.values()
+            assert ("A" in env) == (part == "worker"), "env of the run file is the command's"
+
+
+ASKS_AT_ONCE = """
+import os, urllib.request
+port = os.environ["DAPR_HTTP_PORT"]
+assert os.environ["APP_PROTOCOL"] == "http" and os.environ["DAPR_METRICS_PORT"]
+request = urllib.request.Request(
+    f"http://127.0.0.1:{port}/v1.0/secrets/secrets/word",
+    headers={"dapr-api-token": os.environ["DAPR_API_TOKEN"]},
+)
+print("secret", urllib.request.urlopen(request).read().decode())
+"""
+SECRETS = """
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: secrets}
+spec:
+  type: secretstores.local.file
+  version: v1
+  metadata: [{name: secretsFile, value: ./secrets.json}]
+"""
+
+
+def test_a_command_finds_its_sidecar_listening_and_files_of_its_folder(make_lab, tmp_path):
+    """As with the CLI, which waits for the sidecar and starts it in the folder of the app."""
+    run_file = write_small(tmp_path, target=ASKS_AT_ONCE)
+    target = run_file.parent / "target"
+    (target / ".dapr" / "resources").mkdir(parents=True)
+    (target / ".dapr" / "resources" / "secrets.yaml").write_text(SECRETS)
+    (target / "secrets.json").write_text('{"word": "found"}')
+    text = run_file.read_text()
+    run_file.write_text(
+        text.replace("- appID: target\n", "- appID: target\n  enableProfiling: 1\n")
+    )
+    with pytest.raises(RunFileError):
+        make_lab(run_file)
+    run_file.write_text(
+        text.replace("- appID: target\n", "- appID: target\n  enableProfiling: yes\n")
+    )
+    lab = make_lab(run_file)
+    lab.up("target", announce=False)
+    app = lab.app("target")
+    assert 'secret {"word":"found"}' in app.logs("worker")
+    assert is_listening("127.0.0.1", app.profile_port)
+    assert not is_listening("127.0.0.1", 7777), "the port of daprd, the same for all apps"
