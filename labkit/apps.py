@@ -24,7 +24,6 @@ from labkit.errors import ObservationError
 from labkit.ports import PortBlock, is_listening, require_free
 from labkit.processes import Process, Supervisor
 from labkit.runfile import AppSpec, cli_env, daprd_flags
-from labkit.waiting import poll
 
 if TYPE_CHECKING:
     from dapr.ext.workflow import DaprWorkflowClient
@@ -80,10 +79,10 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Down:
-    """A time in which a part of an app did not run, in seconds since the epoch."""
+    """A time in which a part of an app, or the whole app, did not run; seconds of the epoch."""
 
     app_id: str
-    part: Part
+    part: Part | Literal["app"]
     start: float
     end: float | None
 
@@ -103,6 +102,7 @@ class App:
     processes: dict[Part, Process] = field(default_factory=dict)
     past: list[tuple[Part, Process]] = field(default_factory=list)
     _has_actor_store: bool = False
+    _came_early: bool = False
 
     @classmethod
     def build(cls, spec: AppSpec, shared: Surroundings, ports: PortBlock) -> App:
@@ -159,15 +159,18 @@ class App:
             if (name == "sidecar" or self.has_service) and not (running and running.is_alive):
                 self._start(name)
 
-    def await_sidecar(self, within: float) -> None:
-        """Wait until the sidecar listens, as the CLI does for a command without ``appPort``.
+    def starts_again(self) -> bool:
+        """Whether a command that has failed gets a second start, because it came too early.
 
-        A command with one may be what the sidecar waits for. Returns too when the sidecar has
-        ended or the time is over: whoever waits for the whole app says so.
+        Sidecar and service start side by side. The CLI starts a command without ``appPort`` when
+        the sidecar listens, so one that needs it at once is started a second time then.
         """
-        sidecar = self.process("sidecar")
-        if sidecar is not None and not self.spec.app_port:
-            poll(lambda: not sidecar.is_alive or self._listens(), within, every=0.02)
+        worker = self.process("worker")
+        if worker is None or worker.exit_code in (None, 0) or not self._came_early:
+            return False
+        if self._listens():
+            self._start("worker")
+        return True
 
     def _listens(self) -> bool:
         return all(is_listening(HOST, p) for p in (self.http_port, self.grpc_port))
@@ -196,9 +199,14 @@ class App:
         """
         return [p for p in (self.processes.get(n) for n in PARTS) if p and p.is_alive]
 
-    def downs(self) -> list[Down]:
-        """Return the times in which a part did not run after its first start."""
+    def downs(self, since: float) -> list[Down]:
+        """Return the times in which a part did not run, after ``since`` (seconds of the epoch).
+
+        The time before the first start is one of the whole app.
+        """
         gone: list[Down] = []
+        if self.past and (first := self.past[0][1].started_at) > since:
+            gone.append(Down(self.app_id, "app", since, first))
         for part in PARTS:
             lives = [p for n, p in self.past if n == part]
             for life, following in zip(lives, [*lives[1:], None], strict=True):
@@ -212,6 +220,8 @@ class App:
         cwd = self.sidecar_folder if part == "sidecar" else self.spec.folder
         log = self.shared.folder / "logs" / f"{self.app_id}.{part}.log"
         assert self.shared.supervisor is not None, "an app seen from outside starts nothing"
+        if part == "worker":
+            self._came_early = not self.spec.app_port and not self._listens()
         process = self.shared.supervisor.start(
             f"{self.app_id} {part}", argv, self.env(part), cwd, log
         )

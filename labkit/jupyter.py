@@ -27,7 +27,7 @@ HOST = "127.0.0.1"
 READY_SECONDS = 60.0
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-    "filebrowser-extension/browser": {"showHiddenFiles": True},
+    "filebrowser-extension/browser": {"showHiddenFiles": True, "showLastModifiedColumn": False},
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
 

@@ -130,13 +130,9 @@ class Lab:
         for spec in wanted:
             if spec.app_id not in self._apps:
                 self._apps[spec.app_id] = App.build(spec, self._shared, self._ports)
-        asked = [self._apps[s.app_id] for s in wanted]
-        for app in asked:
-            app.start("sidecar")
-        for app in sorted(asked, key=lambda a: not a.spec.app_port):
-            app.await_sidecar(within)
-            app.start("worker")
+            self._apps[spec.app_id].start()
         self._note()
+        asked = [self._apps[s.app_id] for s in wanted]
         readiness.wait(self._control, self._infrastructure.processes(), asked, within)
         for app in asked if announce else ():
             print(f"{app.app_id}: ready")

@@ -119,7 +119,9 @@ def _has_finished(app: App) -> bool:
 def _require_processes(app: App) -> None:
     for part in ("sidecar", "worker"):
         process = app.process(part)
-        if process is not None and not (part == "worker" and _has_finished(app)):
+        if part == "worker" and (_has_finished(app) or app.starts_again()):
+            continue
+        if process is not None:
             process.require_alive(
                 f"start {app.app_id}",
                 f"correct what the last lines name, then lab.up({app.app_id!r})",

@@ -143,8 +143,10 @@ class Run:
 
     def swimlane(self) -> Swimlane:
         """Return the picture of this run: one lane per app ID."""
-        downs: list[Down] = [d for app in self._lab.started_apps() for d in app.downs()]
-        return Swimlane(self.history, down=downs)
+        history = self.history
+        since = min(event.time for event in history.all_events).timestamp()
+        downs: list[Down] = [d for app in self._lab.started_apps() for d in app.downs(since)]
+        return Swimlane(history, down=downs)
 
     def show(self) -> Swimlane:
         """The same as :meth:`swimlane`, for the last line of a cell."""

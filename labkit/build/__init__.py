@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from labkit.build import claims
+from labkit.build import claims, index
 from labkit.build.catalogue import Notebook, notebooks, orphans
 from labkit.build.compare import drift
 from labkit.build.execute import execute
@@ -22,11 +22,11 @@ from labkit.build.source import read, store
 def main(argv: Sequence[str] | None = None) -> int:
     """Build or check the named notebooks, or all."""
     parser = argparse.ArgumentParser(prog="./lab build", description=__doc__)
-    parser.add_argument("name", nargs="*", help="start of a notebook's name, e.g. 00; none: all")
+    parser.add_argument("name", nargs="*", help="start of a notebook's name, or: pages; none: all")
     parser.add_argument("--check", action="store_true", help="build nothing; say what differs")
     options = parser.parse_args(argv)
-    if options.name == ["claims"]:
-        claims.target().write_text(claims.page(), "utf-8")
+    if options.name == ["pages"]:
+        _write_pages()
         return 0
     wanted = [n for n in notebooks() if not options.name or _named(n, options.name)]
     if not wanted:
@@ -42,14 +42,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"building {notebook.target.name}", file=sys.stderr, flush=True)
         built = read(notebook)
         store(execute(built, notebook) if notebook.executed else built, notebook.target)
-    claims.target().write_text(claims.page(), "utf-8")
+    _write_pages()
     return _check(wanted, everything=False)
+
+
+def _write_pages() -> None:
+    for made in (claims, index):
+        made.target().write_text(made.page(), "utf-8")
 
 
 def _check(wanted: Sequence[Notebook], *, everything: bool) -> int:
     found = [f"{n.target.name}: {p}" for n in wanted for p in [*drift(n), *problems(n)]]
     if everything:
-        found += claims.problems()
+        found += [*claims.problems(), *index.problems()]
         found += [f"{path}: has no source; remove it" for path in orphans()]
     for line in found:
         print(line, file=sys.stderr)

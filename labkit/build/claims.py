@@ -53,7 +53,7 @@ def problems() -> Iterator[str]:
             yield f"the claim {id!r} has no proof: {claim['proof']}"
     file = target()
     if not file.exists() or file.read_text("utf-8") != page():
-        yield "docs/claims.md differs from authoring/claims.yaml; run ./lab build claims"
+        yield "docs/claims.md differs from authoring/claims.yaml; run ./lab build pages"
 
 
 def target() -> Path:

@@ -14,7 +14,8 @@ from labkit.errors import AuthoringError
 
 KEPT_METADATA = ("tags", "reason")
 _SOLUTION = re.compile(
-    r"(?ms)^(?P<indent>[ \t]*)# <solution(?: goal=\"(?P<goal>[^\"]*)\")?>\n"
+    r"(?ms)^(?P<indent>[ \t]*)# <solution(?: goal=\"(?P<goal>[^\"]*)\")?"
+    r"(?: stub='(?P<stub>[^']*)')?>\n"
     r".*?^[ \t]*# </solution>\n?"
 )
 
@@ -72,8 +73,8 @@ def _for_kind(code: str, notebook: Notebook) -> str:
 
 
 def _gap(match: re.Match[str]) -> str:
-    indent, goal = match["indent"], match["goal"] or "your lines"
-    return f"{indent}# {goal}\n{indent}...\n"
+    indent, goal, stub = match["indent"], match["goal"] or "your lines", match["stub"]
+    return f"{indent}{stub}  # {goal}\n" if stub else f"{indent}# {goal}\n{indent}...\n"
 
 
 def _wrong(notebook: Notebook, found: str) -> WrongSource:

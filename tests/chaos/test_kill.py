@@ -91,3 +91,13 @@ def test_a_picture_shows_how_long_a_part_was_down(make_lab, small, tmp_path):
     gate.touch()
     picture = lab.run("w").wait(60).show()
     assert "worker down" in picture._repr_mimebundle_()["text/html"]
+
+
+def test_a_picture_shows_that_an_app_was_started_later(make_lab, small):
+    lab = make_lab(small)
+    lab.up("caller", announce=False)
+    lab.client("caller").schedule_new_workflow("call", input={}, instance_id="w")
+    lab.up("target", announce=False)
+    assert "app down" in lab.run("w").wait(60).show().text
+    lab.client("caller").schedule_new_workflow("call", input={}, instance_id="next")
+    assert "down" not in lab.run("next").wait(60).show().text

@@ -44,6 +44,14 @@ def test_a_stub_has_a_goal_where_a_solution_stood(tmp_path):
     assert whole == "answer = 1 + 1\nprint(answer)"
 
 
+def test_a_stub_can_keep_a_line_for_the_learner_to_fill(tmp_path):
+    begin = "# <solution goal=\"add the numbers\" stub='answer = 0'>"
+    text = SOURCE.replace('# <solution goal="add the numbers">', begin)
+    stub, solution = (read(notebook(tmp_path, text, kind)) for kind in ("exercise", "solution"))
+    assert stub.cells[1].source == "answer = 0  # add the numbers\nprint(answer)"
+    assert solution.cells[1].source == "answer = 1 + 1\nprint(answer)"
+
+
 def test_an_edit_of_the_notebook_is_seen(tmp_path):
     one = notebook(tmp_path, kind="exercise")
     store(read(one), one.target)

@@ -1,14 +1,14 @@
 # %% [markdown] tags=["opening"]
-# # Break lab 06.2: find out what was not registered
+# # Break lab 06.2: find out why every order fails
 #
-# Diagnose a wrong activity name from the failure of the workflow. 10 minutes.
+# Diagnose a failed workflow from its failure and the code of two services. 10 minutes.
 #
 # A colleague renamed something. Now every order fails at once.
 #
 # Out of scope: child workflows
 
 # %% tags=["setup"]
-from labkit import Lab, apply, broken, check, diagnose, hint
+from labkit import Lab, broken, check, diagnose, hint, reset
 
 run_file = broken("activity-name-typo")
 
@@ -55,8 +55,7 @@ lab.app("notification-service").metadata()["workflows"]["connectedWorkers"]
 # One sentence: which part does what wrong, and how do you know?
 
 # %% tags=["solution"]
-cause = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='cause = ""'>
 cause = "The orchestrator calls send_mail, but notification-service registered send_email."
 # </solution>
 diagnose("activity-name-typo", cause)
@@ -65,9 +64,13 @@ diagnose("activity-name-typo", cause)
 # ## The repair
 #
 # Edit the files below `.lab/work/activity-name-typo/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("activity-name-typo")`.
+#
+# Open: [dapr.yaml](../.lab/work/activity-name-typo/dapr.yaml), [components/statestore.yaml](../.lab/work/activity-name-typo/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/activity-name-typo/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/activity-name-typo/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("activity-name-typo")
 # </solution>
 lab = scenario()

@@ -8,7 +8,7 @@
 # Out of scope: retry policies, a real SMS provider
 
 # %% tags=["setup"]
-from labkit import Lab, apply, begin, check, diagnose, hint
+from labkit import Lab, begin, check, diagnose, hint, reset
 
 run_file = begin("add-send-sms")
 
@@ -46,8 +46,7 @@ print(lab.run("order").failure.message)
 # One sentence: what do you change, and where will you see that it works?
 
 # %% tags=["solution"]
-plan = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='plan = ""'>
 plan = "I add an activity registered as send_sms that goes through deliver_once; the ledger will have a row with channel sms."
 # </solution>
 diagnose("add-send-sms", plan)
@@ -56,9 +55,13 @@ diagnose("add-send-sms", plan)
 # ## Your change
 #
 # The files are below `.lab/work/add-send-sms/`; you need `notification-service/main.py`. A hint comes in three levels: `hint("add-send-sms")`.
+#
+# Open: [dapr.yaml](../.lab/work/add-send-sms/dapr.yaml), [components/statestore.yaml](../.lab/work/add-send-sms/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/add-send-sms/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/add-send-sms/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("add-send-sms")
 # </solution>
 lab = scenario()

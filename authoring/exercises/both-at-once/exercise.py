@@ -8,7 +8,7 @@
 # Out of scope: limits at the target
 
 # %% tags=["setup"]
-from labkit import Lab, apply, begin, check, diagnose, hint
+from labkit import Lab, begin, check, diagnose, hint, reset
 
 run_file = begin("both-at-once")
 
@@ -49,8 +49,7 @@ lab.run("order").show()
 # One sentence: what do you change, and where will you see that it works?
 
 # %% tags=["solution"]
-plan = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='plan = ""'>
 plan = "Make both calls first and wait for both with when_all; the swimlane will show two bars at the same time."
 # </solution>
 diagnose("both-at-once", plan)
@@ -59,9 +58,13 @@ diagnose("both-at-once", plan)
 # ## Your change
 #
 # The files are below `.lab/work/both-at-once/`; you need `task-orchestrator-service/main.py`. A hint comes in three levels: `hint("both-at-once")`.
+#
+# Open: [dapr.yaml](../.lab/work/both-at-once/dapr.yaml), [components/statestore.yaml](../.lab/work/both-at-once/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/both-at-once/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/both-at-once/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("both-at-once")
 # </solution>
 lab = scenario()

@@ -1,14 +1,14 @@
 # %% [markdown] tags=["opening"]
 # # Break lab 04.2: find out whose audit that is
 #
-# Repair child instance IDs that two parents share. 15 minutes.
+# Trace the history of a child workflow back to its parent. 15 minutes.
 #
 # An auditor asks for the audit history of the first order. It is about the second order.
 #
 # Out of scope: purge, retention
 
 # %% tags=["setup"]
-from labkit import Lab, apply, broken, check, diagnose, hint
+from labkit import Lab, broken, check, diagnose, hint, reset
 
 run_file = broken("child-id-used-twice")
 
@@ -59,8 +59,7 @@ for task_id in ("task-1", "task-2"):
 # One sentence: which part does what wrong, and how do you know?
 
 # %% tags=["solution"]
-cause = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='cause = ""'>
 cause = "Both parents give their child the instance ID audit, so the second run replaces the history of the first."
 # </solution>
 diagnose("child-id-used-twice", cause)
@@ -69,9 +68,13 @@ diagnose("child-id-used-twice", cause)
 # ## The repair
 #
 # Edit the files below `.lab/work/child-id-used-twice/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("child-id-used-twice")`.
+#
+# Open: [dapr.yaml](../.lab/work/child-id-used-twice/dapr.yaml), [components/statestore.yaml](../.lab/work/child-id-used-twice/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/child-id-used-twice/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/child-id-used-twice/notification-service/main.py), [audit-service/main.py](../.lab/work/child-id-used-twice/audit-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("child-id-used-twice")
 # </solution>
 lab = scenario()

@@ -1,14 +1,14 @@
 # %% [markdown] tags=["opening"]
-# # Break lab 04.1: find out which child nobody knows
+# # Break lab 04.1: find out why audited orders fail
 #
-# Diagnose a child workflow that its app has not registered. 10 minutes.
+# Diagnose a failure that crosses apps from the history of each. 10 minutes.
 #
 # The compliance team cleaned up names in its service. Since then every audited order fails.
 #
 # Out of scope: child instance IDs
 
 # %% tags=["setup"]
-from labkit import Lab, apply, broken, check, diagnose, hint
+from labkit import Lab, broken, check, diagnose, hint, reset
 
 run_file = broken("child-not-registered")
 
@@ -56,8 +56,7 @@ print(lab.run("order").failure.message)
 # One sentence: which part does what wrong, and how do you know?
 
 # %% tags=["solution"]
-cause = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='cause = ""'>
 cause = "audit-service registers compliance_audit, the orchestrator calls compliance_audit_workflow."
 # </solution>
 diagnose("child-not-registered", cause)
@@ -66,9 +65,13 @@ diagnose("child-not-registered", cause)
 # ## The repair
 #
 # Edit the files below `.lab/work/child-not-registered/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("child-not-registered")`.
+#
+# Open: [dapr.yaml](../.lab/work/child-not-registered/dapr.yaml), [components/statestore.yaml](../.lab/work/child-not-registered/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/child-not-registered/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/child-not-registered/notification-service/main.py), [audit-service/main.py](../.lab/work/child-not-registered/audit-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("child-not-registered")
 # </solution>
 lab = scenario()

@@ -8,7 +8,7 @@
 # Out of scope: absent apps, terminate
 
 # %% tags=["setup"]
-from labkit import Lab, apply, begin, check, diagnose, hint
+from labkit import Lab, begin, check, diagnose, hint, reset
 
 run_file = begin("do-not-wait-for-ever")
 
@@ -50,8 +50,7 @@ lab.run("order").show()
 # One sentence: what do you change, and where will you see that it works?
 
 # %% tags=["solution"]
-plan = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='plan = ""'>
 plan = "The call races with a timer; the history will end after three seconds and the inbox fill later."
 # </solution>
 diagnose("do-not-wait-for-ever", plan)
@@ -60,9 +59,13 @@ diagnose("do-not-wait-for-ever", plan)
 # ## Your change
 #
 # The files are below `.lab/work/do-not-wait-for-ever/`; you need `task-orchestrator-service/main.py`. A hint comes in three levels: `hint("do-not-wait-for-ever")`.
+#
+# Open: [dapr.yaml](../.lab/work/do-not-wait-for-ever/dapr.yaml), [components/statestore.yaml](../.lab/work/do-not-wait-for-ever/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/do-not-wait-for-ever/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/do-not-wait-for-ever/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("do-not-wait-for-ever")
 # </solution>
 lab = scenario()

@@ -8,7 +8,7 @@
 # Out of scope: retry policies, kills in other places
 
 # %% tags=["setup"]
-from labkit import Lab, apply, broken, check, diagnose, hint, wait_until
+from labkit import Lab, broken, check, diagnose, hint, reset, wait_until
 
 run_file = broken("doubled-mail")
 
@@ -60,8 +60,7 @@ len({mail.idempotency_key for mail in lab.inbox})
 # One sentence: which part does what wrong, and how do you know?
 
 # %% tags=["solution"]
-cause = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='cause = ""'>
 cause = "The activity was cut off after the mail and ran again, and the service keeps no note of what it sent."
 # </solution>
 diagnose("doubled-mail", cause)
@@ -70,9 +69,13 @@ diagnose("doubled-mail", cause)
 # ## The repair
 #
 # Edit the files below `.lab/work/doubled-mail/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("doubled-mail")`.
+#
+# Open: [dapr.yaml](../.lab/work/doubled-mail/dapr.yaml), [components/statestore.yaml](../.lab/work/doubled-mail/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/doubled-mail/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/doubled-mail/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("doubled-mail")
 # </solution>
 lab = scenario()

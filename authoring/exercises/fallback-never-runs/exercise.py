@@ -1,14 +1,14 @@
 # %% [markdown] tags=["opening"]
 # # Break lab 07.1: find out why the fallback never runs
 #
-# Repair a fallback for an app that is absent. 20 minutes.
+# Repair a workflow that hangs although it has a fallback. 20 minutes.
 #
 # Notifications are best effort, says the code: there is a try and an except. But when the notification service is away, orders hang.
 #
 # Out of scope: non-retryable errors
 
 # %% tags=["setup"]
-from labkit import Lab, apply, broken, check, diagnose, hint
+from labkit import Lab, broken, check, diagnose, hint, reset
 
 run_file = broken("fallback-never-runs")
 
@@ -54,8 +54,7 @@ lab = scenario()
 # One sentence: which part does what wrong, and how do you know?
 
 # %% tags=["solution"]
-cause = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='cause = ""'>
 cause = "A call to an absent app raises nothing, so except never runs and the workflow waits for ever."
 # </solution>
 diagnose("fallback-never-runs", cause)
@@ -64,9 +63,13 @@ diagnose("fallback-never-runs", cause)
 # ## The repair
 #
 # Edit the files below `.lab/work/fallback-never-runs/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("fallback-never-runs")`.
+#
+# Open: [dapr.yaml](../.lab/work/fallback-never-runs/dapr.yaml), [components/statestore.yaml](../.lab/work/fallback-never-runs/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/fallback-never-runs/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/fallback-never-runs/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("fallback-never-runs")
 # </solution>
 lab = scenario()

@@ -1,7 +1,7 @@
 # %% [markdown] tags=["opening"]
-# # Break lab 06.6: find out who may see the store
+# # Break lab 06.6: find out why the orchestrator has no store
 #
-# Diagnose a component that scopes hide from one app. 12 minutes.
+# Diagnose an error of the client from components, metadata and logs. 12 minutes.
 #
 # The state store is in the folder, its property is right. The notification service is fine. And yet the orchestrator has no store.
 #
@@ -10,7 +10,7 @@
 # %% tags=["setup"]
 from grpc import RpcError
 
-from labkit import Lab, LabError, apply, broken, check, diagnose, hint
+from labkit import Lab, LabError, broken, check, diagnose, hint, reset
 
 run_file = broken("hidden-by-scopes")
 
@@ -62,8 +62,7 @@ lab = scenario()
 # One sentence: which part does what wrong, and how do you know?
 
 # %% tags=["solution"]
-cause = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='cause = ""'>
 cause = "scopes lets only notification-service see the state store, so the orchestrator has none."
 # </solution>
 diagnose("hidden-by-scopes", cause)
@@ -72,9 +71,13 @@ diagnose("hidden-by-scopes", cause)
 # ## The repair
 #
 # Edit the files below `.lab/work/hidden-by-scopes/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("hidden-by-scopes")`.
+#
+# Open: [dapr.yaml](../.lab/work/hidden-by-scopes/dapr.yaml), [components/statestore.yaml](../.lab/work/hidden-by-scopes/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/hidden-by-scopes/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/hidden-by-scopes/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("hidden-by-scopes")
 # </solution>
 lab = scenario()

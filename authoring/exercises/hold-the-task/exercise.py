@@ -8,7 +8,7 @@
 # Out of scope: compensation
 
 # %% tags=["setup"]
-from labkit import Lab, apply, begin, check, diagnose, hint
+from labkit import Lab, begin, check, diagnose, hint, reset
 
 run_file = begin("hold-the-task")
 
@@ -52,8 +52,7 @@ lab.run("bad").output["audit"], lab.run("bad").output["status"]
 # One sentence: what do you change, and where will you see that it works?
 
 # %% tags=["solution"]
-plan = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='plan = ""'>
 plan = "The status depends on the result of the child; the output of the second order will say held."
 # </solution>
 diagnose("hold-the-task", plan)
@@ -62,9 +61,13 @@ diagnose("hold-the-task", plan)
 # ## Your change
 #
 # The files are below `.lab/work/hold-the-task/`; you need `task-orchestrator-service/main.py`. A hint comes in three levels: `hint("hold-the-task")`.
+#
+# Open: [dapr.yaml](../.lab/work/hold-the-task/dapr.yaml), [components/statestore.yaml](../.lab/work/hold-the-task/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/hold-the-task/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/hold-the-task/notification-service/main.py), [audit-service/main.py](../.lab/work/hold-the-task/audit-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("hold-the-task")
 # </solution>
 lab = scenario()

@@ -1,14 +1,14 @@
 # %% [markdown] tags=["opening"]
 # # Break lab 04.3: find out why a restart changed the plan
 #
-# Repair a workflow whose next step depends on memory. 15 minutes.
+# Diagnose a workflow that a restart has changed. 15 minutes.
 #
 # Orders that arrive while the service is running are express: they get a mail. Once the service was restarted in the middle of an order.
 #
 # Out of scope: versioning of workflows
 
 # %% tags=["setup"]
-from labkit import Lab, apply, broken, check, diagnose, hint, wait_until
+from labkit import Lab, broken, check, diagnose, hint, reset, wait_until
 
 run_file = broken("memory-decides")
 
@@ -60,8 +60,7 @@ print(lab.run("order").failure.message.split(".")[0])
 # One sentence: which part does what wrong, and how do you know?
 
 # %% tags=["solution"]
-cause = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='cause = ""'>
 cause = "After the restart the set in memory is empty, so the replayed code asks for other steps than the history holds."
 # </solution>
 diagnose("memory-decides", cause)
@@ -70,9 +69,13 @@ diagnose("memory-decides", cause)
 # ## The repair
 #
 # Edit the files below `.lab/work/memory-decides/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("memory-decides")`.
+#
+# Open: [dapr.yaml](../.lab/work/memory-decides/dapr.yaml), [components/statestore.yaml](../.lab/work/memory-decides/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/memory-decides/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/memory-decides/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("memory-decides")
 # </solution>
 lab = scenario()

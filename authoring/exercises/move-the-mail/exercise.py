@@ -8,7 +8,7 @@
 # Out of scope: retries, child workflows
 
 # %% tags=["setup"]
-from labkit import Lab, apply, begin, check, diagnose, hint
+from labkit import Lab, begin, check, diagnose, hint, reset
 
 run_file = begin("move-the-mail")
 
@@ -49,8 +49,7 @@ lab = scenario()
 # One sentence: what do you change, and where will you see that it works?
 
 # %% tags=["solution"]
-plan = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='plan = ""'>
 plan = "Call send_email in notification-service in place of the local activity; the history will name that app."
 # </solution>
 diagnose("move-the-mail", plan)
@@ -59,9 +58,13 @@ diagnose("move-the-mail", plan)
 # ## Your change
 #
 # The files are below `.lab/work/move-the-mail/`; you need `task-orchestrator-service/main.py`. A hint comes in three levels: `hint("move-the-mail")`.
+#
+# Open: [dapr.yaml](../.lab/work/move-the-mail/dapr.yaml), [components/statestore.yaml](../.lab/work/move-the-mail/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/move-the-mail/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/move-the-mail/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("move-the-mail")
 # </solution>
 lab = scenario()

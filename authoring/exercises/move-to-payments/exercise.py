@@ -8,7 +8,7 @@
 # Out of scope: Kubernetes, access policies
 
 # %% tags=["setup"]
-from labkit import Lab, apply, begin, check, diagnose, hint
+from labkit import Lab, begin, check, diagnose, hint, reset
 
 run_file = begin("move-to-payments")
 
@@ -51,8 +51,7 @@ for app in lab.started_apps():
 # One sentence: what do you change, and where will you see that it works?
 
 # %% tags=["solution"]
-plan = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='plan = ""'>
 plan = "NAMESPACE under common moves both sidecars; the actor types will say payments."
 # </solution>
 diagnose("move-to-payments", plan)
@@ -61,9 +60,13 @@ diagnose("move-to-payments", plan)
 # ## Your change
 #
 # The files are below `.lab/work/move-to-payments/`; you need `dapr.yaml`. A hint comes in three levels: `hint("move-to-payments")`.
+#
+# Open: [dapr.yaml](../.lab/work/move-to-payments/dapr.yaml), [components/statestore.yaml](../.lab/work/move-to-payments/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/move-to-payments/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/move-to-payments/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("move-to-payments")
 # </solution>
 lab = scenario()

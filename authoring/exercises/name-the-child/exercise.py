@@ -8,7 +8,7 @@
 # Out of scope: using an ID twice
 
 # %% tags=["setup"]
-from labkit import Lab, apply, begin, check, diagnose, hint
+from labkit import Lab, begin, check, diagnose, hint, reset
 
 run_file = begin("name-the-child")
 
@@ -51,8 +51,7 @@ lab = scenario()
 # One sentence: what do you change, and where will you see that it works?
 
 # %% tags=["solution"]
-plan = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='plan = ""'>
 plan = "I pass instance_id made from the task ID to call_child_workflow; the children in the history will have these names."
 # </solution>
 diagnose("name-the-child", plan)
@@ -61,9 +60,13 @@ diagnose("name-the-child", plan)
 # ## Your change
 #
 # The files are below `.lab/work/name-the-child/`; you need `task-orchestrator-service/main.py`. A hint comes in three levels: `hint("name-the-child")`.
+#
+# Open: [dapr.yaml](../.lab/work/name-the-child/dapr.yaml), [components/statestore.yaml](../.lab/work/name-the-child/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/name-the-child/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/name-the-child/notification-service/main.py), [audit-service/main.py](../.lab/work/name-the-child/audit-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("name-the-child")
 # </solution>
 lab = scenario()

@@ -8,7 +8,7 @@
 # Out of scope: idempotency, pub/sub
 
 # %% tags=["setup"]
-from labkit import Lab, apply, begin, check, diagnose, hint
+from labkit import Lab, begin, check, diagnose, hint, reset
 
 run_file = begin("no-mail-lost")
 
@@ -52,8 +52,7 @@ print("mails:", len(lab.inbox))
 # One sentence: what do you change, and where will you see that it works?
 
 # %% tags=["solution"]
-plan = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='plan = ""'>
 plan = "The queue in memory dies with the process, so the hand-over itself becomes the step; then the mail is there after the kill."
 # </solution>
 diagnose("no-mail-lost", plan)
@@ -62,9 +61,13 @@ diagnose("no-mail-lost", plan)
 # ## Your change
 #
 # The files are below `.lab/work/no-mail-lost/`; you need `task-orchestrator-service/main.py`. A hint comes in three levels: `hint("no-mail-lost")`.
+#
+# Open: [dapr.yaml](../.lab/work/no-mail-lost/dapr.yaml), [components/statestore.yaml](../.lab/work/no-mail-lost/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/no-mail-lost/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/no-mail-lost/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("no-mail-lost")
 # </solution>
 lab = scenario()

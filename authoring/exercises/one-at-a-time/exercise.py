@@ -8,7 +8,7 @@
 # Out of scope: limits for workflows
 
 # %% tags=["setup"]
-from labkit import Lab, apply, begin, check, diagnose, hint
+from labkit import Lab, begin, check, diagnose, hint, reset
 
 run_file = begin("one-at-a-time")
 
@@ -45,8 +45,7 @@ rows = lab.ledger("ml-inference-service", "inferences")
 # One sentence: what do you change, and where will you see that it works?
 
 # %% tags=["solution"]
-plan = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='plan = ""'>
 plan = "The Configuration of the model's sidecar allows one activity at a time; the rows of the ledger will not overlap."
 # </solution>
 diagnose("one-at-a-time", plan)
@@ -55,9 +54,13 @@ diagnose("one-at-a-time", plan)
 # ## Your change
 #
 # The files are below `.lab/work/one-at-a-time/`; you need `ml-inference-service/config.yaml`. A hint comes in three levels: `hint("one-at-a-time")`.
+#
+# Open: [dapr.yaml](../.lab/work/one-at-a-time/dapr.yaml), [components/statestore.yaml](../.lab/work/one-at-a-time/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/one-at-a-time/task-orchestrator-service/main.py), [ml-inference-service/main.py](../.lab/work/one-at-a-time/ml-inference-service/main.py), [ml-inference-service/config.yaml](../.lab/work/one-at-a-time/ml-inference-service/config.yaml).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("one-at-a-time")
 # </solution>
 lab = scenario()

@@ -1,14 +1,14 @@
 # %% [markdown] tags=["opening"]
 # # Break lab 06.3: find out why a healthy app is not there
 #
-# Locate an app in another namespace from its actor types. 12 minutes.
+# Locate the reason why a healthy app cannot be called. 12 minutes.
 #
 # The notification team moved its app for a test. It is up and healthy, and yet orders hang.
 #
 # Out of scope: namespaces of Kubernetes objects
 
 # %% tags=["setup"]
-from labkit import Lab, apply, broken, check, diagnose, hint
+from labkit import Lab, broken, check, diagnose, hint, reset
 
 run_file = broken("other-namespace")
 
@@ -58,8 +58,7 @@ types("task-orchestrator-service") + types("notification-service")
 # One sentence: which part does what wrong, and how do you know?
 
 # %% tags=["solution"]
-cause = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='cause = ""'>
 cause = "notification-service runs in the namespace payments, the orchestrator in default."
 # </solution>
 diagnose("other-namespace", cause)
@@ -68,9 +67,13 @@ diagnose("other-namespace", cause)
 # ## The repair
 #
 # Edit the files below `.lab/work/other-namespace/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("other-namespace")`.
+#
+# Open: [dapr.yaml](../.lab/work/other-namespace/dapr.yaml), [components/statestore.yaml](../.lab/work/other-namespace/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/other-namespace/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/other-namespace/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("other-namespace")
 # </solution>
 lab = scenario()

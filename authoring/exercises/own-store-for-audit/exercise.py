@@ -8,7 +8,7 @@
 # Out of scope: Redis, Postgres
 
 # %% tags=["setup"]
-from labkit import Lab, apply, begin, check, diagnose, hint
+from labkit import Lab, begin, check, diagnose, hint, reset
 
 run_file = begin("own-store-for-audit")
 
@@ -51,8 +51,7 @@ for app in lab.started_apps():
 # One sentence: what do you change, and where will you see that it works?
 
 # %% tags=["solution"]
-plan = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='plan = ""'>
 plan = "audit-service gets its own resources folder with auditstore; its metadata will list only that."
 # </solution>
 diagnose("own-store-for-audit", plan)
@@ -61,9 +60,13 @@ diagnose("own-store-for-audit", plan)
 # ## Your change
 #
 # The files are below `.lab/work/own-store-for-audit/`; you need `dapr.yaml` and `components/`. In the run file `resourcesPath` of an app starts at the app's own folder. A hint comes in three levels: `hint("own-store-for-audit")`.
+#
+# Open: [dapr.yaml](../.lab/work/own-store-for-audit/dapr.yaml), [components/statestore.yaml](../.lab/work/own-store-for-audit/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/own-store-for-audit/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/own-store-for-audit/notification-service/main.py), [audit-service/main.py](../.lab/work/own-store-for-audit/audit-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("own-store-for-audit")
 # </solution>
 lab = scenario()

@@ -1,7 +1,7 @@
 # %% [markdown] tags=["opening"]
-# # Break lab 06.4: find out what a workflow cannot live without
+# # Break lab 06.4: find out why no order starts
 #
-# Diagnose a state store that is no actor state store. 10 minutes.
+# Diagnose an error that the client gets at once. 10 minutes.
 #
 # A component was reviewed, and one line was changed. Now no order can be started.
 #
@@ -10,7 +10,7 @@
 # %% tags=["setup"]
 from grpc import RpcError
 
-from labkit import Lab, LabError, apply, broken, check, diagnose, hint
+from labkit import Lab, LabError, broken, check, diagnose, hint, reset
 
 run_file = broken("parent-without-actor-store")
 
@@ -62,8 +62,7 @@ lab.app("task-orchestrator-service").metadata()["components"][0]["name"]
 # One sentence: which part does what wrong, and how do you know?
 
 # %% tags=["solution"]
-cause = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='cause = ""'>
 cause = "The component statestore has actorStateStore false, so no workflow can be kept."
 # </solution>
 diagnose("parent-without-actor-store", cause)
@@ -72,9 +71,13 @@ diagnose("parent-without-actor-store", cause)
 # ## The repair
 #
 # Edit the files below `.lab/work/parent-without-actor-store/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("parent-without-actor-store")`.
+#
+# Open: [dapr.yaml](../.lab/work/parent-without-actor-store/dapr.yaml), [components/statestore.yaml](../.lab/work/parent-without-actor-store/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/parent-without-actor-store/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/parent-without-actor-store/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("parent-without-actor-store")
 # </solution>
 lab = scenario()

@@ -8,7 +8,7 @@
 # Out of scope: retries, the wording of the error
 
 # %% tags=["setup"]
-from labkit import Lab, apply, begin, check, diagnose, hint
+from labkit import Lab, begin, check, diagnose, hint, reset
 
 run_file = begin("refuse-a-bad-mail")
 
@@ -49,8 +49,7 @@ lab = scenario()
 # One sentence: what do you change, and where will you see that it works?
 
 # %% tags=["solution"]
-plan = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='plan = ""'>
 plan = "The model Email gets a pattern for recipient; then the bad call fails with a message, and the ledger has no row for it."
 # </solution>
 diagnose("refuse-a-bad-mail", plan)
@@ -59,9 +58,13 @@ diagnose("refuse-a-bad-mail", plan)
 # ## Your change
 #
 # The files are below `.lab/work/refuse-a-bad-mail/`; you need `notification-service/main.py`. A hint comes in three levels: `hint("refuse-a-bad-mail")`.
+#
+# Open: [dapr.yaml](../.lab/work/refuse-a-bad-mail/dapr.yaml), [components/statestore.yaml](../.lab/work/refuse-a-bad-mail/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/refuse-a-bad-mail/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/refuse-a-bad-mail/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("refuse-a-bad-mail")
 # </solution>
 lab = scenario()

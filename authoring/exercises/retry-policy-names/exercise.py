@@ -1,14 +1,14 @@
 # %% [markdown] tags=["opening"]
 # # Break lab 07.3: find out why nothing is retried
 #
-# Diagnose a retry policy with names that the SDK does not have. 10 minutes.
+# Diagnose a retry that never happens. 10 minutes.
 #
 # The mail server was down for two seconds. The retry policy should have helped. It is copied from a page on the web.
 #
 # Out of scope: backoff arithmetic
 
 # %% tags=["setup"]
-from labkit import Lab, apply, broken, check, diagnose, hint
+from labkit import Lab, broken, check, diagnose, hint, reset
 
 run_file = broken("retry-policy-names")
 
@@ -57,8 +57,7 @@ print(lab.run("order").failure.message if lab.run("order").failure else "no fail
 # One sentence: which part does what wrong, and how do you know?
 
 # %% tags=["solution"]
-cause = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='cause = ""'>
 cause = "RetryPolicy has no max_attempts, initial_interval and max_interval, so the workflow raises a TypeError."
 # </solution>
 diagnose("retry-policy-names", cause)
@@ -67,9 +66,13 @@ diagnose("retry-policy-names", cause)
 # ## The repair
 #
 # Edit the files below `.lab/work/retry-policy-names/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("retry-policy-names")`.
+#
+# Open: [dapr.yaml](../.lab/work/retry-policy-names/dapr.yaml), [components/statestore.yaml](../.lab/work/retry-policy-names/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/retry-policy-names/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/retry-policy-names/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("retry-policy-names")
 # </solution>
 lab = scenario()

@@ -8,7 +8,7 @@
 # Out of scope: object stores, compression
 
 # %% tags=["setup"]
-from labkit import Lab, apply, begin, check, diagnose, hint
+from labkit import Lab, begin, check, diagnose, hint, reset
 
 run_file = begin("send-a-reference")
 
@@ -46,8 +46,7 @@ for app_id in ("task-orchestrator-service", "ml-inference-service"):
 # One sentence: what do you change, and where will you see that it works?
 
 # %% tags=["solution"]
-plan = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='plan = ""'>
 plan = "The text is larger than the scheduler takes, so I send the path; then the workflow completes, and the model's log tells the full size."
 # </solution>
 diagnose("send-a-reference", plan)
@@ -56,9 +55,13 @@ diagnose("send-a-reference", plan)
 # ## Your change
 #
 # The files are below `.lab/work/send-a-reference/`; you need `task-orchestrator-service/main.py`. `run_ml_inference` takes `title`, or `file`: a path that it reads itself. A hint comes in three levels: `hint("send-a-reference")`.
+#
+# Open: [dapr.yaml](../.lab/work/send-a-reference/dapr.yaml), [components/statestore.yaml](../.lab/work/send-a-reference/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/send-a-reference/task-orchestrator-service/main.py), [ml-inference-service/main.py](../.lab/work/send-a-reference/ml-inference-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("send-a-reference")
 # </solution>
 lab = scenario()

@@ -8,7 +8,7 @@
 # Out of scope: parallel calls
 
 # %% tags=["setup"]
-from labkit import Lab, apply, begin, check, diagnose, hint
+from labkit import Lab, begin, check, diagnose, hint, reset
 
 run_file = begin("tell-the-manager")
 
@@ -50,8 +50,7 @@ lab = scenario()
 # One sentence: what do you change, and where will you see that it works?
 
 # %% tags=["solution"]
-plan = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='plan = ""'>
 plan = "A second call of send_email with the manager as recipient; the inbox will show two mails with two keys."
 # </solution>
 diagnose("tell-the-manager", plan)
@@ -60,9 +59,13 @@ diagnose("tell-the-manager", plan)
 # ## Your change
 #
 # The files are below `.lab/work/tell-the-manager/`; you need `task-orchestrator-service/main.py`. A hint comes in three levels: `hint("tell-the-manager")`.
+#
+# Open: [dapr.yaml](../.lab/work/tell-the-manager/dapr.yaml), [components/statestore.yaml](../.lab/work/tell-the-manager/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/tell-the-manager/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/tell-the-manager/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("tell-the-manager")
 # </solution>
 lab = scenario()

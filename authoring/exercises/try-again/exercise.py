@@ -8,7 +8,7 @@
 # Out of scope: absent apps, timeouts
 
 # %% tags=["setup"]
-from labkit import Lab, apply, begin, check, diagnose, hint
+from labkit import Lab, begin, check, diagnose, hint, reset
 
 run_file = begin("try-again")
 
@@ -53,8 +53,7 @@ len(lab.ledger("notification-service", "tries"))
 # One sentence: what do you change, and where will you see that it works?
 
 # %% tags=["solution"]
-plan = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='plan = ""'>
 plan = "A retry policy with five attempts at the mail call; the ledger will count four tries and the inbox one mail."
 # </solution>
 diagnose("try-again", plan)
@@ -63,9 +62,13 @@ diagnose("try-again", plan)
 # ## Your change
 #
 # The files are below `.lab/work/try-again/`; you need `task-orchestrator-service/main.py`. A hint comes in three levels: `hint("try-again")`.
+#
+# Open: [dapr.yaml](../.lab/work/try-again/dapr.yaml), [components/statestore.yaml](../.lab/work/try-again/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/try-again/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/try-again/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("try-again")
 # </solution>
 lab = scenario()

@@ -1,7 +1,7 @@
 # %% [markdown] tags=["opening"]
 # # Break lab 06.5: find out why the sidecars end
 #
-# Diagnose a second actor state store. 10 minutes.
+# Diagnose sidecars that end while they start. 10 minutes.
 #
 # The orders team added a store of its own. Since then nothing starts.
 #
@@ -10,7 +10,7 @@
 # %% tags=["setup"]
 from grpc import RpcError
 
-from labkit import Lab, LabError, apply, broken, check, diagnose, hint
+from labkit import Lab, LabError, broken, check, diagnose, hint, reset
 
 run_file = broken("two-actor-stores")
 
@@ -63,8 +63,7 @@ log = lab.app("task-orchestrator-service").logs("sidecar")
 # One sentence: which part does what wrong, and how do you know?
 
 # %% tags=["solution"]
-cause = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='cause = ""'>
 cause = "Two components say actorStateStore true, so every sidecar ends with a fatal error."
 # </solution>
 diagnose("two-actor-stores", cause)
@@ -73,9 +72,13 @@ diagnose("two-actor-stores", cause)
 # ## The repair
 #
 # Edit the files below `.lab/work/two-actor-stores/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("two-actor-stores")`.
+#
+# Open: [dapr.yaml](../.lab/work/two-actor-stores/dapr.yaml), [components/statestore.yaml](../.lab/work/two-actor-stores/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/two-actor-stores/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/two-actor-stores/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("two-actor-stores")
 # </solution>
 lab = scenario()

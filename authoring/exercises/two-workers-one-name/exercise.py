@@ -1,14 +1,14 @@
 # %% [markdown] tags=["opening"]
 # # Break lab 07.6: find out why some attempts fail
 #
-# Locate a second worker under the same app ID. 18 minutes.
+# Locate the cause of failures that retries hide. 18 minutes.
 #
 # All orders are completed, but some take seconds longer than others. Nobody changed the code of the workflow.
 #
 # Out of scope: replicas of one version
 
 # %% tags=["setup"]
-from labkit import Lab, apply, broken, check, diagnose, hint
+from labkit import Lab, broken, check, diagnose, hint, reset
 
 run_file = broken("two-workers-one-name")
 
@@ -59,8 +59,7 @@ lab.app("notification-service").metadata()["workflows"]
 # One sentence: which part does what wrong, and how do you know?
 
 # %% tags=["solution"]
-cause = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='cause = ""'>
 cause = "Two workers with different code are connected under one app ID; half of the mails go to the old one, and the retry policy hides it."
 # </solution>
 diagnose("two-workers-one-name", cause)
@@ -69,9 +68,13 @@ diagnose("two-workers-one-name", cause)
 # ## The repair
 #
 # Edit the files below `.lab/work/two-workers-one-name/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("two-workers-one-name")`.
+#
+# Open: [dapr.yaml](../.lab/work/two-workers-one-name/dapr.yaml), [components/statestore.yaml](../.lab/work/two-workers-one-name/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/two-workers-one-name/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/two-workers-one-name/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("two-workers-one-name")
 # </solution>
 lab = scenario()

@@ -1,14 +1,14 @@
 # %% [markdown] tags=["opening"]
 # # Break lab 02.1: find out why a healthy service does no work
 #
-# Diagnose a service whose sidecar is healthy and has no worker. 10 minutes.
+# Diagnose a service that is healthy and does no work. 10 minutes.
 #
 # `/health` of the notification service says healthy, and its sidecar says so too. No mail leaves.
 #
 # Out of scope: restarts, several replicas
 
 # %% tags=["setup"]
-from labkit import Lab, LabError, apply, broken, check, diagnose, hint
+from labkit import Lab, LabError, broken, check, diagnose, hint, reset
 
 run_file = broken("worker-not-connected")
 
@@ -60,8 +60,7 @@ lab.app("notification-service").is_healthy()
 # One sentence: which part does what wrong, and how do you know?
 
 # %% tags=["solution"]
-cause = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='cause = ""'>
 cause = "No worker is connected to the healthy sidecar, because main.py never calls wfr.start()."
 # </solution>
 diagnose("worker-not-connected", cause)
@@ -70,9 +69,13 @@ diagnose("worker-not-connected", cause)
 # ## The repair
 #
 # Edit the files below `.lab/work/worker-not-connected/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("worker-not-connected")`.
+#
+# Open: [dapr.yaml](../.lab/work/worker-not-connected/dapr.yaml), [components/statestore.yaml](../.lab/work/worker-not-connected/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/worker-not-connected/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/worker-not-connected/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("worker-not-connected")
 # </solution>
 lab = scenario()

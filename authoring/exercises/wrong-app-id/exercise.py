@@ -1,14 +1,14 @@
 # %% [markdown] tags=["opening"]
 # # Break lab 06.1: find out why nobody answers
 #
-# Locate a wrong app ID from the history and the placement table. 12 minutes.
+# Diagnose a workflow that waits without an error. 12 minutes.
 #
 # The orchestrator was changed yesterday. Since then orders are accepted, and nobody gets a mail.
 #
 # Out of scope: namespaces, access policies
 
 # %% tags=["setup"]
-from labkit import Lab, apply, broken, check, diagnose, hint
+from labkit import Lab, broken, check, diagnose, hint, reset
 
 run_file = broken("wrong-app-id")
 
@@ -58,8 +58,7 @@ log = lab.app("task-orchestrator-service").logs("sidecar")
 # One sentence: which part does what wrong, and how do you know?
 
 # %% tags=["solution"]
-cause = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='cause = ""'>
 cause = "The orchestrator calls notifications-service, but placement knows only notification-service."
 # </solution>
 diagnose("wrong-app-id", cause)
@@ -68,9 +67,13 @@ diagnose("wrong-app-id", cause)
 # ## The repair
 #
 # Edit the files below `.lab/work/wrong-app-id/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("wrong-app-id")`.
+#
+# Open: [dapr.yaml](../.lab/work/wrong-app-id/dapr.yaml), [components/statestore.yaml](../.lab/work/wrong-app-id/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/wrong-app-id/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/wrong-app-id/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("wrong-app-id")
 # </solution>
 lab = scenario()

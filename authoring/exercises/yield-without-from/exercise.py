@@ -1,14 +1,14 @@
 # %% [markdown] tags=["opening"]
-# # Break lab 07.2: find out what was yielded
+# # Break lab 07.2: find out why the helper ends the workflow
 #
-# Diagnose a helper generator that was yielded and not run. 10 minutes.
+# Diagnose a workflow that fails in its own code. 10 minutes.
 #
 # A helper was taken out of a workflow to make it shorter. Since then the workflow fails before its first notification.
 #
 # Out of scope: async code
 
 # %% tags=["setup"]
-from labkit import Lab, apply, broken, check, diagnose, hint
+from labkit import Lab, broken, check, diagnose, hint, reset
 
 run_file = broken("yield-without-from")
 
@@ -52,8 +52,7 @@ print(lab.run("order").failure.message)
 # One sentence: which part does what wrong, and how do you know?
 
 # %% tags=["solution"]
-cause = ""
-# <solution goal="your sentence between the quotes above">
+# <solution goal="your sentence between the quotes" stub='cause = ""'>
 cause = "The workflow yields a generator instead of a task; the helper needs yield from."
 # </solution>
 diagnose("yield-without-from", cause)
@@ -62,9 +61,13 @@ diagnose("yield-without-from", cause)
 # ## The repair
 #
 # Edit the files below `.lab/work/yield-without-from/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("yield-without-from")`.
+#
+# Open: [dapr.yaml](../.lab/work/yield-without-from/dapr.yaml), [components/statestore.yaml](../.lab/work/yield-without-from/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/yield-without-from/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/yield-without-from/notification-service/main.py).
 
 # %% tags=["solution"]
 # <solution goal="edit the files in the file browser, then run this cell">
+from labkit import apply
+
 apply("yield-without-from")
 # </solution>
 lab = scenario()

@@ -1,0 +1,53 @@
+"""The list of exercises in the order of the lessons. Makes ``exercises/README.md``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from labkit import paths, progress
+from labkit.exercises import Exercise, ids, load
+
+KINDS = {"build": "exercise", "break": "break lab"}
+INTRO = (
+    "In an *exercise* you build or change something. In a *break lab* one thing of a deployment is "
+    "wrong: you see a symptom, find the cause by evidence, and mend it. Both are judged by looking "
+    'at your running system, with `check("id")` in the notebook or `./lab check id` in a terminal. '
+    "`./lab next` names the one to go on with."
+)
+
+
+def page() -> str:
+    """Return the page: one table for each lesson."""
+    found = [load(id) for id in ids()]
+    lines = ["# Exercises and break labs", "", INTRO]
+    for lesson in progress.syllabus():
+        number = str(lesson["slug"])[:2]
+        mine = sorted((e for e in found if e.lesson == number), key=_order)
+        if mine:
+            title = str(lesson["slug"])[3:].replace("-", " ")
+            lines += ["", f"## {number} {title}", "", "| | kind | you will | minutes |"]
+            lines += ["|---|---|---|---|", *map(_row, mine)]
+    return "\n".join(lines) + "\n"
+
+
+def problems() -> Iterator[str]:
+    """Yield a problem when the page is not as it would be made now."""
+    file = target()
+    if not file.exists() or file.read_text("utf-8") != page():
+        yield "exercises/README.md differs from authoring/exercises; run ./lab build pages"
+
+
+def target() -> Path:
+    """Return the file of the page."""
+    return paths.repo() / "exercises" / "README.md"
+
+
+def _order(exercise: Exercise) -> tuple[bool, str]:
+    return exercise.kind == "break", exercise.id
+
+
+def _row(exercise: Exercise) -> str:
+    does = exercise.objective[0].lower() + exercise.objective[1:]
+    link = f"[{exercise.id}]({exercise.id}.ipynb)"
+    return f"| {link} | {KINDS[exercise.kind]} | {does} | {exercise.minutes} |"
