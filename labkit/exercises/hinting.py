@@ -25,7 +25,8 @@ def hint(id: str) -> Line:
         return Line(f"First: {stopped.look_at}")
     taken = [e for e in progress.entries("hint", id) if e.facts.get("step") == stopped.step]
     level = min(len(taken), LEVELS - 1)
-    progress.note("hint", id, step=stopped.step, level=level + 1, lesson=exercise.lesson)
+    if len(taken) < LEVELS:  # the last one again is no further hint
+        progress.note("hint", id, step=stopped.step, level=level + 1, lesson=exercise.lesson)
     return Line(f"Hint {level + 1} of {LEVELS}, on “{stopped.checked}”: {levels[level]}")
 
 

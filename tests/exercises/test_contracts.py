@@ -83,6 +83,8 @@ def test_the_repair_passes(id):
     exercise = load(id)
     with played(exercise, (*exercise.fault, *exercise.repair)) as verdict:
         assert verdict.passed, verdict
+        again = look(exercise)  # as the terminal does after the notebook
+        assert again.passed, again
 
 
 @pytest.mark.parametrize("id", CASES)
