@@ -151,7 +151,7 @@ print("recoverable:", counted("caller", "recoverable"), "failed:", counted("call
 # %% [markdown] tags=["explain"]
 # Requirement 1: one **namespace**. Actor types carry the namespace of their app, and a call looks in its own. So a healthy app elsewhere is like an absent one: no failure, nothing in the history. Evidence: the third word of the actor types. And one metric rings: turns that ended *recoverable*, which the runtime goes on repeating.
 #
-# (The lab hands `NAMESPACE` of a run file to the sidecar, too. `dapr run` does not: there you set it in the shell.)
+# (The lab hands `NAMESPACE` of a run file to the sidecar, too. By its sources, which we read and did not run, the Dapr CLI gives it to the service only.)
 
 # %% [markdown] tags=["predict"]
 # ## Deployment 2

@@ -1,6 +1,6 @@
 """The figures of a bench as one SVG: a row for each figure, a bar as long as its share of a group.
 
-Bars compare what has one unit: within a group, figures whose names end alike (``_s``, ``_mib``).
+Bars compare what has one unit: within a group, figures whose names end alike (``_s``, ``ratio``).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 WIDTH, ROW, LABEL, BAR = 760, 20, 250, 380
-UNITS = ("per_s", "_mib", "_s", "ratio", "growth")
+UNITS = ("per_s", "mib", "s", "ratio", "growth")
 
 
 def svg(found: Mapping[str, Any]) -> str:
@@ -33,12 +33,12 @@ def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str, float | None]]:
         numbers = {} if machine else {k: v for k, v in figures.items() if k != "runs"}
         for key, value in numbers.items():
             alike = [float(v) for k, v in numbers.items() if _unit(k) == _unit(key)]
-            yield f"  {key}", str(value), float(value) / (max(alike) or 1)
+            yield key, str(value), float(value) / (max(alike) or 1)
 
 
 def _unit(key: str) -> str:
     plain = key.rstrip("0123456789_")  # up_s_4 is in seconds, like up_s_1
-    return next((unit for unit in UNITS if plain.endswith(unit.strip("_"))), plain.split("_")[0])
+    return next((unit for unit in UNITS if plain.endswith(unit)), plain.split("_")[0])
 
 
 def _row(number: int, label: str, value: str, share: float | None) -> str:
@@ -48,7 +48,7 @@ def _row(number: int, label: str, value: str, share: float | None) -> str:
         return f'<text x="4" y="{y}" font-weight="bold">{escape(words)}</text>'
     width = max(1.0, BAR * share)
     return (
-        f'<text x="16" y="{y}">{escape(label.strip())}</text>'
+        f'<text x="16" y="{y}">{escape(label)}</text>'
         f'<rect x="{LABEL}" y="{y - 11}" width="{width:.1f}" height="12" fill-opacity="0.35"/>'
         f'<text x="{LABEL + width + 6:.1f}" y="{y}">{escape(value)}</text>'
     )
