@@ -24,6 +24,7 @@ from labkit.errors import ObservationError
 from labkit.ports import PortBlock, is_listening, require_free
 from labkit.processes import Process, Supervisor
 from labkit.runfile import AppSpec, cli_env, daprd_flags
+from labkit.waiting import poll
 
 if TYPE_CHECKING:
     from dapr.ext.workflow import DaprWorkflowClient
@@ -32,6 +33,7 @@ HOST = "127.0.0.1"
 TOKEN_HEADER = "dapr-api-token"
 Part = Literal["sidecar", "worker"]
 PARTS: tuple[Part, ...] = ("sidecar", "worker")
+SERVER_SECONDS = 10.0
 
 
 class SidecarSilent(ObservationError):
@@ -50,6 +52,12 @@ class UnknownPart(ObservationError):
     """An app has a sidecar and a worker, nothing else."""
 
     code = "unknown-part"
+
+
+class NoServer(ObservationError):
+    """A service runs without an HTTP server on its port."""
+
+    code = "no-server"
 
 
 @dataclass(frozen=True)
@@ -147,7 +155,30 @@ class App:
 
     @property
     def url(self) -> str:
-        """The address of the service's own HTTP server, if it has one."""
+        """The address of the service's own HTTP server, which listens on ``APP_PORT``.
+
+        A service connects its worker and opens its server one after the other, so a lab can be
+        ready a moment before the server is: this waits for it. The address of a service that does
+        not run is given at once.
+
+        Raises:
+            NoServer: the service runs, and nothing listens there after 10 s.
+        """
+        worker = self.process("worker")
+
+        def served() -> bool:
+            gone = worker is not None and not worker.is_alive
+            return gone or is_listening(HOST, self.app_port)
+
+        if worker is not None and not poll(served, SERVER_SECONDS)[1]:
+            raise NoServer(
+                f"{self.app_id} has no HTTP server",
+                asked=f"the address of the HTTP server of {self.app_id}",
+                found=f"its process: {worker.ending()}; after {SERVER_SECONDS:g} s nothing listens"
+                f" on port {self.app_port}",
+                look_at=f"lab.app({self.app_id!r}).logs()",
+                mend="let the service listen on 127.0.0.1 and the port in APP_PORT, start it again",
+            )
         return f"http://{HOST}:{self.app_port}"
 
     # --- processes ---------------------------------------------------------------------------

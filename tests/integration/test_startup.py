@@ -9,9 +9,11 @@ import stat
 import subprocess
 import sys
 
+import httpx
 import psutil
 import pytest
 
+from labkit import apps
 from labkit.apps import NoLedger, SidecarSilent, UnknownPart
 from labkit.lab import AppNotStarted, LabClosed, NothingToResume, UnknownApp
 from labkit.ports import PortTaken, is_listening
@@ -36,6 +38,29 @@ def test_a_service_that_dies_while_starting_shows_its_last_words(make_lab, tmp_p
         lab.up(announce=False)
     assert "NameError: wfr" in caught.value.found
     assert caught.value.look_at.endswith("target.worker.log")
+
+
+def test_the_address_of_a_service_waits_for_its_server(make_lab, tmp_path):
+    # Seen in CI, under load: the first request came between the worker and the server.
+    late = TARGET.replace("wfr.start()", f"wfr.start()\nimport time; time.sleep(1)\n{WEB_APP}")
+    assert late != TARGET
+    lab = make_lab(write_small(tmp_path, target=late))
+    lab.up(announce=False)
+    app = lab.app("target")
+    assert not is_listening("127.0.0.1", app.app_port), "the server was not late"
+    assert httpx.get(app.url, trust_env=False).text == "hello"
+
+
+def test_a_service_without_a_server_has_no_address(make_lab, small, monkeypatch):
+    monkeypatch.setattr(apps, "SERVER_SECONDS", 0.1)
+    lab = make_lab(small)
+    lab.up(announce=False)
+    with pytest.raises(apps.NoServer) as caught:
+        print(lab.app("target").url)
+    assert "nothing listens" in caught.value.found
+    assert "running" in caught.value.found
+    lab.kill("target", "worker")
+    assert lab.app("target").url.startswith("http://127.0.0.1:")
 
 
 def test_a_service_without_a_worker_is_named(make_lab, tmp_path):
