@@ -12,12 +12,13 @@ import shlex
 import sqlite3
 import sys
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
+import psutil
 
 from labkit import components, lifeline, shellenv
 from labkit.errors import ObservationError
@@ -416,6 +417,16 @@ class App:
             return int(self.metadata().get("workflows", {}).get("connectedWorkers", 0))
         except SidecarSilent:
             return 0
+
+    def remote_ports(self) -> set[int]:
+        """Return the ports to which the service, or what it started, holds a TCP connection."""
+        worker, found = self.process("worker"), set[int]()
+        if worker is not None and worker.is_alive:
+            with suppress(psutil.Error):
+                own = psutil.Process(worker.pid)
+                for process in (own, *own.children(recursive=True)):
+                    found |= {c.raddr.port for c in process.net_connections("tcp") if c.raddr}
+        return found
 
     def logs(self, part: Part = "worker", lines: int | None = None) -> str:
         """Return the log of a part, or its last lines."""

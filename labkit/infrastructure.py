@@ -40,7 +40,7 @@ class Infrastructure:
         self, supervisor: Supervisor, ports: PortBlock, folder: Path, env: Mapping[str, str]
     ) -> None:
         self._supervisor, self._folder, self._env = supervisor, folder, env
-        self._smtp_port, self._redis_port = ports.take(), ports.take()
+        self.ports = {"mail": ports.take(), "redis": ports.take()}
         self._processes: dict[str, Process] = {}
         self.config = folder / "config.yaml"
         self.config.write_text(CONFIG, "utf-8")
@@ -50,8 +50,8 @@ class Infrastructure:
         """Return the variables by which apps find these things."""
         return {
             "SMTP_HOST": HOST,
-            "SMTP_PORT": str(self._smtp_port),
-            "REDIS_HOST": f"{HOST}:{self._redis_port}",
+            "SMTP_PORT": str(self.ports["mail"]),
+            "REDIS_HOST": f"{HOST}:{self.ports['redis']}",
         }
 
     def start(self, resource_folders: Iterable[Path]) -> None:
@@ -75,14 +75,14 @@ class Infrastructure:
 
     def _mail_command(self) -> list[str]:
         program = [sys.executable, str(paths.repo() / "labkit" / "mailcatcher.py")]
-        return [*program, "--port", str(self._smtp_port), "--inbox", str(self._folder / "inbox")]
+        return [*program, "--port", str(self.ports["mail"]), "--inbox", str(self._folder / "inbox")]
 
     def _redis_command(self) -> list[str]:
         from labkit import redis
 
         folder = self._folder / "redis"
         folder.mkdir(exist_ok=True)
-        return redis.command(self._redis_port, folder)
+        return redis.command(self.ports["redis"], folder)
 
 
 def create_sqlite_store(component: Component, folder: Path) -> None:

@@ -7,11 +7,12 @@ only: start, kill, look. What a run file says is started as ``dapr run -f`` woul
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
@@ -173,7 +174,29 @@ class Lab:
             stop([process])
             print(f"{process.name}: stopped")
 
+    @contextmanager
+    def frozen(self, name: str, part: Part | None = None) -> Iterator[None]:
+        """Within the block something is there and does nothing, as a program that hangs (SIGSTOP).
+
+        Args:
+            name: an app ID, or "placement", "scheduler", "mail" or "redis".
+            part: "worker" or "sidecar" of an app; None for both.
+        """
+        held = self._shared_process(name) or self._app_processes(name, part)
+        for process in held:
+            process.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in held:
+                process.signal(signal.SIGCONT)
+
     # --- look --------------------------------------------------------------------------------
+
+    def callers(self, name: Literal["mail", "redis"]) -> list[str]:
+        """Return the app IDs whose service holds a connection to the mail catcher or to Redis."""
+        port = self._infrastructure.ports[name]
+        return [a.app_id for a in self._apps.values() if port in a.remote_ports()]
 
     @property
     def folder(self) -> Path:

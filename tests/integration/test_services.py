@@ -36,6 +36,18 @@ def test_an_order_becomes_one_mail_and_one_push(lab):
     assert health.json() == {"status": "healthy", "service": "notification-service"}
 
 
+def test_a_mail_server_that_hangs_is_seen_and_goes_on(lab):
+    lab.up("task-orchestrator-service", "notification-service", announce=False)
+    client = lab.client("task-orchestrator-service")
+    with lab.frozen("mail"):
+        client.schedule_new_workflow("task_processing_multi_app", input=ORDER, instance_id="t")
+        assert poll(lambda: lab.callers("mail"), 10)[0] == ["notification-service"]
+        assert not lab.inbox
+    assert lab.run("t").wait().status == "COMPLETED"
+    assert len(lab.inbox) == 1
+    assert lab.callers("redis") == []
+
+
 @pytest.mark.parametrize(("domain", "compliant"), [("example.com", True), ("else.org", False)])
 def test_an_order_is_audited_in_another_app(lab, domain, compliant):
     lab.up("task-orchestrator-service", "notification-service", "audit-service", announce=False)
