@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import httpx
 import psutil
 
-from labkit import components, lifeline, shellenv
+from labkit import components, lifeline, shellenv, versions
 from labkit.errors import ObservationError
 from labkit.ports import PortBlock, is_listening, require_free
 from labkit.processes import Process, Supervisor
@@ -53,6 +53,12 @@ class UnknownPart(ObservationError):
     """An app has a sidecar and a worker, nothing else."""
 
     code = "unknown-part"
+
+
+class NoClient(ObservationError):
+    """The SDK cannot reach a sidecar."""
+
+    code = "no-client"
 
 
 class NoServer(ObservationError):
@@ -151,8 +157,9 @@ class App:
 
     @property
     def grpc_address(self) -> str:
-        """``host:port`` of the sidecar's gRPC API."""
-        return f"{HOST}:{self.grpc_port}"
+        """Where the sidecar's gRPC API is: ``host:port``, or ``unix:/FILE``."""
+        socket = self._socket("grpc")
+        return f"unix:{socket}" if socket else f"{HOST}:{self.grpc_port}"
 
     @property
     def url(self) -> str:
@@ -205,7 +212,15 @@ class App:
         return True
 
     def _listens(self) -> bool:
+        if socket := self._socket("grpc"):
+            return Path(socket).exists()
         return all(is_listening(HOST, p) for p in (self.http_port, self.grpc_port))
+
+    def _socket(self, api: Literal["http", "grpc"]) -> str | None:
+        """The file by which an API is reached when the run file asks for Unix sockets."""
+        folder = self.spec.socket_folder
+        # The name is daprd's (seen on 1.18.1).
+        return str(folder / f"dapr-{self.app_id}-{api}.socket") if folder else None
 
     def process(self, part: Part) -> Process | None:
         """Return the newest process of a part, dead or alive.
@@ -298,8 +313,13 @@ class App:
             *(("--config", str(self.spec.config)) if self.spec.config else ()),
             *(flag for folder in self.resources for flag in ("--resources-path", str(folder))),
             *(("--profile-port", str(self.profile_port)) if self.profile_port else ()),
+            *self._socket_flags(),
             *daprd_flags(self.spec),
         ]
+
+    def _socket_flags(self) -> list[str]:
+        folder = self.spec.socket_folder
+        return ["--unix-domain-socket", str(folder)] if folder else []
 
     def env(self, part: Part) -> dict[str, str]:
         """Return the environment of a part: what the Dapr CLI gives it, and what the lab adds.
@@ -366,7 +386,7 @@ class App:
         words += [w for flag, port in ports.items() if port for w in (flag, str(port))]
         words += ["--config", str(spec.config)] if spec.config else []
         words += [w for folder in self.resources for w in ("--resources-path", str(folder))]
-        words += daprd_flags(spec)
+        words += [*self._socket_flags(), *daprd_flags(spec)]
         return shlex.join([*words, "--", *spec.command] if spec.command else words)
 
     # --- questions ---------------------------------------------------------------------------
@@ -374,7 +394,7 @@ class App:
     def is_healthy(self) -> bool:
         """Whether the sidecar says that it is ready (``/v1.0/healthz``)."""
         try:
-            return self.shared.http.get(self._api("healthz")).is_success
+            return self._ask(self._api("healthz")).is_success
         except httpx.HTTPError:
             return False
 
@@ -438,9 +458,17 @@ class App:
     def _api(self, path: str) -> str:
         return f"http://{HOST}:{self.http_port}/v1.0/{path}"
 
+    def _ask(self, url: str) -> httpx.Response:
+        headers = {TOKEN_HEADER: self.shared.token}
+        socket = self._socket("http")
+        if socket is None or not url.startswith(self._api("")):
+            return self.shared.http.get(url, headers=headers)
+        with httpx.Client(transport=httpx.HTTPTransport(uds=socket), timeout=2.0) as http:
+            return http.get(url, headers=headers)
+
     def _get(self, url: str) -> httpx.Response:
         try:
-            answer = self.shared.http.get(url, headers={TOKEN_HEADER: self.shared.token})
+            answer = self._ask(url)
             answer.raise_for_status()
         except httpx.HTTPError as problem:
             sidecar = self.process("sidecar")
@@ -456,7 +484,19 @@ class App:
 
 
 def client_of(app: App) -> DaprWorkflowClient:
-    """Return the SDK's own workflow client for an app."""
+    """Return the SDK's own workflow client for an app.
+
+    Raises:
+        NoClient: the sidecar's API is a Unix socket, which the SDK cannot be given by its path.
+    """
+    if app.spec.socket_folder:
+        raise NoClient(
+            f"the SDK has no client for the sidecar of {app.app_id}",
+            asked=f"a workflow client at {app.grpc_address}",
+            found=f"DaprWorkflowClient {versions.PYTHON_SDK} takes no path in an address",
+            look_at="unixDomainSocket in the run file",
+            mend="use the client of another app, or remove unixDomainSocket",
+        )
     from dapr.conf import settings
     from dapr.ext.workflow import DaprWorkflowClient
 

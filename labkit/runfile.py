@@ -60,7 +60,7 @@ OF_APP: dict[str, tuple[type, str | None]] = {
     "metricsPort": (int, None),
     "profilePort": (int, None),  # a port of the lab where the run file names none
     "command": (list, None),
-    "unixDomainSocket": (str, "unix-domain-socket"),
+    "unixDomainSocket": (str, None),  # a folder: see AppSpec.socket_folder
     # For `dapr run -k` only; accepted and without meaning here, as with `dapr run -f`.
     "containerImage": (str, None),
     "containerImagePullPolicy": (str, None),
@@ -103,6 +103,12 @@ class AppSpec:
 
     def _port(self, key: str) -> int | None:
         return self.settings.get(key) if self.settings.get(key, 0) > 0 else None
+
+    @property
+    def socket_folder(self) -> Path | None:
+        """``unixDomainSocket``: where the sidecar puts the sockets of its APIs, absolute."""
+        named = self.settings.get("unixDomainSocket")
+        return self.folder / named if named else None
 
     @property
     def app_port(self) -> int | None:

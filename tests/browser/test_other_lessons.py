@@ -1,14 +1,12 @@
-"""Lessons 01 to 03 run from top to bottom in JupyterLab."""
+"""All lessons after the first run from top to bottom in JupyterLab."""
 
 from __future__ import annotations
 
 import pytest
 
-LESSONS = [
-    "01-why-multi-app-workflows",
-    "02-build-the-notification-service",
-    "03-call-remote-activities",
-]
+from labkit import paths
+
+LESSONS = sorted(f.stem for f in (paths.repo() / "lessons").glob("*.ipynb"))[1:]
 
 
 @pytest.mark.timeout(400)

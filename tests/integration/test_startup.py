@@ -63,6 +63,21 @@ def test_a_service_without_a_server_has_no_address(make_lab, small, monkeypatch)
     assert lab.app("target").url.startswith("http://127.0.0.1:")
 
 
+def test_a_sidecar_with_unix_sockets_is_an_app_like_any_other(make_lab, small):
+    sockets = "  unixDomainSocket: .\n  env: {DAPR_GRPC_ENDPOINT: 'unix:dapr-target-grpc.socket'}\n"
+    small.write_text(small.read_text().replace("- appID: target\n", f"- appID: target\n{sockets}"))
+    lab = make_lab(small)
+    lab.up(announce=False)
+    target = lab.app("target")
+    assert not is_listening("127.0.0.1", target.grpc_port)
+    lab.client("caller").schedule_new_workflow("call_child", input={}, instance_id="c")
+    run = lab.run("c").wait()
+    assert run.status == "COMPLETED"
+    assert [c.app_id for c in run.history.children] == ["target"]
+    with pytest.raises(apps.NoClient):
+        lab.client("target")
+
+
 def test_a_service_without_a_worker_is_named(make_lab, tmp_path):
     lab = make_lab(write_small(tmp_path, target="import signal\nsignal.pause()\n"))
     with pytest.raises(AppWithoutWorker) as caught:
