@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from labkit import runs, workflowrun
-from labkit.apps import App, Surroundings, client_of, ledger_rows
+from labkit.apps import App, client_of, ledger_rows
 from labkit.errors import ObservationError
+from labkit.launch import Surroundings
 from labkit.mailcatcher import Inbox, inbox
 from labkit.runfile import RunFile, load
 from labkit.workflowrun import Run

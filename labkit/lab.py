@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import httpx
 
 from labkit import paths, ports, readiness, runs, runtime, shellenv, workflowrun
-from labkit.apps import App, Part, Surroundings, client_of, ledger_rows
+from labkit.apps import App, client_of, ledger_rows
 from labkit.controlplane import HOST, ControlPlane
 from labkit.errors import DeploymentError, ObservationError, StartError
 from labkit.infrastructure import Infrastructure
+from labkit.launch import Part, Surroundings, Text
 from labkit.processes import Process, Supervisor, stop
 from labkit.runfile import RunFile, load
 from labkit.workflowrun import Run
@@ -280,8 +281,6 @@ class Lab:
 
     def status(self) -> str:
         """Return one line per process: running, or how it ended."""
-        from labkit.apps import Text
-
         rows = [f"{p.name:<40} {p.ending()}" for p in self.processes()]
         return Text("\n".join(rows + self._supervisor.incidents) or "nothing started")
 

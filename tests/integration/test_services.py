@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -93,10 +95,11 @@ def test_a_task_is_finished_when_the_notification_service_is_away(lab):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_it_says_so_when_its_sidecar_is_missing(service, tmp_path):
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         SERVICES[service].command,
         cwd=SERVICES[service].folder,
-        env={"PATH": os.environ["PATH"], "DAPR_GRPC_PORT": "1", "SIDECAR_SECONDS": "0.5",
+        env={"PATH": path, "DAPR_GRPC_PORT": "1", "SIDECAR_SECONDS": "0.5",
              "APP_PORT": "0", "LEDGER": str(tmp_path / "l.sqlite")},
         capture_output=True,
         text=True,
