@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -25,6 +26,7 @@ ENDED = frozenset({"COMPLETED", "FAILED", "TERMINATED"})
 POLL_SECONDS = 0.1
 """Polling a state more often makes 1.18.1 fail now and then with "inbox key ... missing"."""
 PASSING_SECONDS = 5.0
+SETTLE_SECONDS = 60.0
 
 
 class InstanceUnknown(ObservationError):
@@ -136,10 +138,26 @@ class Run:
             time.sleep(POLL_SECONDS)
 
     def settle(self, within: float = 5) -> str:
-        """Wait until the workflow has ended, at most ``within`` seconds; return the status then."""
-        with suppress(NotFinished):
-            self.wait(within)
+        """Wait until the workflow has ended, or stands still; return the status then.
+
+        Args:
+            within: it stands still when its history has had no new event for so many seconds. On a
+                slow machine this goes on as long as there are some, at most for 60 s more.
+        """
+        left, end = within, time.monotonic() + within + SETTLE_SECONDS
+        while left >= 0 and time.monotonic() < end:
+            with suppress(NotFinished):
+                self.wait(left)
+                break
+            left = within - self._quiet_seconds() if within else -1
         return self.status
+
+    def _quiet_seconds(self) -> float:
+        """How long ago the last event came; infinite when nobody can tell."""
+        try:
+            return time.time() - max(e.time for e in self.history.all_events).timestamp()
+        except (ObservationError, ValueError):
+            return math.inf
 
     def swimlane(self) -> Swimlane:
         """Return the picture of this run: one lane per app ID."""

@@ -55,6 +55,19 @@ def test_a_workflow_that_is_not_finished_names_what_is_down(make_lab, small, tmp
     assert "lab.up()" in caught.value.mend
 
 
+def test_it_settles_when_it_stands_still_and_not_while_it_goes_on(make_lab, small, tmp_path):
+    lab = make_lab(small)
+    lab.up(announce=False)
+    client = lab.client("caller")
+    client.schedule_new_workflow("paced", instance_id="goes-on")
+    assert lab.run("goes-on").settle(2.5) == "COMPLETED"  # after 4 s, with an event each second
+    given = {"gate": str(tmp_path / "gate")}
+    client.schedule_new_workflow("call", input=given, instance_id="stands")
+    assert lab.run("stands").settle(1) == "RUNNING"
+    (tmp_path / "gate").touch()
+    assert lab.run("stands").settle(5) == "COMPLETED"
+
+
 def _done(lab) -> str:
     lab.client("caller").schedule_new_workflow("call", input={}, instance_id="done")
     lab.run("done").wait()

@@ -29,6 +29,12 @@ def sleepy(ctx, seconds):
     return (yield ctx.call_activity("work", input={}, app_id="target"))
 
 
+@wfr.workflow(name="paced")
+def paced(ctx, given):
+    for _ in range(4):
+        yield ctx.create_timer(datetime.timedelta(seconds=1))
+
+
 wfr.start()
 signal.pause()
 '''
