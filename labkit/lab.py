@@ -377,8 +377,8 @@ class Lab:
         if self._closed:
             raise LabClosed(
                 "this lab was ended",
-                asked="use a lab after lab.down()",
-                found="nothing of it is running",
+                asked="use a lab that has ended",
+                found="lab.down() was called, or a newer Lab() of this notebook took its place",
                 look_at=str(self.folder),
                 mend="make a new one with Lab(), or take this run over with Lab(resume=True)",
             )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from labkit.errors import ObservationError
@@ -62,7 +64,7 @@ def wait_until(condition: Callable[[], T], within: float = 10, what: str = "") -
     answer, good = poll(asked, within)
     if good and answer is not None:
         return answer
-    what = what or getattr(condition, "__name__", "the condition")
+    what = what or _words_of(condition)
     raise NotInTime(
         f"still waiting after {within:g} s",
         asked=f"wait until: {what}",
@@ -70,6 +72,13 @@ def wait_until(condition: Callable[[], T], within: float = 10, what: str = "") -
         look_at="lab.status(), and the logs: lab.app(app_id).logs('worker')",
         mend="make the condition true, or give it more time with wait_until(..., within=SECONDS)",
     )
+
+
+def _words_of(condition: Callable[[], object]) -> str:
+    """The line that makes a condition, as the learner wrote it; else its name."""
+    with suppress(OSError, TypeError):
+        return inspect.getsource(condition).strip().splitlines()[0]
+    return getattr(condition, "__name__", "the condition")
 
 
 def settled(question: Callable[[], T], quiet: float = 5, within: float = 60) -> T:

@@ -391,7 +391,7 @@ print("exit code", service.returncode, "-", service.stdout.splitlines()[-1])
 #
 # [Claims](../docs/claims.md) you have seen: decorators belong to a `WorkflowRuntime`; an activity has no `current_utc_datetime`; the metadata lists no activities.
 #
-# Practise with the exercises `add-send-sms` and `refuse-a-bad-mail`. Next: lesson 03 calls it from the task system.
+# Practise with the exercises `add-send-sms` and `refuse-a-bad-mail` and the break lab `healthy-and-idle`. Next: lesson 03 calls it from the task system.
 
 # %% tags=["close"]
 lab.down()

@@ -304,7 +304,7 @@ for turn in replay(runtime_of(changed), recorded):
 #
 # [Claims](../docs/claims.md) you have seen: a child's history stays with its app; an instance ID that has ended is used again; a parent's death does not repeat the child.
 #
-# Practise with the exercises `name-the-child` and `hold-the-task` and the break labs `child-not-registered`, `child-id-used-twice` and `memory-decides`. Next: lesson 05 about a service with its own needs.
+# Practise with the exercises `name-the-child` and `hold-the-task` and the break labs `audited-orders-fail`, `whose-audit` and `restart-changes-the-plan`. Next: lesson 05 about a service with its own needs.
 
 # %% tags=["close"]
 lab.down()

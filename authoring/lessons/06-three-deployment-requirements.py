@@ -287,7 +287,7 @@ quiz("06-who-needs-a-store")
 #
 # [Claims](../docs/claims.md) you have seen: one namespace; an actor state store where workflows live; names must be registered; different stores work.
 #
-# Practise with the exercises `own-store-for-audit` and `move-to-payments`, then with the break labs `other-namespace`, `parent-without-actor-store`, `two-actor-stores`, `hidden-by-scopes`, `wrong-app-id`, `worker-not-connected`. Next: lesson 07, when a remote app fails.
+# Practise with the exercises `own-store-for-audit` and `move-to-payments`, then with the break labs `nobody-answers`, `every-order-fails`, `healthy-and-not-there`, `no-order-starts`, `sidecars-end` and `no-store-in-sight`. Next: lesson 07, when a remote app fails.
 
 # %% tags=["close"]
 lab.down()

@@ -359,7 +359,7 @@ quiz("07-rescue")
 #
 # [Claims](../docs/claims.md) you have seen: retry policies see recorded failures only; a missing name is retried; a call to an absent app waits for ever; a local child raced with a timer is a rescue.
 #
-# Next: the exercises `try-again` and `do-not-wait-for-ever`, and the break labs `fallback-never-runs`, `yield-without-from`, `retry-policy-names` and `two-workers-one-name`.
+# Next: the exercises `try-again` and `do-not-wait-for-ever`, and the break labs `fallback-never-runs`, `helper-ends-the-workflow`, `nothing-is-retried` and `some-attempts-fail`.
 
 # %% tags=["close"]
 lab.down()

@@ -14,7 +14,7 @@ from labkit.exercises.checking import look
 from labkit.exercises.deployment import prepare
 from labkit.lab import Lab
 
-EXERCISE = "wrong-app-id"
+EXERCISE = "nobody-answers"
 VERDICTS = 20
 ORDER = {
     "task_id": "bench",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labkit import paths, progress
-from labkit.exercises import Exercise, ids, load
+from labkit.exercises import Exercise, in_order
 
 KINDS = {"build": "exercise", "break": "break lab"}
 INTRO = (
@@ -19,15 +19,13 @@ INTRO = (
 
 def page() -> str:
     """Return the page: one table for each lesson."""
-    found = [load(id) for id in ids()]
     lines = ["# Exercises and break labs", "", INTRO]
     for lesson in progress.syllabus():
-        number = str(lesson["slug"])[:2]
-        mine = sorted((e for e in found if e.lesson == number), key=_order)
+        slug = str(lesson["slug"])
+        mine = [e for e in in_order() if e.lesson == slug[:2]]
         if mine:
-            title = str(lesson["slug"])[3:].replace("-", " ")
-            lines += ["", f"## {number} {title}", "", "| | kind | you will | minutes |"]
-            lines += ["|---|---|---|---|", *map(_row, mine)]
+            lines += ["", f"## {slug[:2]} {_title(slug)}", "", "| | | kind | you will | minutes |"]
+            lines += ["|---|---|---|---|---|", *map(_row, mine)]
     return "\n".join(lines) + "\n"
 
 
@@ -43,11 +41,13 @@ def target() -> Path:
     return paths.repo() / "exercises" / "README.md"
 
 
-def _order(exercise: Exercise) -> tuple[bool, str]:
-    return exercise.kind == "break", exercise.id
+def _title(slug: str) -> str:
+    """The heading of a lesson."""
+    source = (paths.repo() / "authoring" / "lessons" / f"{slug}.py").read_text("utf-8")
+    return source.partition("# # ")[2].partition("\n")[0]
 
 
 def _row(exercise: Exercise) -> str:
     does = exercise.objective[0].lower() + exercise.objective[1:]
     link = f"[{exercise.id}]({exercise.id}.ipynb)"
-    return f"| {link} | {KINDS[exercise.kind]} | {does} | {exercise.minutes} |"
+    return f"| {exercise.label} | {link} | {KINDS[exercise.kind]} | {does} | {exercise.minutes} |"

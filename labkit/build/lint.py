@@ -13,6 +13,7 @@ import yaml
 from labkit import paths
 from labkit.build.catalogue import Notebook
 from labkit.build.source import read
+from labkit.exercises import in_order, load
 
 CELLS = (20, 40)
 CODE_LINES, CODE_MEDIAN = 15, 5
@@ -30,6 +31,9 @@ def problems(notebook: Notebook) -> Iterator[str]:
     nb = read(notebook)
     if notebook.kind == "lesson":
         yield from lesson(nb, notebook.target.stem)
+        yield from _practice(nb, notebook.target.stem[:2])
+    else:
+        yield from _heading(nb, notebook.target.stem)
     yield from cells(nb)
 
 
@@ -102,6 +106,22 @@ def _order(nb: Any, stem: str) -> Iterator[str]:
     for id in seen:
         if id not in asked:
             yield f"the observation {id!r} was never predicted"
+
+
+def _practice(nb: Any, number: str) -> Iterator[str]:
+    close = nb.cells[-2].source
+    mine = [e.id for e in in_order() if e.lesson == number]
+    yield from (
+        f"the close does not name its exercise {id}" for id in mine if f"`{id}`" not in close
+    )
+
+
+def _heading(nb: Any, id: str) -> Iterator[str]:
+    exercise = load(id)
+    kind = "Break lab" if exercise.kind == "break" else "Exercise"
+    wanted = f"# {kind} {exercise.label}: {exercise.title}"
+    if not nb.cells[0].source.startswith(wanted + "\n"):
+        yield f"it does not begin with {wanted!r}"
 
 
 def _ids(nb: Any, function: str) -> list[str]:

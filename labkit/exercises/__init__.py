@@ -4,7 +4,7 @@ An exercise is a folder of ``authoring/exercises``: ``exercise.yaml`` (objective
 states, hints), ``exercise.py`` (the notebook) and ``check.py`` (steps that observe).
 """
 
-from labkit.exercises.catalogue import Exercise, ids, load
+from labkit.exercises.catalogue import Exercise, ids, in_order, load
 from labkit.exercises.checking import check
 from labkit.exercises.deployment import apply, begin, broken, reset
 from labkit.exercises.hinting import diagnose, hint
@@ -19,6 +19,7 @@ __all__ = [
     "diagnose",
     "hint",
     "ids",
+    "in_order",
     "load",
     "next_exercise",
     "overview",

@@ -45,6 +45,7 @@ class Exercise:
 
     Attributes:
         kind: "break": a fault is found and mended; "build": something is added or changed.
+        number: its place among the exercises of its lesson, from 1.
         apps: services of the course that are copied.
         components: the set of ``components/`` that is copied.
         healthy: what makes the copy whole, where the services alone are not.
@@ -56,6 +57,7 @@ class Exercise:
     id: str
     kind: str
     lesson: str
+    number: int
     title: str
     objective: str
     minutes: int
@@ -74,6 +76,11 @@ class Exercise:
     hints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
+    def label(self) -> str:
+        """Lesson and place in it, e.g. ``06.3``."""
+        return f"{self.lesson}.{self.number}"
+
+    @property
     def work(self) -> Path:
         """The folder of the learner's copy."""
         return paths.work() / self.id
@@ -85,8 +92,13 @@ class Exercise:
 
 
 def ids() -> list[str]:
-    """Return the ids of all exercises, in the order of their names."""
+    """Return the ids of all exercises, sorted by name."""
     return sorted(p.parent.name for p in _root().glob("*/exercise.yaml"))
+
+
+def in_order() -> list[Exercise]:
+    """Return all exercises, lesson by lesson."""
+    return sorted(map(load, ids()), key=lambda e: (e.lesson, e.number))
 
 
 def load(id: str) -> Exercise:
@@ -114,6 +126,7 @@ def _exercise(id: str, folder: Path, told: Mapping[str, Any]) -> Exercise:
         id=id,
         kind=told.get("kind", "break"),
         lesson=str(told["lesson"]),
+        number=int(told["number"]),
         title=told["title"],
         objective=told["objective"],
         minutes=int(told["minutes"]),

@@ -104,7 +104,7 @@ def _row(step: Step) -> Row:
 
 
 def _filled(step: Step, observed: str, outcome: Outcome) -> Row:
-    shown = observed if len(observed) <= SHOWN else observed[:SHOWN] + " …"
+    shown = observed if len(observed) <= SHOWN else observed[:SHOWN].rpartition(" ")[0] + " …"
     return Row(step.id, step.checked, str(step.expected), shown, step.look_at, outcome)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from labkit import progress
 from labkit.errors import AuthoringError
 from labkit.exercises.catalogue import Edit, Exercise, load
+from labkit.predict import Line
 from labkit.workspace import copy_of_services
 
 
@@ -81,7 +82,7 @@ def apply(id: str) -> None:
         print(edit(exercise.work, exercise.repair))
 
 
-def reset(id: str) -> str:
+def reset(id: str) -> Line:
     """Begin an exercise anew; what is there is kept as ``ID.kept-N``.
 
     Returns:
@@ -97,7 +98,7 @@ def reset(id: str) -> str:
         told += f"; your files are kept in {kept}"
     prepare(exercise, exercise.fault)
     progress.note("reset", id, lesson=exercise.lesson)
-    return told
+    return Line(told)
 
 
 def _is_done(folder: Path, one: Edit) -> bool:

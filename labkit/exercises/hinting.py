@@ -27,7 +27,9 @@ def hint(id: str) -> Line:
     level = min(len(taken), LEVELS - 1)
     if len(taken) < LEVELS:  # the last one again is no further hint
         progress.note("hint", id, step=stopped.step, level=level + 1, lesson=exercise.lesson)
-    return Line(f"Hint {level + 1} of {LEVELS}, on “{stopped.checked}”: {levels[level]}")
+    again = ", the last" if len(taken) >= LEVELS else ""
+    told = f"Hint {level + 1} of {LEVELS}{again}, on “{stopped.checked}”: {levels[level]}"
+    return Line(told)
 
 
 def diagnose(id: str, cause: str) -> Line:

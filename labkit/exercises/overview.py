@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labkit import progress
-from labkit.exercises.catalogue import ids, load
+from labkit.exercises.catalogue import in_order
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def overview() -> list[ExerciseStatus]:
     """Return how far each exercise is, in the order of the lessons; what is built comes first."""
     told = progress.entries()
     found = []
-    for exercise in map(load, ids()):
+    for exercise in in_order():
         mine = [e for e in told if e.id == exercise.id]
         passed = any(e.kind == "verdict" and e.facts.get("passed") for e in mine)
         found.append(
@@ -43,7 +43,7 @@ def overview() -> list[ExerciseStatus]:
                 hints=sum(e.kind == "hint" for e in mine),
             )
         )
-    return sorted(found, key=lambda s: (s.lesson, s.kind == "break", s.id))
+    return found
 
 
 def next_exercise() -> str | None:

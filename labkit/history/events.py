@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+SHOWN = 60
 NEVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
 """A wait for an event without time-out makes a timer at the end of the year 9999."""
 
@@ -64,6 +65,16 @@ class HistoryEvent:
     task_execution_id: str | None = None
     timer_for: str | None = None
     status: str | None = None
+
+    def __str__(self) -> str:
+        """The kind, and in short whom it names and what it carries."""
+        crosses = self.name and self.target_app_id
+        whom = [self.name, f"→ {self.target_app_id}" if crosses else None]
+        failed = f"{self.failure.error_type}: {self.failure.message}" if self.failure else None
+        what = failed or self.output or self.input or ""
+        what = what if len(what) <= SHOWN else f"{what[:SHOWN]}…"
+        words = [*whom, self.child_instance_id, self.status, what]
+        return f"{self.kind:<30} {' '.join(w for w in words if w)}".rstrip()
 
     @property
     def value(self) -> Any:

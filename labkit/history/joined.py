@@ -76,7 +76,7 @@ class Missing:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunHistory:
     """The history of one instance, with the histories of its children.
 
@@ -89,6 +89,16 @@ class RunHistory:
     events: tuple[HistoryEvent, ...]
     children: tuple[RunHistory, ...] = field(default=())
     missing: tuple[Missing, ...] = field(default=())
+
+    def __repr__(self) -> str:
+        """One line per event, the children's in between; seconds since the first one."""
+        events = self.all_events
+        width = max((len(e.app_id) for e in events), default=0)
+        lines = [f"{self.instance_id}: {len(events)} events of {', '.join(self.app_ids)}"]
+        for event in events:
+            seconds = (event.time - events[0].time).total_seconds()
+            lines.append(f"{seconds:8.2f} s  {event.app_id:<{width}}  {event}")
+        return "\n".join(lines)
 
     @property
     def name(self) -> str:

@@ -29,7 +29,7 @@ from labkit.exercises import (
 from labkit.exercises.catalogue import Edit, NoSuchExercise
 from labkit.exercises.deployment import EditDoesNotFit, edit
 
-ID = "activity-name-typo"
+ID = "every-order-fails"
 ORDER = {
     "task_id": "task-123",
     "title": "Review PR",

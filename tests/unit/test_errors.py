@@ -49,6 +49,9 @@ def test_a_wait_that_ends_too_late_tells_the_last_answer():
         wait_until(lambda: 0, 0.05, "the list fills")
     assert caught.value.found == "last answer: 0"
     assert "the list fills" in caught.value.asked
+    with pytest.raises(NotInTime) as caught:
+        wait_until(lambda: ["a list"] == [], 0.05)
+    assert 'lambda: ["a list"] == []' in caught.value.asked
 
 
 def test_the_public_names_are_those_listed():

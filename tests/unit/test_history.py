@@ -16,6 +16,20 @@ def test_the_steps_of_a_run_say_where_each_ran_and_how_it_ended():
     assert run.app_ids == ["task-orchestrator-service", "notification-service", "audit-service"]
 
 
+def test_a_history_is_shown_with_one_line_for_each_event():
+    head, *lines = repr(recorded("audited")).splitlines()
+    assert head == (
+        "audited: 27 events of task-orchestrator-service, notification-service, audit-service"
+    )
+    assert len(lines) == 27
+    (called,) = [line for line in lines if "send_email" in line]
+    assert called.split()[:3] == ["0.02", "s", "task-orchestrator-service"]
+    assert 'taskScheduled                  send_email → notification-service {"rec' in called
+    assert all(len(line) < 200 for line in lines)
+    failed = [line for line in repr(recorded("retried")).splitlines() if "taskFailed" in line]
+    assert "ConnectionError: no mail server" in failed[0]
+
+
 def test_retries_of_one_call_are_counted_and_share_their_key():
     tries = [s for s in recorded("retried").steps() if s.name == "send_email"]
     assert len(tries) > 1

@@ -26,16 +26,15 @@ run_file = begin("add-send-sms")
 order = {"task_id": "task-123", "title": "Review PR", "phone": "+49 30 1234"}
 
 
-def scenario():
-    lab = Lab(run_file)
+def scenario(lab):
     lab.up(announce=False)
     client = lab.client("task-orchestrator-service")
     client.schedule_new_workflow("task_by_sms", input=order, instance_id="order")
     print("status:", lab.run("order").settle())
-    return lab
 
 
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["look"]
 print(lab.run("order").failure.message)
@@ -64,7 +63,8 @@ from labkit import apply
 
 apply("add-send-sms")
 # </solution>
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["check"]
 check("add-send-sms")

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["opening"]
-# # Exercise 07.5: answer in time when the mail is slow
+# # Exercise 07.2: answer in time when the mail is slow
 #
 # Race a slow call with a timer. 15 minutes.
 #
@@ -30,16 +30,15 @@ order = {
 }
 
 
-def scenario():
-    lab = Lab(run_file)
+def scenario(lab):
     lab.up(announce=False)
     client = lab.client("task-orchestrator-service")
     client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="order")
     print("status:", lab.run("order").settle(12))
-    return lab
 
 
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["look"]
 lab.run("order").show()
@@ -68,7 +67,8 @@ from labkit import apply
 
 apply("do-not-wait-for-ever")
 # </solution>
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["check"]
 check("do-not-wait-for-ever")

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["opening"]
-# # Break lab 03.1: make a repeated mail harmless
+# # Break lab 03.3: make a repeated mail harmless
 #
 # Repair an activity so that a second run sends no second mail. 18 minutes.
 #
@@ -44,8 +44,7 @@ def mail_server_hangs(lab):
     return "notification-service" in lab.callers("mail")
 
 
-def scenario():
-    lab = Lab(run_file)
+def scenario(lab):
     lab.up(announce=False)
     kill_when(lab, "first", mail_has_left)
     lab.up(announce=False)
@@ -54,10 +53,10 @@ def scenario():
         kill_when(lab, "second", mail_server_hangs)
     lab.up(announce=False)
     print("second:", lab.run("second").settle(20), "mails:", len(lab.inbox))
-    return lab
 
 
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% [markdown] tags=["text"]
 # ## The symptom, and who knows more
@@ -97,7 +96,8 @@ from labkit import apply
 
 apply("doubled-mail")
 # </solution>
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["check"]
 check("doubled-mail")
@@ -113,7 +113,7 @@ check("doubled-mail")
 #
 # </details>
 #
-# Compare it with your sentence. The next break lab is in `exercises/`.
+# Compare it with your sentence. All exercises, lesson by lesson: [exercises/README.md](../exercises/README.md).
 
 # %% tags=["close"]
 lab.down()

@@ -24,7 +24,7 @@ def steps(lab):
         "the history shows that both were tried",
         ["send_email", "send_push"],
         lambda: tried(run),
-        "lab.run('order').history.steps()",
+        "what the children were given: lab.run('order').history.children",
     )
 
 

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["opening"]
-# # Break lab 07.1: find out why the fallback never runs
+# # Break lab 07.3: find out why the fallback never runs
 #
 # Repair a workflow that hangs although it has a fallback. 20 minutes.
 #
@@ -26,16 +26,15 @@ order = {
 }
 
 
-def scenario():
-    lab = Lab(run_file)
+def scenario(lab):
     lab.up("task-orchestrator-service", announce=False)
     client = lab.client("task-orchestrator-service")
     client.schedule_new_workflow("task_with_fallback", input=order, instance_id="order")
     print("status:", lab.run("order").settle(12))
-    return lab
 
 
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% [markdown] tags=["text"]
 # ## The symptom, and who knows more
@@ -46,7 +45,7 @@ lab = scenario()
 [step.name for step in lab.run("order").history.steps()]
 
 # %% tags=["look"]
-"Failed" in " ".join(lab.run("order").history.kinds)
+print("a failure in the history:", "Failed" in " ".join(lab.run("order").history.kinds))
 
 # %% [markdown] tags=["text"]
 # ## Your diagnosis
@@ -72,7 +71,8 @@ from labkit import apply
 
 apply("fallback-never-runs")
 # </solution>
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["check"]
 check("fallback-never-runs")
@@ -86,7 +86,7 @@ check("fallback-never-runs")
 #
 # </details>
 #
-# Compare it with your sentence. The next break lab is in `exercises/`.
+# Compare it with your sentence. All exercises, lesson by lesson: [exercises/README.md](../exercises/README.md).
 
 # %% tags=["close"]
 lab.down()

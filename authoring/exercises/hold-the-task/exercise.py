@@ -31,17 +31,16 @@ def order(task_id, email="alice@example.com"):
     }
 
 
-def scenario():
-    lab = Lab(run_file)
+def scenario(lab):
     lab.up(announce=False)
     client = lab.client("task-orchestrator-service")
     for name, given in (("good", order("task-123")), ("bad", order("task-124", "mallory@else.org"))):
         client.schedule_new_workflow("task_with_audit", input=given, instance_id=name)
         print(name, lab.run(name).settle())
-    return lab
 
 
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["look"]
 lab.run("bad").output["audit"], lab.run("bad").output["status"]
@@ -70,7 +69,8 @@ from labkit import apply
 
 apply("hold-the-task")
 # </solution>
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["check"]
 check("hold-the-task")

@@ -29,16 +29,15 @@ order = {
 }
 
 
-def scenario():
-    lab = Lab(run_file)
+def scenario(lab):
     lab.up(announce=False)
     client = lab.client("task-orchestrator-service")
     client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="order")
     print("status:", lab.run("order").settle())
-    return lab
 
 
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["look"]
 [(step.name, step.app_id) for step in lab.run("order").history.own_steps()]
@@ -67,7 +66,8 @@ from labkit import apply
 
 apply("move-the-mail")
 # </solution>
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["check"]
 check("move-the-mail")

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["opening"]
-# # Exercise 06.9: move two apps into another namespace
+# # Exercise 06.2: move two apps into another namespace
 #
 # Move all apps of a workflow together. 10 minutes.
 #
@@ -29,16 +29,15 @@ order = {
 }
 
 
-def scenario():
-    lab = Lab(run_file)
+def scenario(lab):
     lab.up(announce=False)
     client = lab.client("task-orchestrator-service")
     client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="order")
     print("status:", lab.run("order").settle())
-    return lab
 
 
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["look"]
 for app in lab.started_apps():
@@ -69,7 +68,8 @@ from labkit import apply
 
 apply("move-to-payments")
 # </solution>
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["check"]
 check("move-to-payments")

@@ -30,17 +30,16 @@ def order(task_id, email="alice@example.com"):
     }
 
 
-def scenario():
-    lab = Lab(run_file)
+def scenario(lab):
     lab.up(announce=False)
     client = lab.client("task-orchestrator-service")
     for name, given in (("one", order("task-123")), ("two", order("task-124"))):
         client.schedule_new_workflow("task_with_audit", input=given, instance_id=name)
         print(name, lab.run(name).settle())
-    return lab
 
 
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["look"]
 [lab.run(name).history.children[0].instance_id for name in ("one", "two")]
@@ -69,7 +68,8 @@ from labkit import apply
 
 apply("name-the-child")
 # </solution>
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["check"]
 check("name-the-child")

@@ -29,18 +29,17 @@ order = {
 }
 
 
-def scenario():
-    lab = Lab(run_file)
+def scenario(lab):
     lab.up(announce=False)
     client = lab.client("task-orchestrator-service")
     client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="order")
     print("status:", lab.run("order").settle())
     lab.kill("task-orchestrator-service", "worker")
     lab.up(announce=False)
-    return lab
 
 
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["look"]
 print(lab.run("order").output["notifications_sent"][0])
@@ -70,7 +69,8 @@ from labkit import apply
 
 apply("no-mail-lost")
 # </solution>
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["check"]
 check("no-mail-lost")

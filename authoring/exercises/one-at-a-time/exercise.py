@@ -22,18 +22,17 @@ run_file = begin("one-at-a-time")
 # Run the scenario now, to see where you stand. Run it again after each change.
 
 # %% tags=["scenario"]
-def scenario():
-    lab = Lab(run_file)
+def scenario(lab):
     lab.up(announce=False)
     client = lab.client("task-orchestrator-service")
     for name in ("one", "two"):
         titles = ["outage in the wiki " * 60] * 3
         client.schedule_new_workflow("judge_many", input=titles, instance_id=name)
     print("status:", lab.run("one").settle(30), lab.run("two").settle(30))
-    return lab
 
 
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["look"]
 rows = lab.ledger("ml-inference-service", "inferences")
@@ -63,7 +62,8 @@ from labkit import apply
 
 apply("one-at-a-time")
 # </solution>
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["check"]
 check("one-at-a-time")

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["opening"]
-# # Exercise 06.8: give the audit service a store of its own
+# # Exercise 06.1: give the audit service a store of its own
 #
 # Configure an actor state store for one app only. 18 minutes.
 #
@@ -30,16 +30,15 @@ order = {
 }
 
 
-def scenario():
-    lab = Lab(run_file)
+def scenario(lab):
     lab.up(announce=False)
     client = lab.client("task-orchestrator-service")
     client.schedule_new_workflow("task_with_audit", input=order, instance_id="order")
     print("status:", lab.run("order").settle())
-    return lab
 
 
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["look"]
 for app in lab.started_apps():
@@ -69,7 +68,8 @@ from labkit import apply
 
 apply("own-store-for-audit")
 # </solution>
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["check"]
 check("own-store-for-audit")

@@ -27,18 +27,17 @@ def mail_to(recipient):
     return {"activity": "send_email", "message": message}
 
 
-def scenario():
-    lab = Lab(run_file)
+def scenario(lab):
     lab.up(announce=False)
     client = lab.client("task-orchestrator-service")
     for name, recipient in (("good", "alice@example.com"), ("bad", "nowhere")):
         given = mail_to(recipient)
         client.schedule_new_workflow("deliver_notification", input=given, instance_id=name)
         print(name, lab.run(name).settle(8))
-    return lab
 
 
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["look"]
 [row["recipient"] for row in lab.ledger("notification-service", "deliveries")]
@@ -67,7 +66,8 @@ from labkit import apply
 
 apply("refuse-a-bad-mail")
 # </solution>
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["check"]
 check("refuse-a-bad-mail")

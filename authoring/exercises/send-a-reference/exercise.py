@@ -24,21 +24,20 @@ run_file = begin("send-a-reference")
 report = run_file.parent / "report.txt"
 
 
-def scenario():
+def scenario(lab):
     size = report.write_text("Production outage. " * 160_000)
-    lab = Lab(run_file)
     lab.up(announce=False)
     client = lab.client("task-orchestrator-service")
     client.schedule_new_workflow("judge_report", input=str(report), instance_id="report")
     print("characters:", size, "status:", lab.run("report").settle(8))
-    return lab
 
 
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["look"]
 for app_id in ("task-orchestrator-service", "ml-inference-service"):
-    print(app_id, "larger than max" in lab.app(app_id).logs("sidecar"))
+    print(app_id, "logs 'larger than max':", "larger than max" in lab.app(app_id).logs("sidecar"))
 
 # %% [markdown] tags=["text"]
 # ## Your plan
@@ -64,7 +63,8 @@ from labkit import apply
 
 apply("send-a-reference")
 # </solution>
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["check"]
 check("send-a-reference")

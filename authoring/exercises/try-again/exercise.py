@@ -1,5 +1,5 @@
 # %% [markdown] tags=["opening"]
-# # Exercise 07.4: try again when the provider is overloaded
+# # Exercise 07.1: try again when the provider is overloaded
 #
 # Choose a retry policy that outlasts a short failure. 12 minutes.
 #
@@ -30,16 +30,15 @@ order = {
 }
 
 
-def scenario():
-    lab = Lab(run_file)
+def scenario(lab):
     lab.up(announce=False)
     client = lab.client("task-orchestrator-service")
     client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="order")
     print("status:", lab.run("order").settle(12))
-    return lab
 
 
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["look"]
 print(lab.run("order").failure.message)
@@ -71,7 +70,8 @@ from labkit import apply
 
 apply("try-again")
 # </solution>
-lab = scenario()
+lab = Lab(run_file)
+scenario(lab)
 
 # %% tags=["check"]
 check("try-again")
