@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from labkit import components, lifeline, shellenv
+from labkit.errors import StartError
 from labkit.ports import PortBlock, require_free
 from labkit.runfile import AppSpec, cli_env, daprd_flags
 
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 Part = Literal["sidecar", "worker"]
 PARTS: tuple[Part, ...] = ("sidecar", "worker")
+SOCKET_PATH_BYTES = 103
+"""macOS takes 103 bytes, Linux 107."""
+
+
+class SocketPathTooLong(StartError):
+    """A Unix socket cannot have such a path."""
+
+    code = "socket-path-too-long"
 
 
 class Text(str):
@@ -116,10 +125,24 @@ class Launch:
         return f"unix:{socket}" if socket else f"{HOST}:{self.grpc_port}"
 
     def socket(self, api: Literal["http", "grpc"]) -> str | None:
-        """The file by which an API is reached when the run file asks for Unix sockets."""
+        """The file by which an API is reached when the run file asks for Unix sockets.
+
+        Raises:
+            SocketPathTooLong: no system takes such a path.
+        """
         folder = self.spec.socket_folder
-        # The name is daprd's (seen on 1.18.1).
-        return str(folder / f"dapr-{self.app_id}-{api}.socket") if folder else None
+        if folder is None:
+            return None
+        path = str(folder / f"dapr-{self.app_id}-{api}.socket")  # daprd's name, seen on 1.18.1
+        if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
+            raise SocketPathTooLong(
+                "the path of a Unix socket is too long",
+                asked=f"the sidecar of {self.app_id} at {path}",
+                found=f"{len(os.fsencode(path))} bytes; systems take {SOCKET_PATH_BYTES}",
+                look_at="unixDomainSocket in the run file",
+                mend="name a folder with a shorter path",
+            )
+        return path
 
     @property
     def sidecar_folder(self) -> Path:
@@ -161,8 +184,8 @@ class Launch:
         ]
 
     def _socket_flags(self) -> list[str]:
-        folder = self.spec.socket_folder
-        return ["--unix-domain-socket", str(folder)] if folder else []
+        usable = self.socket("grpc") is not None
+        return ["--unix-domain-socket", str(self.spec.socket_folder)] if usable else []
 
     def env(self, part: Part) -> dict[str, str]:
         """Return the environment of a part: what the Dapr CLI gives it, and what the lab adds.

@@ -8,6 +8,8 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import httpx
 import psutil
@@ -16,12 +18,21 @@ import pytest
 from labkit import apps
 from labkit.apps import NoLedger, SidecarSilent, UnknownPart
 from labkit.lab import AppNotStarted, LabClosed, NothingToResume, UnknownApp
+from labkit.launch import SocketPathTooLong
 from labkit.ports import PortTaken, is_listening
 from labkit.processes import ProcessEnded
 from labkit.readiness import AppWithoutWorker, TwoWorkers
 from labkit.runfile import RunFileError
 from labkit.waiting import wait_until
 from tests.support.deployments import TARGET, write_small
+
+
+@pytest.fixture
+def short_folder():
+    """A folder whose path leaves room for the name of a Unix socket."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
 
 WEB_APP = """
 import http.server, os
@@ -63,10 +74,16 @@ def test_a_service_without_a_server_has_no_address(make_lab, small, monkeypatch)
     assert lab.app("target").url.startswith("http://127.0.0.1:")
 
 
-def test_a_sidecar_with_unix_sockets_is_an_app_like_any_other(make_lab, small):
+def with_sockets(folder):
+    run_file = write_small(folder)
     sockets = "  unixDomainSocket: .\n  env: {DAPR_GRPC_ENDPOINT: 'unix:dapr-target-grpc.socket'}\n"
-    small.write_text(small.read_text().replace("- appID: target\n", f"- appID: target\n{sockets}"))
-    lab = make_lab(small)
+    text = run_file.read_text().replace("- appID: target\n", f"- appID: target\n{sockets}")
+    run_file.write_text(text)
+    return run_file
+
+
+def test_a_sidecar_with_unix_sockets_is_an_app_like_any_other(make_lab, short_folder):
+    lab = make_lab(with_sockets(short_folder))
     lab.up(announce=False)
     target = lab.app("target")
     assert not is_listening("127.0.0.1", target.grpc_port)
@@ -76,6 +93,15 @@ def test_a_sidecar_with_unix_sockets_is_an_app_like_any_other(make_lab, small):
     assert [c.app_id for c in run.history.children] == ["target"]
     with pytest.raises(apps.NoClient):
         lab.client("target")
+
+
+def test_a_socket_with_a_path_that_no_system_takes_is_refused_with_its_length(make_lab, tmp_path):
+    folder = tmp_path / ("a" * 100)
+    folder.mkdir()
+    lab = make_lab(with_sockets(folder))
+    with pytest.raises(SocketPathTooLong) as caught:
+        lab.up(announce=False)
+    assert "103" in caught.value.found
 
 
 def test_a_service_without_a_worker_is_named(make_lab, tmp_path):

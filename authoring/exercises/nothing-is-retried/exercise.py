@@ -8,7 +8,7 @@
 # Out of scope: backoff arithmetic
 
 # %% tags=["setup"]
-from labkit import Lab, broken, check, diagnose, hint, reset
+from labkit import Lab, broken, check, diagnose, hint, reset, wait_until
 
 run_file = broken("nothing-is-retried")
 
@@ -31,9 +31,10 @@ def scenario(lab):
     lab.kill("mail")
     client = lab.client("task-orchestrator-service")
     client.schedule_new_workflow("resilient_task_processing", input=order, instance_id="order")
-    if lab.run("order").settle(2) == "RUNNING":
-        lab.up(announce=False)
-    print("status:", lab.run("order").settle(20))
+    run = lab.run("order")
+    wait_until(lambda: run.has_ended or "taskFailed" in run.history.kinds)
+    lab.up(announce=False)  # the mail server is there again
+    print("status:", run.settle(20))
 
 
 lab = Lab(run_file)
