@@ -90,6 +90,18 @@ def test_what_a_process_started_in_its_own_session_is_ended_too(tmp_path):
     assert lifeline.marked(own.run_id) == []
 
 
+def test_a_process_that_is_just_starting_is_ended_too(tmp_path, monkeypatch):
+    run_id = "test-" + secrets.token_hex(4)
+    env = {**os.environ, lifeline.MARK: run_id}
+    process = subprocess.Popen([sys.executable, "-c", SLEEP], env=env, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    marked, asked = lifeline.marked, iter([True])
+    monkeypatch.setattr(lifeline, "marked", lambda id: [] if next(asked, False) else marked(id))
+    assert lifeline.end(run_id) == []
+    assert process.wait(5) == -signal.SIGTERM
+
+
 def test_a_killed_lifeline_is_replaced_and_told(supervisor, tmp_path):
     process = _start(supervisor, SLEEP, tmp_path)
     old = supervisor.lifeline_pid
@@ -125,7 +137,8 @@ def test_a_killed_kernel_leaves_no_process(tmp_path, code):
     )
     assert kernel.stdout is not None
     helper = int(kernel.stdout.readline())
-    assert len(lifeline.marked(run_id)) == 2
+    # A process carries no mark for a moment while it starts.
+    wait_until(lambda: len(lifeline.marked(run_id)) == 2)
     kernel.kill()
     kernel.communicate()
     wait_until(lambda: lifeline.marked(run_id) == [], within=6)
