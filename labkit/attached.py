@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psutil
 
 from labkit import runs, workflowrun
 from labkit.apps import App, client_of, ledger_rows
@@ -92,6 +93,11 @@ class Attached:
         if app_id not in self._clients:
             self._clients[app_id] = client_of(self.app(app_id))
         return self._clients[app_id]
+
+    def ended_services(self) -> list[App]:
+        """Return the apps whose service was started and does not run any more."""
+        pids = {a: self.facts["processes"].get(f"{a} worker") for a in self._apps}
+        return [self._apps[a] for a, pid in pids.items() if pid and not psutil.pid_exists(pid)]
 
     def run(self, instance_id: str) -> Run:
         """Return the handle of a workflow instance."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -19,6 +19,7 @@ from labkit import progress
 from labkit.attached import Attached
 from labkit.errors import AuthoringError, LabError
 from labkit.exercises.catalogue import Exercise, load
+from labkit.workflowrun import Run
 from labkit.verdict import Outcome, Row, Verdict
 
 SHOWN = 300
@@ -46,6 +47,17 @@ class Step:
     observe: Callable[[], Any]
     look_at: str
     holds: Callable[[Any], bool] | None = None
+
+
+def part(run: Run, *keys: str | int) -> Any:
+    """Return a part of a workflow's output; where it has no such part, the output in words."""
+    value = run.output
+    for key in keys:
+        try:
+            value = value[key]
+        except (TypeError, KeyError, IndexError):
+            return f"another form: {run.output}"
+    return value
 
 
 Steps = Callable[[Attached], Iterator[Step]]
@@ -80,22 +92,24 @@ def look(exercise: Exercise) -> Verdict:
         return Verdict(exercise.id, (_unknown("lab", "the lab of this exercise runs", problem),))
     try:
         for step in _steps_of(exercise)(seen):
-            rows.append(_row(step))
+            rows.append(_row(step, seen))
             if rows[-1].outcome != "passed":
                 break
     except LabError as problem:  # what the steps are about cannot be found
-        rows.append(_unknown("lab", "the scenario was played in this lab", problem))
+        told = _unknown("lab", "the scenario was played in this lab", problem)
+        rows.append(_with_the_dead(told, seen))
     finally:
         seen.close()
     return Verdict(exercise.id, tuple(rows))
 
 
-def _row(step: Step) -> Row:
+def _row(step: Step, seen: Attached) -> Row:
     try:
         observed = step.observe()
         good = step.holds(observed) if step.holds else observed == step.expected
     except LabError as problem:
-        return _unknown(step.id, step.checked, problem, str(step.expected))
+        told = _unknown(step.id, step.checked, problem, str(step.expected))
+        return _with_the_dead(told, seen)
     except (grpc.RpcError, httpx.HTTPError, KeyError, TypeError, ValueError) as problem:
         # The system answered in a shape that no step expects: that is no verdict either.
         observed = f"{type(problem).__name__}: {problem}"
@@ -111,6 +125,16 @@ def _filled(step: Step, observed: str, outcome: Outcome) -> Row:
 def _unknown(step: str, checked: str, problem: LabError, expected: str = "an answer") -> Row:
     told = f"no answer: {problem.title}. {problem.found}"[:SHOWN]
     return Row(step, checked, expected, told, f"{problem.look_at}; {problem.mend}", "unknown")
+
+
+def _with_the_dead(row: Row, seen: Attached) -> Row:
+    """Put before a question without an answer which services have ended, and their last words."""
+    for app in seen.ended_services():
+        last = app.logs("worker").strip().rpartition("\n")[2]
+        log = seen.folder / "logs" / f"{app.app_id}.worker.log"
+        told = f"{app.app_id} has ended; the last line of its log: {last}. {row.observed}"
+        return replace(row, observed=told[:SHOWN], look_at=f"{log}; then run the scenario again")
+    return row
 
 
 def _steps_of(exercise: Exercise) -> Steps:

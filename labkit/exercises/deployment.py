@@ -28,8 +28,11 @@ def broken(id: str) -> Path:
         NoSuchExercise: no exercise has this id.
     """
     exercise = load(id)
-    if not exercise.run_file.exists():
+    if exercise.run_file.exists():
+        print(f'your copy is as you left it; reset("{id}") begins anew')
+    else:
         prepare(exercise, exercise.fault)
+        print("your copy of the services is made")
     return exercise.run_file
 
 

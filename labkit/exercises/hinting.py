@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from labkit import progress
 from labkit.exercises.catalogue import load
 from labkit.exercises.checking import look
 from labkit.predict import Line
+from labkit.verdict import Row
 
 LEVELS = 3
+ELSEWHERE = {
+    "FAILED": (
+        "The workflow FAILED now. Print its failure: lab.run(ID).failure.",
+        "The message names what was not found or what went wrong. Which file says that?",
+        "Undo the last edit and go on in smaller steps, or begin anew with reset.",
+    ),
+    "RUNNING": (
+        "The workflow does not fail, and does not end. Print lab.run(ID).history: its last lines.",
+        "A step without an end waits for its app. If none is begun, a call could not be handed over:"
+        " look into the log of the caller's sidecar.",
+        "Undo the last edit and go on in smaller steps, or begin anew with reset.",
+    ),
+}
+"""Hints for a workflow whose status is not the one that an exercise is about."""
 
 
 def hint(id: str) -> Line:
@@ -20,7 +37,7 @@ def hint(id: str) -> Line:
     stopped = look(exercise).stopped_at
     if stopped is None:
         return Line("No hint is needed: the check passes.")
-    levels = exercise.hints.get(stopped.step, ())
+    levels = _levels(exercise.hints, stopped)
     if not levels:
         return Line(f"First: {stopped.look_at}")
     taken = [e for e in progress.entries("hint", id) if e.facts.get("step") == stopped.step]
@@ -30,6 +47,17 @@ def hint(id: str) -> Line:
     again = ", the last" if len(taken) >= LEVELS else ""
     told = f"Hint {level + 1} of {LEVELS}{again}, on “{stopped.checked}”: {levels[level]}"
     return Line(told)
+
+
+def _levels(hints: Mapping[str, tuple[str, ...]], stopped: Row) -> tuple[str, ...]:
+    """The hints of a step: those for what was observed (``step:WORD``), else those for the step."""
+    for key, levels in hints.items():
+        step, _, word = key.partition(":")
+        if step == stopped.step and word and word in stopped.observed:
+            return levels
+    if stopped.step in hints or stopped.outcome == "unknown":
+        return hints.get(stopped.step, ())
+    return next((h for word, h in ELSEWHERE.items() if word in stopped.observed), ())
 
 
 def diagnose(id: str, cause: str) -> Line:

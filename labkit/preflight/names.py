@@ -36,7 +36,7 @@ def _judged(call: Call, near: Sequence[App], code: Code) -> Finding:
     if not targets:
         known = sorted({a.app_id for a in near})
         why = f"{call.name or 'a call'} goes to {call.app_id}, which no manifest deploys"
-        mend = f"use one of: {', '.join(known) or 'no app was found'}"
+        mend = f"deploy {call.app_id}, or call one of: {', '.join(known) or 'no app was found'}"
         return _finding(call, "broken", f"{why}; the workflow would stay RUNNING", mend)
     if call.name is None:
         why = f"{call.app_id} is deployed; the name is computed at run time"

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from typing import ClassVar
 
 import pytest
 
@@ -27,7 +28,11 @@ from labkit.exercises import (
     reset,
 )
 from labkit.exercises.catalogue import Edit, NoSuchExercise
+from labkit.exercises.checking import part
 from labkit.exercises.deployment import EditDoesNotFit, edit
+from labkit.exercises.hinting import _levels
+from labkit.processes import ProcessEnded
+from labkit.verdict import Row
 
 ID = "every-order-fails"
 ORDER = {
@@ -71,6 +76,40 @@ def test_a_dead_sidecar_makes_it_unknown_and_never_wrong():
         verdict = check(ID)
         assert verdict.outcome == "unknown"
         assert "observed" in repr(verdict)
+
+
+def test_a_service_that_ended_is_named_with_its_last_words():
+    main = broken(ID).parent / "task-orchestrator-service" / "main.py"
+    main.write_text("def broken(:\n")
+    with Lab(load(ID).run_file) as lab:
+        with pytest.raises(ProcessEnded):
+            lab.up(announce=False)
+        stopped = check(ID).stopped_at
+    assert stopped.outcome == "unknown"
+    assert "task-orchestrator-service has ended" in stopped.observed
+    assert "SyntaxError" in stopped.observed
+    assert stopped.look_at.startswith(str(lab.folder))
+
+
+def test_a_hint_is_about_the_status_that_is_seen_now():
+    def told(id, observed):
+        row = Row("ended", "the workflow ends", "COMPLETED", observed, "-", "failed")
+        return _levels(load(id).hints, row)[0]
+
+    assert "FAILED, with a message from the SDK" in told("helper-ends-the-workflow", "FAILED: x")
+    assert "does not end" in told("helper-ends-the-workflow", "RUNNING")
+    assert "which name is not known" in told("nothing-is-retried", "FAILED: x")
+    assert "does not fail, and does not end" in told("nothing-is-retried", "RUNNING")
+    assert "FAILED now" in told("nobody-answers", "FAILED: x")
+
+
+def test_an_output_of_another_form_is_shown_and_not_a_type_error():
+    class Told:
+        output: ClassVar = {"sent": [None]}
+
+    assert part(Told, "sent", 0) is None
+    assert part(Told, "sent", 0, "sent") == "another form: {'sent': [None]}"
+    assert part(Told, "status") == "another form: {'sent': [None]}"
 
 
 def test_terminal_and_notebook_give_the_same_verdict():

@@ -106,7 +106,11 @@ def test_registrations_in_all_their_forms(tmp_path):
         ("call_activity('by-constant', app_id='two')", "holds", ""),
         ("call_child_workflow('parent', app_id='two')", "holds", ""),
         ("call_activity('send_mail', app_id='two')", "broken", "did you mean send_email?"),
-        ("call_activity('xyz', app_id='two')", "broken", "use one of: bare, by-constant, called"),
+        (
+            "call_activity('xyz', app_id='two')",
+            "broken",
+            "use one of: bare, by-constant, called",
+        ),
         ("call_activity('parent', app_id='two')", "broken", "use call_child_workflow"),
         ("call_child_workflow('bare', app_id='two')", "broken", "bare as an activity"),
         ("call_activity('bare', app_id='nowhere')", "broken", "which no manifest deploys"),

@@ -10,7 +10,7 @@ def steps(lab):
     run = lab.run("order")
     yield Step(
         "ended",
-        "the workflow of the order ends",
+        "the workflow of the order is completed",
         "COMPLETED",
         lambda: ending(lab.run("order")),
         'lab.run("order").history',

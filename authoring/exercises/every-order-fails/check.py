@@ -9,7 +9,7 @@ def steps(lab):
     run = lab.run("order")
     yield Step(
         "ended",
-        "the workflow of the order ends",
+        "the workflow of the order is completed",
         "COMPLETED",
         lambda: ending(run),
         'lab.run("order").history, and the log of the sidecar of ' + ORCHESTRATOR,

@@ -14,7 +14,7 @@ def steps(lab):
     )
     yield Step(
         "ended",
-        "the workflow of the order ends",
+        "the workflow of the order is completed",
         "COMPLETED",
         lambda: ending(run),
         "lab.run('order').failure and .history",

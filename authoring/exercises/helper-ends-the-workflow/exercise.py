@@ -42,8 +42,8 @@ scenario(lab)
 # Write down what you see. Then ask: who knows about it? The history, the metadata, the placement table, a log?
 
 # %% tags=["look"]
-print(lab.run("order").failure.error_type)
-print(lab.run("order").failure.message)
+failure = lab.run("order").failure
+print(f"{failure.error_type}: {failure.message}" if failure else "no failure")
 
 # %% [markdown] tags=["text"]
 # ## Your diagnosis
@@ -80,7 +80,7 @@ check("helper-ends-the-workflow")
 #
 # <details><summary>Open it when your check has passed</summary>
 #
-# Symptom: FAILED, and the message speaks of a generator or a non-task. The SDK expects a task behind `yield`. `attempt_notification` is a generator: calling it runs nothing. `yield from` runs its steps as if they stood here. `yield` alone hands the generator to the SDK, which cannot use it.
+# Symptom: FAILED, and the message speaks of a generator or a non-task. The SDK expects a task behind `yield`. `attempt_notification` is a generator: calling it runs nothing. `yield from` runs its steps as if they stood here. `yield` alone hands the generator to the SDK, which cannot use it. Without any `yield` the generator object lands in the result, which cannot be stored: the workflow stays RUNNING. To call the activity here, without the helper, loses the fallback.
 #
 # </details>
 #

@@ -1,6 +1,6 @@
 """Steps that observe the lab of this exercise."""
 
-from labkit.exercises.checking import Step
+from labkit.exercises.checking import Step, part
 
 
 def steps(lab):
@@ -16,14 +16,14 @@ def steps(lab):
         "good",
         "the compliant task is completed",
         "completed",
-        lambda: good.output["status"],
+        lambda: part(good, "status"),
         'lab.run("good").output',
     )
     yield Step(
         "held",
         "the other one is held",
         "held",
-        lambda: bad.output["status"],
+        lambda: part(bad, "status"),
         'lab.run("bad").output',
     )
     yield Step(

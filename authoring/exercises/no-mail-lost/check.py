@@ -8,7 +8,7 @@ from labkit.waiting import poll
 def steps(lab):
     yield Step(
         "ended",
-        "the workflow of the order ends",
+        "the workflow of the order is completed",
         "COMPLETED",
         lambda: ending(lab.run("order")),
         'lab.run("order").history',

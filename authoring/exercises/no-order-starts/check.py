@@ -26,7 +26,7 @@ def steps(lab):
     run = lab.run("order")
     yield Step(
         "ended",
-        "the workflow of the order ends",
+        "the workflow of the order is completed",
         "COMPLETED",
         lambda: ending(run),
         "lab.run('order').history",

@@ -1,13 +1,13 @@
 """Steps that observe the lab of this exercise."""
 
-from labkit.exercises.checking import Step
+from labkit.exercises.checking import Step, part
 
 
 def steps(lab):
     run = lab.run("order")
     yield Step(
         "ended",
-        "the workflow of the order ends",
+        "the workflow of the order is completed",
         "COMPLETED",
         lambda: ending(run),
         "lab.run('order').failure",
@@ -16,7 +16,7 @@ def steps(lab):
         "sent",
         "the result says that the mail was sent",
         True,
-        lambda: run.output["notifications_sent"][0]["sent"],
+        lambda: part(run, "notifications_sent", 0, "sent"),
         "lab.run('order').output, and the attempts in its history",
     )
     yield Step(

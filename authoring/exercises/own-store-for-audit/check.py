@@ -8,7 +8,7 @@ OTHERS = ("task-orchestrator-service", "notification-service")
 def steps(lab):
     yield Step(
         "ended",
-        "the workflow of the order ends",
+        "the workflow of the order is completed",
         "COMPLETED",
         lambda: ending(lab.run("order")),
         'lab.run("order").history',

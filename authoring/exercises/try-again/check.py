@@ -6,7 +6,7 @@ from labkit.exercises.checking import Step
 def steps(lab):
     yield Step(
         "ended",
-        "the workflow of the order ends",
+        "the workflow of the order is completed",
         "COMPLETED",
         lambda: ending(lab.run("order"), 12),
         'lab.run("order").history',

@@ -47,7 +47,8 @@ scenario(lab)
 # %% tags=["look"]
 for task_id in ("task-1", "task-2"):
     (child,) = lab.run(task_id).history.children
-    print(task_id, "→", child.instance_id, child.events[1].argument["task_id"])
+    started = child.events[1].argument
+    print(f"{task_id}: child {child.instance_id!r}, which began with", started["task_id"])
 
 # %% tags=["look"]
 [row["task_id"] for row in lab.ledger("audit-service", "events")]
@@ -87,7 +88,7 @@ check("whose-audit")
 #
 # <details><summary>Open it when your check has passed</summary>
 #
-# Symptom: no error at all. Two parents, two completed audits in the ledger, one instance ID. On 1.18.1 an ID that has ended is free again: the second child runs under it, and the first history is gone. So an ID must name one piece of work: from the order, or left out.
+# Symptom: no error at all. Two parents, two completed audits in the ledger, one instance ID. On 1.18.1 an ID that has ended is free again: the second child runs under it, and the first history is gone. So an ID must name one piece of work: from the order, or left out. A random one made in workflow code would be another one in each replay: nobody could find the child by it.
 #
 # </details>
 #
