@@ -19,7 +19,7 @@ import psutil
 from labkit import versions
 from labkit.errors import ObservationError
 from labkit.launch import HOST, PARTS, Launch, Part, Text
-from labkit.ports import is_listening
+from labkit.ports import is_listening, is_listening_at
 from labkit.processes import Process
 from labkit.waiting import poll
 
@@ -103,7 +103,8 @@ class App(Launch):
                 found=f"its process: {worker.ending()}; after {SERVER_SECONDS:g} s nothing listens"
                 f" on port {self.app_port}",
                 look_at=f"lab.app({self.app_id!r}).logs()",
-                mend="let the service listen on 127.0.0.1 and the port in APP_PORT, start it again",
+                mend="let the service listen on 127.0.0.1 and the port in APP_PORT, then"
+                f" lab.restart({self.app_id!r})",
             )
         return f"http://{HOST}:{self.app_port}"
 
@@ -131,8 +132,14 @@ class App(Launch):
 
     def _listens(self) -> bool:
         if socket := self.socket("grpc"):
-            return Path(socket).exists()
+            return is_listening_at(socket)
         return all(is_listening(HOST, p) for p in (self.http_port, self.grpc_port))
+
+    def _remove_old_sockets(self) -> None:
+        """A sidecar that was killed leaves its sockets, and the next one refuses to start."""
+        for path in filter(None, (self.socket("http"), self.socket("grpc"))):
+            if Path(path).is_socket() and not is_listening_at(path):
+                Path(path).unlink()
 
     def process(self, part: Part) -> Process | None:
         """Return the newest process of a part, dead or alive.
@@ -179,7 +186,9 @@ class App(Launch):
         cwd = self.sidecar_folder if part == "sidecar" else self.spec.folder
         log = self.shared.folder / "logs" / f"{self.app_id}.{part}.log"
         assert self.shared.supervisor is not None, "an app seen from outside starts nothing"
-        if part == "worker":
+        if part == "sidecar":
+            self._remove_old_sockets()
+        else:
             self._came_early = not self.spec.app_port and not self._listens()
         process = self.shared.supervisor.start(
             f"{self.app_id} {part}", argv, self.env(part), cwd, log

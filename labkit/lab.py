@@ -135,7 +135,10 @@ class Lab:
             self._apps[spec.app_id].start()
         self._note()
         asked = [self._apps[s.app_id] for s in wanted]
-        readiness.wait(self._control, self._infrastructure.processes(), asked, within)
+        try:
+            readiness.wait(self._control, self._infrastructure.processes(), asked, within)
+        finally:
+            self._note()  # a service that came too early has another pid now
         for app in asked if announce else ():
             print(f"{app.app_id}: ready")
 

@@ -124,6 +124,13 @@ def is_listening(host: str, port: int) -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
+def is_listening_at(path: str) -> bool:
+    """Tell whether somebody takes connections at a Unix socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(path) == 0
+
+
 def require_free(port: int, asked: str) -> int:
     """Return ``port`` when it is free.
 

@@ -19,7 +19,6 @@ from labkit import progress
 from labkit.attached import Attached
 from labkit.errors import AuthoringError, LabError
 from labkit.exercises.catalogue import Exercise, load
-from labkit.workflowrun import Run
 from labkit.verdict import Outcome, Row, Verdict
 
 SHOWN = 300
@@ -47,17 +46,6 @@ class Step:
     observe: Callable[[], Any]
     look_at: str
     holds: Callable[[Any], bool] | None = None
-
-
-def part(run: Run, *keys: str | int) -> Any:
-    """Return a part of a workflow's output; where it has no such part, the output in words."""
-    value = run.output
-    for key in keys:
-        try:
-            value = value[key]
-        except (TypeError, KeyError, IndexError):
-            return f"another form: {run.output}"
-    return value
 
 
 Steps = Callable[[Attached], Iterator[Step]]

@@ -37,27 +37,33 @@ def hint(id: str) -> Line:
     stopped = look(exercise).stopped_at
     if stopped is None:
         return Line("No hint is needed: the check passes.")
-    levels = _levels(exercise.hints, stopped)
+    key, levels = _levels(exercise.hints, stopped)
     if not levels:
         return Line(f"First: {stopped.look_at}")
-    taken = [e for e in progress.entries("hint", id) if e.facts.get("step") == stopped.step]
+    taken = [e for e in progress.entries("hint", id) if e.facts.get("step") == key]
     level = min(len(taken), LEVELS - 1)
     if len(taken) < LEVELS:  # the last one again is no further hint
-        progress.note("hint", id, step=stopped.step, level=level + 1, lesson=exercise.lesson)
+        progress.note("hint", id, step=key, level=level + 1, lesson=exercise.lesson)
     again = ", the last" if len(taken) >= LEVELS else ""
     told = f"Hint {level + 1} of {LEVELS}{again}, on “{stopped.checked}”: {levels[level]}"
     return Line(told)
 
 
-def _levels(hints: Mapping[str, tuple[str, ...]], stopped: Row) -> tuple[str, ...]:
-    """The hints of a step: those for what was observed (``step:WORD``), else those for the step."""
+def _levels(hints: Mapping[str, tuple[str, ...]], stopped: Row) -> tuple[str, tuple[str, ...]]:
+    """The hints of a step, and the key under which they are counted.
+
+    Those for what was observed (``step:WORD``) come first, then those for the step.
+    """
     for key, levels in hints.items():
         step, _, word = key.partition(":")
         if step == stopped.step and word and word in stopped.observed:
-            return levels
+            return key, levels
     if stopped.step in hints or stopped.outcome == "unknown":
-        return hints.get(stopped.step, ())
-    return next((h for word, h in ELSEWHERE.items() if word in stopped.observed), ())
+        return stopped.step, hints.get(stopped.step, ())
+    for word, levels in ELSEWHERE.items():
+        if word in stopped.observed:
+            return f"{stopped.step}:{word}", levels
+    return stopped.step, ()
 
 
 def diagnose(id: str, cause: str) -> Line:

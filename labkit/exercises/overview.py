@@ -27,7 +27,7 @@ class ExerciseStatus:
 
 
 def overview() -> list[ExerciseStatus]:
-    """Return how far each exercise is, in the order of the lessons; what is built comes first."""
+    """Return how far each exercise is, lesson by lesson."""
     told = progress.entries()
     found = []
     for exercise in in_order():

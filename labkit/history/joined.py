@@ -98,6 +98,8 @@ class RunHistory:
         for event in events:
             seconds = (event.time - events[0].time).total_seconds()
             lines.append(f"{seconds:8.2f} s  {event.app_id:<{width}}  {event}")
+        gone = [m for run in self.walk() for m in run.missing]
+        lines += [f"not read: {m.instance_id} of {m.app_id}: {m.reason}" for m in gone]
         return "\n".join(lines)
 
     @property

@@ -28,9 +28,9 @@ from labkit.exercises import (
     reset,
 )
 from labkit.exercises.catalogue import Edit, NoSuchExercise
-from labkit.exercises.checking import part
 from labkit.exercises.deployment import EditDoesNotFit, edit
 from labkit.exercises.hinting import _levels
+from labkit.exercises.steps import part
 from labkit.processes import ProcessEnded
 from labkit.verdict import Row
 
@@ -94,7 +94,7 @@ def test_a_service_that_ended_is_named_with_its_last_words():
 def test_a_hint_is_about_the_status_that_is_seen_now():
     def told(id, observed):
         row = Row("ended", "the workflow ends", "COMPLETED", observed, "-", "failed")
-        return _levels(load(id).hints, row)[0]
+        return _levels(load(id).hints, row)[1][0]
 
     assert "FAILED, with a message from the SDK" in told("helper-ends-the-workflow", "FAILED: x")
     assert "does not end" in told("helper-ends-the-workflow", "RUNNING")

@@ -17,6 +17,7 @@ import pytest
 
 from labkit import apps
 from labkit.apps import NoLedger, SidecarSilent, UnknownPart
+from labkit.attached import Attached
 from labkit.lab import AppNotStarted, LabClosed, NothingToResume, UnknownApp
 from labkit.launch import SocketPathTooLong
 from labkit.ports import PortTaken, is_listening
@@ -93,6 +94,10 @@ def test_a_sidecar_with_unix_sockets_is_an_app_like_any_other(make_lab, short_fo
     assert [c.app_id for c in run.history.children] == ["target"]
     with pytest.raises(apps.NoClient):
         lab.client("target")
+    lab.kill("target")  # the sockets of a killed sidecar stay
+    lab.up(announce=False)
+    noted = {a.app_id for a in Attached(lab.run_file.path).ended_services()}
+    assert noted == set(), "the pids of the second start are noted"
 
 
 def test_a_socket_with_a_path_that_no_system_takes_is_refused_with_its_length(make_lab, tmp_path):

@@ -2,6 +2,7 @@
 
 from labkit.apps import NoLedger
 from labkit.exercises.checking import Step
+from labkit.exercises.steps import ending
 
 ORCHESTRATOR = "task-orchestrator-service"
 
@@ -29,8 +30,3 @@ def recorded(lab):
         return len(lab.ledger("audit-service", "events"))
     except NoLedger:
         return 0
-
-
-def ending(run):
-    status = run.settle(3)
-    return f"{status}: {run.failure.message}" if run.failure else status

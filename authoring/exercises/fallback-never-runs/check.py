@@ -1,6 +1,7 @@
 """Steps that observe the lab of this exercise."""
 
-from labkit.exercises.checking import Step, part
+from labkit.exercises.checking import Step
+from labkit.exercises.steps import ending, part
 
 
 def steps(lab):
@@ -33,8 +34,3 @@ def tried(run):
     given = [e.argument for r in run.history.walk() for e in r.events if e.argument]
     words = [str(g) for g in given]
     return [n for n in ("send_email", "send_push") if any(n in w for w in words)]
-
-
-def ending(run):
-    status = run.settle(3)
-    return f"{status}: {run.failure.message}" if run.failure else status

@@ -1,6 +1,7 @@
 """Steps that observe the lab of this exercise."""
 
-from labkit.exercises.checking import Step, part
+from labkit.exercises.checking import Step
+from labkit.exercises.steps import part
 
 
 def steps(lab):

@@ -1,6 +1,7 @@
 """Steps that observe the lab of this exercise."""
 
 from labkit.exercises.checking import Step
+from labkit.exercises.steps import ending
 
 
 def steps(lab):
@@ -30,8 +31,3 @@ def steps(lab):
 def sender(run):
     found = [s.app_id for s in run.history.steps() if s.name == "send_email"]
     return ", ".join(found) or "nobody in another app"
-
-
-def ending(run, within=3):
-    status = run.settle(within)
-    return f"{status}: {run.failure.message}" if run.failure else status

@@ -1,6 +1,7 @@
 """Steps that observe the lab of this exercise."""
 
 from labkit.exercises.checking import Step
+from labkit.exercises.steps import ending
 
 
 def steps(lab):
@@ -22,8 +23,3 @@ def steps(lab):
 
 def namespace(app):
     return app.metadata()["actorRuntime"]["activeActors"][0]["type"].split(".")[2]
-
-
-def ending(run, within=3):
-    status = run.settle(within)
-    return f"{status}: {run.failure.message}" if run.failure else status

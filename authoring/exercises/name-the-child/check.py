@@ -1,6 +1,7 @@
 """Steps that observe the lab of this exercise."""
 
 from labkit.exercises.checking import Step
+from labkit.exercises.steps import ending
 
 
 def steps(lab):
@@ -29,8 +30,3 @@ def steps(lab):
 
 def child(run):
     return run.history.children[0]
-
-
-def ending(run, within=3):
-    status = run.settle(within)
-    return f"{status}: {run.failure.message}" if run.failure else status

@@ -1,6 +1,7 @@
 """Steps that observe the lab of this exercise."""
 
 from labkit.exercises.checking import Step
+from labkit.exercises.steps import ending
 
 ORCHESTRATOR = "task-orchestrator-service"
 
@@ -34,8 +35,3 @@ def steps(lab):
 def asked(run):
     apps = [s.app_id for s in run.history.steps() if s.name == "send_email"]
     return apps[0] if apps else "nobody"
-
-
-def ending(run):
-    status = run.settle(3)
-    return f"{status}: {run.failure.message}" if run.failure else status

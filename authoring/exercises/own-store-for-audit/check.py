@@ -1,6 +1,7 @@
 """Steps that observe the lab of this exercise."""
 
 from labkit.exercises.checking import Step
+from labkit.exercises.steps import ending
 
 OTHERS = ("task-orchestrator-service", "notification-service")
 
@@ -38,8 +39,3 @@ def steps(lab):
 
 def components(lab, app_id):
     return sorted(c["name"] for c in lab.app(app_id).metadata()["components"])
-
-
-def ending(run, within=3):
-    status = run.settle(within)
-    return f"{status}: {run.failure.message}" if run.failure else status
