@@ -103,7 +103,7 @@ class App(Launch):
                 found=f"its process: {worker.ending()}; after {SERVER_SECONDS:g} s nothing listens"
                 f" on port {self.app_port}",
                 look_at=f"lab.app({self.app_id!r}).logs()",
-                mend="let the service listen on 127.0.0.1 and the port in APP_PORT, then"
+                fix="let the service listen on 127.0.0.1 and the port in APP_PORT, then"
                 f" lab.restart({self.app_id!r})",
             )
         return f"http://{HOST}:{self.app_port}"
@@ -153,7 +153,7 @@ class App(Launch):
                 asked=f"{part!r} of {self.app_id}",
                 found='every app has two parts: "sidecar" and "worker"',
                 look_at=f"lab.app({self.app_id!r}).command",
-                mend='use "sidecar" or "worker"',
+                fix='use "sidecar" or "worker"',
             )
         return self.processes.get(part)
 
@@ -286,7 +286,7 @@ class App(Launch):
                 found=f"{type(problem).__name__}: {problem}; the sidecar is "
                 + (sidecar.ending() if sidecar else "not started"),
                 look_at=str(self.shared.folder / "logs" / f"{self.app_id}.sidecar.log"),
-                mend=f"lab.up({self.app_id!r}) starts again what has ended",
+                fix=f"lab.up({self.app_id!r}) starts again what has ended",
             ) from problem
         return answer
 
@@ -303,7 +303,7 @@ def client_of(app: App) -> DaprWorkflowClient:
             asked=f"a workflow client at {app.grpc_address}",
             found=f"DaprWorkflowClient {versions.PYTHON_SDK} takes no path in an address",
             look_at="unixDomainSocket in the run file",
-            mend="use the client of another app, or remove unixDomainSocket",
+            fix="use the client of another app, or remove unixDomainSocket",
         )
     from dapr.conf import settings
     from dapr.ext.workflow import DaprWorkflowClient
@@ -334,5 +334,5 @@ def ledger_rows(app: App, table: str) -> list[dict[str, Any]]:
             asked=f"the rows of {table!r} in the ledger of {app.app_id}",
             found=f"{problem}",
             look_at=str(app.ledger),
-            mend="let the service do something first, or correct the name of the table",
+            fix="let the service do something first, or correct the name of the table",
         ) from problem

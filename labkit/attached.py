@@ -55,7 +55,7 @@ class Attached:
                 asked=f"a running lab of {run_file}",
                 found=f"{len([r for r in runs.all_runs() if r.alive])} labs, none of this file",
                 look_at="./lab ps",
-                mend="run the cell that makes the lab, and lab.up()",
+                fix="run the cell that makes the lab, and lab.up()",
             )
         self.folder: Path = found[-1].path
         self.facts: Mapping[str, Any] = found[-1].facts
@@ -81,7 +81,7 @@ class Attached:
             asked=f"the app {app_id}",
             found=f"apps: {', '.join(self._apps) or 'none'}",
             look_at="lab.status()",
-            mend=f"lab.up({app_id!r})",
+            fix=f"lab.up({app_id!r})",
         )
 
     def started_apps(self) -> Iterable[App]:

@@ -1,4 +1,4 @@
-"""Problems of this machine and of the course's set-up: cause, evidence, the mending command.
+"""Problems of this machine and of the course's set-up: cause, evidence, the fixing command.
 
 Looks only. With ``--fix`` it also does what cannot lose anything of yours: it ends processes of
 labs that are gone, and removes folders of ended runs when the disk is nearly full.
@@ -38,13 +38,13 @@ class Finding:
     Attributes:
         what: what was looked at.
         problem: None when all is well, else what is wrong.
-        mend: the command or action that mends it.
+        fix: the command or action that fixes it.
     """
 
     what: str
     evidence: str
     problem: str | None = None
-    mend: str = ""
+    fix: str = ""
 
 
 class Report(tuple[Finding, ...]):
@@ -56,13 +56,13 @@ class Report(tuple[Finding, ...]):
         return [f for f in self if f.problem]
 
     def __repr__(self) -> str:
-        lines = [f"{f.what}: {f.problem}\n  mend  {f.mend}" for f in self.problems]
+        lines = [f"{f.what}: {f.problem}\n  fix  {f.fix}" for f in self.problems]
         lines += [f"{f.what}: good" for f in self if not f.problem]
         return "\n".join(lines)
 
 
 def doctor() -> Report:
-    """Look at everything; problems come with the command that mends them."""
+    """Look at everything; problems come with the command that fixes them."""
     return Report(question() for question in QUESTIONS)
 
 
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the report; exit code 1 when there is a problem."""
     parser = argparse.ArgumentParser(prog="./lab doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
-    parser.add_argument("--fix", action="store_true", help="mend what can be mended safely")
+    parser.add_argument("--fix", action="store_true", help="fix what can be fixed safely")
     options = parser.parse_args(argv)
     report = doctor()
     if options.fix:
@@ -194,8 +194,8 @@ def state_folder() -> Finding:
     finally:
         with suppress(OSError):
             probe.unlink()
-    mend = "use a local disk: LABKIT_STATE=FOLDER ./lab start"
-    return Finding("state folder", str(paths.state()), problem, mend)
+    fix = "use a local disk: LABKIT_STATE=FOLDER ./lab start"
+    return Finding("state folder", str(paths.state()), problem, fix)
 
 
 def free_ports() -> Finding:
@@ -212,7 +212,7 @@ def redis() -> Finding:
     try:
         return Finding("Redis server", str(redis_server()))
     except LabError as problem:
-        return Finding("Redis server", problem.found, problem.title, problem.mend)
+        return Finding("Redis server", problem.found, problem.title, problem.fix)
 
 
 def evidence() -> Finding:
@@ -226,7 +226,7 @@ def evidence() -> Finding:
             pass
     except OSError as problem:
         return Finding("evidence", str(file), f"{problem}", f"make {file} a file of your own")
-    told = f"; {len(torn)} lines that cannot be read are passed over" if torn else ""
+    told = f"; {len(torn)} lines that cannot be read are skipped" if torn else ""
     return Finding("evidence", f"{count} entries in {file}{told}")
 
 

@@ -9,7 +9,7 @@
     ├── DeploymentError   a file that describes a deployment is wrong (dapr.yaml, a component)
     └── AuthoringError    a source of the course is wrong
 
-Every error says what was asked, what was found, where to look and what mends it. Text, HTML and
+Every error says what was asked, what was found, where to look and what fixes it. Text, HTML and
 JSON are renderings of the same fields. This module holds no logic and imports nothing of labkit.
 """
 
@@ -18,8 +18,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any, ClassVar
 
-FIELDS = ("asked", "found", "look_at", "mend")
-_LABELS = {"asked": "asked", "found": "found", "look_at": "look at", "mend": "mend"}
+FIELDS = ("asked", "found", "look_at", "fix")
+_LABELS = {"asked": "asked", "found": "found", "look_at": "look at", "fix": "fix"}
 
 
 class LabError(Exception):
@@ -30,18 +30,18 @@ class LabError(Exception):
         asked: what was asked of us.
         found: what the system said, with values, quoted and not paraphrased.
         look_at: the file, log or command that shows more.
-        mend: the command or action that mends it.
+        fix: the command or action that fixes it.
     """
 
     code: ClassVar[str] = "lab-error"
 
-    def __init__(self, title: str, *, asked: str, found: str, look_at: str, mend: str) -> None:
+    def __init__(self, title: str, *, asked: str, found: str, look_at: str, fix: str) -> None:
         super().__init__(title)
         self.title = title
         self.asked = asked
         self.found = found
         self.look_at = look_at
-        self.mend = mend
+        self.fix = fix
 
     def __str__(self) -> str:
         rows = [f"{self.code}: {self.title}"]

@@ -69,7 +69,7 @@ def chosen_lesson(name: str | None) -> Path:
         asked=f"./lab start {name}",
         found=f"lessons: {', '.join(p.stem for p in lessons)}",
         look_at=str(paths.repo() / "lessons"),
-        mend="name one of these, by number or name",
+        fix="name one of these, by number or name",
     )
 
 
@@ -90,7 +90,7 @@ def chosen_port(port: int | None) -> int:
         asked=f"./lab start --port {port}",
         found=f"port {port} is held by {holder_of(port)}",
         look_at="./lab ps",
-        mend="leave --port out: a free one is chosen",
+        fix="leave --port out: a free one is chosen",
     )
 
 
@@ -197,7 +197,7 @@ def _wait_ready(server: Process, port: int) -> None:
             asked=f"JupyterLab on {HOST}:{port} within {READY_SECONDS:g} s",
             found=f"{server.ending()}; last lines of its log:\n{server.tail(6)}",
             look_at=str(server.log),
-            mend="mend what the last lines name; ./lab clean --all and ./lab start begin anew",
+            fix="fix what the last lines name; then ./lab clean --all, ./lab start",
         )
 
 

@@ -225,7 +225,7 @@ class Lab:
                 asked=f"lab.app({app_id!r})",
                 found=f"started: {', '.join(self._apps) or 'nothing'}",
                 look_at="lab.status()",
-                mend=f"lab.up({app_id!r})",
+                fix=f"lab.up({app_id!r})",
             )
         return self._apps[app_id]
 
@@ -300,7 +300,7 @@ class Lab:
                 asked=f"Lab(resume=True) for {self.run_file.path}",
                 found=f"{len(runs.all_runs())} runs in {paths.runs()}, none of them ended",
                 look_at="./lab ps",
-                mend="end the run that holds it (./lab stop), or start anew with Lab()",
+                fix="end the run that holds it (./lab stop), or start over with Lab()",
             )
         return taken
 
@@ -345,7 +345,7 @@ class Lab:
             asked=f"app ID {app_id!r}",
             found=f"app IDs: {', '.join(a.app_id for a in self.run_file.apps)}",
             look_at=str(self.run_file.path),
-            mend="use one of these app IDs, or add the app to the run file",
+            fix="use one of these app IDs, or add the app to the run file",
         )
 
     def _shared_process(self, name: str) -> list[Process]:
@@ -383,7 +383,7 @@ class Lab:
                 asked="use a lab that has ended",
                 found="lab.down() was called, or a newer Lab() of this notebook took its place",
                 look_at=str(self.folder),
-                mend="make a new one with Lab(), or take this run over with Lab(resume=True)",
+                fix="make a new one with Lab(), or take this run over with Lab(resume=True)",
             )
 
     @staticmethod

@@ -140,7 +140,7 @@ class Launch:
                 asked=f"the sidecar of {self.app_id} at {path}",
                 found=f"{len(os.fsencode(path))} bytes; systems take {SOCKET_PATH_BYTES}",
                 look_at="unixDomainSocket in the run file",
-                mend="name a folder with a shorter path",
+                fix="name a folder with a shorter path",
             )
         return path
 

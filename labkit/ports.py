@@ -55,7 +55,7 @@ class PortBlock:
                 asked=f"one more port of block {self.first}",
                 found=f"{BLOCK_SIZE - 1} ports in use",
                 look_at="./lab ps",
-                mend="start fewer apps in one lab",
+                fix="start fewer apps in one lab",
             ) from None
 
     def close(self) -> None:
@@ -91,7 +91,7 @@ def reserve(prefer: int | None = None) -> PortBlock:
         asked=f"{BLOCK_SIZE} ports between {FIRST} and {LAST}",
         found=f"all {len(starts)} blocks are held by running labs",
         look_at="./lab ps",
-        mend="end labs that are not used any more: ./lab stop",
+        fix="end labs that are not used any more: ./lab stop",
     )
 
 
@@ -144,7 +144,7 @@ def require_free(port: int, asked: str) -> int:
         asked=asked,
         found=f"port {port} is held by {holder_of(port)}",
         look_at="./lab ps, and the ports in the run file",
-        mend="end that process, or remove the port from the run file: the lab chooses one",
+        fix="end that process, or remove the port from the run file: the lab chooses one",
     )
 
 

@@ -101,7 +101,7 @@ class Process:
         self.signal(signal.SIGKILL)
         self._popen.wait(STOP_SECONDS)
 
-    def require_alive(self, asked: str, mend: str) -> None:
+    def require_alive(self, asked: str, fix: str) -> None:
         """Raise ProcessEnded, with the last lines of the log, when it has ended."""
         if not self.is_alive:
             raise ProcessEnded(
@@ -109,7 +109,7 @@ class Process:
                 asked=asked,
                 found=f"{self.ending()}; last lines of its log:\n{self.tail()}",
                 look_at=str(self.log),
-                mend=mend,
+                fix=fix,
             )
 
     def _note_end(self) -> None:
@@ -222,7 +222,7 @@ def _spawn(
             asked=f"{' '.join(argv)}  in {cwd}",
             found=f"{type(problem).__name__}: {problem.strerror}: {problem.filename}",
             look_at="the command and the folder of this app in the run file",
-            mend="./lab setup makes the environment of the app"
+            fix="./lab setup makes the environment of the app"
             if str(argv[0]).startswith(".venv/")
             else "correct the command or the folder in the run file, then start again",
         ) from problem

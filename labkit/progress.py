@@ -2,7 +2,7 @@
 
 ``.lab/progress.jsonl`` holds one JSON object a line: predictions, answers, observations, verdicts,
 hints taken, resets. Lines are only ever added, each with a lock and a flush to the disk; a line
-that is torn or unknown is passed over with a warning.
+that is torn or unknown is skipped with a warning.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def entries(kind: str | None = None, id: str | None = None) -> list[Entry]:
         entry = _entry(line)
         if entry is None:
             if line.strip():
-                warnings.warn(f"{file()}:{number} is passed over: not readable", stacklevel=2)
+                warnings.warn(f"{file()}:{number} is skipped: not readable", stacklevel=2)
         elif kind in (None, entry.kind) and id in (None, entry.id):
             found.append(entry)
     return found

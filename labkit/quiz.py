@@ -49,7 +49,7 @@ def question(id: str) -> dict[str, Any]:
         asked=f"quiz({id!r})",
         found=f"{len(known)} questions, none with this id",
         look_at="authoring/quizzes/",
-        mend="add it to a file there, or correct the id",
+        fix="add it to a file there, or correct the id",
     )
 
 

@@ -135,7 +135,7 @@ def _two_workers(app: App, workers: int, strangers: Sequence[str]) -> TwoWorkers
         found=f"connectedWorkers {workers}, so work goes to them in turn; not started by this lab: "
         + "; ".join(strangers),
         look_at=f'lab.app({app.app_id!r}).metadata()["workflows"]',
-        mend="end the process that does not belong here, then start again",
+        fix="end the process that does not belong here, then start again",
     )
 
 
@@ -149,7 +149,7 @@ def _too_late(control: ControlPlane, waiting: Sequence[App], within: float) -> S
             found=f"its sidecar does not answer; control plane ready: {control.is_ready()};"
             f" last lines of its log:\n{app.logs('sidecar', 6)}",
             look_at=str(app.shared.folder / "logs" / f"{app.app_id}.sidecar.log"),
-            mend=f"mend what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)",
+            fix=f"fix what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)",
         )
     if app.has_service and not app.connected_workers():
         worker = app.process("worker")
@@ -160,12 +160,12 @@ def _too_late(control: ControlPlane, waiting: Sequence[App], within: float) -> S
             f"{worker.ending() if worker else 'not started'}; last lines of its log:\n"
             f"{app.logs('worker', 6)}",
             look_at=str(app.shared.folder / "logs" / f"{app.app_id}.worker.log"),
-            mend="let the service call WorkflowRuntime().start(), then lab.up() again",
+            fix="let the service call WorkflowRuntime().start(), then lab.up() again",
         )
     return NotReady(
         f"calls to {app.app_id} do not arrive after {within:g} s",
         asked=asked,
         found="its worker is connected, and its sidecar does not find its own workflows",
         look_at="lab.placement_state(), and the logs of placement and of the sidecar",
-        mend="lab.down(), then Lab() and lab.up() again",
+        fix="lab.down(), then Lab() and lab.up() again",
     )

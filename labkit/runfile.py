@@ -191,7 +191,7 @@ class _Reader:
             return self._read(self._root())
         except WrongNode as wrong:
             found = f"line {wrong.line}: {wrong.what}"
-            raise self._error(wrong.what, found, wrong.mend, wrong.line) from wrong
+            raise self._error(wrong.what, found, wrong.fix, wrong.line) from wrong
         except RecursionError as problem:
             raise self._error(
                 "it refers to itself", "an alias inside its own anchor", "remove that alias"
@@ -233,8 +233,8 @@ class _Reader:
         for entry in entries.value:
             app = self._app(entry, common, *shared)
             if app.app_id in {a.app_id for a in apps}:
-                mend = "give each app an appID of its own"
-                raise WrongNode(f"two apps have the app ID {app.app_id!r}", entry, mend)
+                fix = "give each app an appID of its own"
+                raise WrongNode(f"two apps have the app ID {app.app_id!r}", entry, fix)
             apps.append(app)
         return RunFile(self.path, tuple(apps))
 
@@ -279,13 +279,13 @@ class _Reader:
         file = given.get("configFilePath")
         return _path(base, file.value, file.node) if file and file.value else None
 
-    def _error(self, what: str, found: str, mend: str, line: int = 1) -> RunFileError:
+    def _error(self, what: str, found: str, fix: str, line: int = 1) -> RunFileError:
         return RunFileError(
             f"the run file is wrong: {what}"[:110],
             asked=f"read {self.path}",
             found=found,
             look_at=f"{self.path}:{line}",
-            mend=mend,
+            fix=fix,
         )
 
 
@@ -301,8 +301,8 @@ def _config_by_convention(folder: Path) -> Path | None:
 def _check_value(key: str, given: Given) -> None:
     allowed = _ALLOWED.get(key)
     if allowed and given.value not in allowed:
-        mend = f"use one of: {', '.join(allowed)}"
-        raise WrongNode(f"{key} is {given.value!r}", given.node, mend)
+        fix = f"use one of: {', '.join(allowed)}"
+        raise WrongNode(f"{key} is {given.value!r}", given.node, fix)
     if key.endswith("Port") and given.value > 65535:
         raise WrongNode(f"{key} is {given.value}", given.node, "use a port up to 65535")
 
@@ -315,6 +315,6 @@ def _path(base: Path, text: str, node: yaml.Node) -> Path:
     except (OSError, ValueError, RuntimeError):
         there = False
     if not there:
-        mend = f"make it, or correct the path (it starts at {base})"
-        raise WrongNode(f"there is no {text}", node, mend)
+        fix = f"make it, or correct the path (it starts at {base})"
+        raise WrongNode(f"there is no {text}", node, fix)
     return full

@@ -159,7 +159,7 @@ def _require_room() -> None:
             asked=f"{NEEDED_MB} MB in {paths.state()}",
             found=f"{free:.0f} MB free, after older runs were removed",
             look_at=f"df -h {paths.state()}",
-            mend="free some space, or use another disk: LABKIT_STATE=FOLDER ./lab start",
+            fix="free some space, or use another disk: LABKIT_STATE=FOLDER ./lab start",
         )
 
 

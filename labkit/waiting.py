@@ -70,7 +70,7 @@ def wait_until(condition: Callable[[], T], within: float = 10, what: str = "") -
         asked=f"wait until: {what}",
         found=f"last answer: {answer!r}" if not unanswered else f"no answer: {unanswered[0]}",
         look_at="lab.status(), and the logs: lab.app(app_id).logs('worker')",
-        mend="make the condition true, or give it more time with wait_until(..., within=SECONDS)",
+        fix="make the condition true, or give it more time with wait_until(..., within=SECONDS)",
     )
 
 

@@ -209,7 +209,7 @@ class Run:
             found=f"status {status}; " + ("; ".join(troubles) or "all processes are running"),
             look_at=f"lab.run({self.instance_id!r}).history, and lab.app({self.app_id!r})"
             ".logs('sidecar')",
-            mend="lab.up() starts again what has ended"
+            fix="lab.up() starts again what has ended"
             if troubles
             else "read the last history event: it names the step, and the app, that is waited for",
         )
@@ -258,7 +258,7 @@ def state_of(lab: LabView, app_id: str, instance_id: str) -> WorkflowState | Non
                     asked=f"the state of {instance_id} from the sidecar of {app_id}",
                     found="its sidecar is not running" if gone else _reason(problem),
                     look_at=f"lab.status(), and lab.app({app_id!r}).logs('sidecar')",
-                    mend="lab.up() starts again what has ended",
+                    fix="lab.up() starts again what has ended",
                 ) from problem
         time.sleep(POLL_SECONDS)
 
@@ -271,7 +271,7 @@ def unknown(instance_id: str, asked: list[str], silent: Iterable[str] = ()) -> I
         asked=f"the state of {instance_id}, from: {', '.join(asked) or 'no app is running'}",
         found="none of them has it" + (f"; no answer from {answers}" if answers else ""),
         look_at="the instance_id given to schedule_new_workflow",
-        mend="schedule it first, or correct the instance ID; a child is known to its own app only",
+        fix="schedule it first, or correct the instance ID; a child is known to its own app only",
     )
 
 

@@ -117,7 +117,7 @@ def workfile(line: str, cell: str) -> None:
             asked=f"%%workfile {line}",
             found=f"{len(words)} words",
             look_at="the first line of the cell",
-            mend="write %%workfile PATH, or %%workfile PATH --part NUMBER",
+            fix="write %%workfile PATH, or %%workfile PATH --part NUMBER",
         )
     print(save(words[0], cell, part))
 

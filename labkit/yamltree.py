@@ -25,11 +25,11 @@ _WORDS = {str: "text", int: "a whole number", bool: "true or false", list: "a li
 
 
 class WrongNode(Exception):
-    """Something in the tree is not as it must be: what, where, and how to mend it."""
+    """Something in the tree is not as it must be: what, where, and how to fix it."""
 
-    def __init__(self, what: str, node: yaml.Node, mend: str) -> None:
+    def __init__(self, what: str, node: yaml.Node, fix: str) -> None:
         super().__init__(what)
-        self.what, self.node, self.mend = what, node, mend
+        self.what, self.node, self.fix = what, node, fix
 
     @property
     def line(self) -> int:
@@ -78,8 +78,8 @@ def pairs(node: yaml.Node | None, keys: Mapping[str, type | None], where: str) -
         key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "?"
         if key not in keys:
             near = difflib.get_close_matches(key, keys, 1, 0.5)
-            mend = f"write {near[0]}" if near else f"remove it, or use: {', '.join(keys)}"
-            raise WrongNode(f"{where} has no key {key!r}", key_node, mend)
+            fix = f"write {near[0]}" if near else f"remove it, or use: {', '.join(keys)}"
+            raise WrongNode(f"{where} has no key {key!r}", key_node, fix)
         kind = keys[key]
         value = None if kind is None else _value(value_node, kind, key)
         found[key] = Given(value, value_node)

@@ -24,7 +24,7 @@ from labkit import Lab, doctor, finish, observe, predict, quiz, wait_until, work
 doctor()
 
 # %% [markdown] tags=["explain"]
-# The doctor looked at your machine. Where something is wrong, it prints the command that mends it.
+# The doctor looked at your machine. Where something is wrong, it prints the command that fixes it.
 #
 # ## What you will build in this course
 #

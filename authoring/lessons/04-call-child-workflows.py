@@ -210,7 +210,7 @@ counts = [starts_when_killed(app_id) for app_id in ("caller", "target")]
 observe("starts-of-work", f"parent {counts[0]}, target {counts[1]}")
 
 # %% [markdown] tags=["explain"]
-# The parent's death does not touch the child: it runs in the other app, and its result waits until the parent is back. The target's death cuts the activity off, so it starts a second time. The recorded child itself is not begun anew. (A few milliseconds earlier, before the step is recorded, it can start three times: at least once.)
+# The parent's death does not touch the child: it runs in the other app, and its result waits until the parent is back. The target's death cuts the activity off, so it starts a second time. The recorded child itself is not started again. (A few milliseconds earlier, before the step is recorded, it can start three times: at least once.)
 #
 # > A page says: a recorded child is not executed again. On 1.18.1: true, and its activity may be.
 #

@@ -1,7 +1,7 @@
 # %% [markdown] tags=["opening"]
-# # Break and mend three deployment requirements
+# # Break and fix three deployment requirements
 #
-# **You will** meet three symptoms before you read the rules, tell them apart by evidence, mend each, and read the same faults in Kubernetes manifests. 40 minutes.
+# **You will** meet three symptoms before you read the rules, tell them apart by evidence, fix each, and read the same faults in Kubernetes manifests. 40 minutes.
 #
 # **You will be able to**
 #
@@ -265,7 +265,7 @@ from labkit.preflight import inspect
 for name in ("wrong", "correct"):
     found = inspect([paths.repo() / "components" / "kubernetes" / name])
     print(name, [(f.requirement, f.state) for f in found if f.requirement != "names"])
-    print(*[f"  {f.mend.split('/')[0]}…" for f in found if f.state == "broken"][:1])
+    print(*[f"  {f.fix.split('/')[0]}…" for f in found if f.state == "broken"][:1])
 
 # %% [markdown] tags=["text"]
 # ## The store of the documentation, for real

@@ -52,7 +52,7 @@ def execute(nb: Any, notebook: Notebook) -> Any:
                 asked=f"run {notebook.source} from top to bottom",
                 found=str(problem)[-1500:],
                 look_at=str(notebook.source),
-                mend="correct the cell, then build again",
+                fix="correct the cell, then build again",
             ) from problem
     nb.metadata = metadata  # without what the kernel says about itself
     return _cleaned(nb)

@@ -11,7 +11,7 @@ from labkit.exercises import Exercise, in_order
 KINDS = {"build": "exercise", "break": "break lab"}
 INTRO = (
     "In an *exercise* you build or change something. In a *break lab* one thing of a deployment is "
-    "wrong: you see a symptom, find the cause by evidence, and mend it. Both are judged by looking "
+    "wrong: you see a symptom, find the cause by evidence, and fix it. Both are judged by looking "
     'at your running system, with `check("id")` in the notebook or `./lab check id` in a terminal. '
     "`./lab next` names the one to go on with."
 )

@@ -83,5 +83,5 @@ def _wrong(notebook: Notebook, found: str) -> WrongSource:
         asked=f"read {notebook.source}",
         found=found,
         look_at="docs/authoring.md",
-        mend="write it as a jupytext percent file",
+        fix="write it as a jupytext percent file",
     )

@@ -25,8 +25,8 @@ VERBS = {
     "next": ("labkit.cli.progress", "the lesson to go on with"),
     "check": ("labkit.cli.exercises", "look at the running lab of an exercise, and judge"),
     "hint": ("labkit.cli.exercises", "the next hint for an exercise, from what is observed"),
-    "reset": ("labkit.cli.exercises", "begin an exercise anew; your files are kept"),
-    "doctor": ("labkit.doctor", "problems of this machine, and the commands that mend them"),
+    "reset": ("labkit.cli.exercises", "start an exercise over; your files are kept"),
+    "doctor": ("labkit.doctor", "problems of this machine, and the commands that fix them"),
     "preflight": ("labkit.preflight", "what manifests do not give a workflow over several apps"),
     "ps": ("labkit.cli.processes", "the labs that run now, and their processes"),
     "stop": ("labkit.cli.processes", "end labs that run"),
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if problem.errno != errno.ENOSPC:
             raise
         print(
-            "disk-full: the disk is full\n  mend     free some space, then repeat", file=sys.stderr
+            "disk-full: the disk is full\n  fix      free some space, then repeat", file=sys.stderr
         )
     except KeyboardInterrupt:
         print("\nInterrupted. Run the same command again: it goes on.", file=sys.stderr)

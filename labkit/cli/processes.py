@@ -66,7 +66,7 @@ def _stop(argv: Sequence[str]) -> int:
             asked=f"./lab stop {' '.join(options.id)}",
             found=f"running: {', '.join(r.id for r in running) or 'none'}",
             look_at="./lab ps",
-            mend="name one that is running, or none to end all",
+            fix="name one that is running, or none to end all",
         )
     left: list[int] = []
     for run in [r for r in running if not options.id or r.id in options.id]:
@@ -107,7 +107,7 @@ def _newest_log(app: str, part: str) -> Path:
         asked=f"the newest log of {app}",
         found=f"logs: {', '.join(logs) or 'none, because no lab has run yet'}",
         look_at=os.fspath(paths.runs()),
-        mend="name an app of a lab that has run",
+        fix="name an app of a lab that has run",
     )
 
 

@@ -34,5 +34,5 @@ def main(argv: Sequence[str]) -> int:
         print("\n".join(f"{k:<9} {v}" for k, v in told.items() if k not in ("sha256", "damaged")))
         print("\n".join(f"{p:<9} sha256 {h}" for p, h in hashes.items()))
         if damaged:
-            print(f"damaged: {', '.join(damaged)}; mend: ./lab clean --all, then ./lab setup")
+            print(f"damaged: {', '.join(damaged)}; fix: ./lab clean --all, then ./lab setup")
     return 1 if damaged else 0

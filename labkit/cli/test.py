@@ -146,5 +146,5 @@ def _require_browser() -> None:
             asked="./lab test",
             found=f"none of {', '.join(BROWSERS)} on PATH",
             look_at="README.md, the part about tests",
-            mend="install it (on Debian: sudo apt-get install chromium), or run ./lab test --fast",
+            fix="install it (on Debian: sudo apt-get install chromium), or run ./lab test --fast",
         )

@@ -1,4 +1,4 @@
-"""Exercises and break labs: a copy of a deployment to mend, checks that observe it, hints.
+"""Exercises and break labs: a copy of a deployment to fix, checks that observe it, hints.
 
 An exercise is a folder of ``authoring/exercises``: ``exercise.yaml`` (objective, deployment, fault,
 states, hints), ``exercise.py`` (the notebook) and ``check.py`` (steps that observe).

@@ -44,7 +44,7 @@ class Exercise:
     """One exercise.
 
     Attributes:
-        kind: "break": a fault is found and mended; "build": something is added or changed.
+        kind: "break": a fault is found and fixed; "build": something is added or changed.
         number: its place among the exercises of its lesson, from 1.
         apps: services of the course that are copied.
         components: the set of ``components/`` that is copied.
@@ -115,7 +115,7 @@ def load(id: str) -> Exercise:
             asked=f"exercise {id}",
             found=f"{len(ids())} exercises: {', '.join(ids())}",
             look_at="exercises/",
-            mend=f"use {near[0]}" if near else "use one of these",
+            fix=f"use {near[0]}" if near else "use one of these",
         )
     told = yaml.safe_load(file.read_text("utf-8"))
     return _exercise(id, file.parent, told)

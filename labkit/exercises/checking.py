@@ -112,7 +112,7 @@ def _filled(step: Step, observed: str, outcome: Outcome) -> Row:
 
 def _unknown(step: str, checked: str, problem: LabError, expected: str = "an answer") -> Row:
     told = f"no answer: {problem.title}. {problem.found}"[:SHOWN]
-    return Row(step, checked, expected, told, f"{problem.look_at}; {problem.mend}", "unknown")
+    return Row(step, checked, expected, told, f"{problem.look_at}; {problem.fix}", "unknown")
 
 
 def _with_the_dead(row: Row, seen: Attached) -> Row:
@@ -134,7 +134,7 @@ def _steps_of(exercise: Exercise) -> Steps:
             asked=str(file),
             found="no such file",
             look_at="docs/authoring.md",
-            mend="write a function steps(lab) that yields Step",
+            fix="write a function steps(lab) that yields Step",
         )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

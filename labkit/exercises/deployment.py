@@ -29,7 +29,7 @@ def broken(id: str) -> Path:
     """
     exercise = load(id)
     if exercise.run_file.exists():
-        print(f'your copy is as you left it; reset("{id}") begins anew')
+        print(f'your copy is as you left it; to start over: reset("{id}")')
     else:
         prepare(exercise, exercise.fault)
         print("your copy of the services is made")
@@ -49,9 +49,7 @@ def begin(id: str) -> Path:
 
 def prepare(exercise: Exercise, edits: Iterable[Edit]) -> Path:
     """Copy the deployment of an exercise and edit the copy; return its run file."""
-    copy_of_services(
-        exercise.id, *exercise.apps, components=exercise.components, env=exercise.env
-    )
+    copy_of_services(exercise.id, *exercise.apps, components=exercise.components, env=exercise.env)
     edit(exercise.work, edits)
     return exercise.run_file
 
@@ -86,13 +84,13 @@ def apply(id: str) -> None:
 
 
 def reset(id: str) -> Line:
-    """Begin an exercise anew; what is there is kept as ``ID.kept-N``.
+    """Start an exercise over; what is there is kept as ``ID.kept-N``.
 
     Returns:
         What was done, in a line.
     """
     exercise = load(id)
-    told = f"{id}: begun anew"
+    told = f"{id}: started over"
     if exercise.work.exists():
         number = 1
         while (kept := exercise.work.with_name(f"{id}.kept-{number}")).exists():
@@ -118,6 +116,6 @@ def _replaced(file: Path, before: str, one: Edit) -> str:
             asked=f"find once: {one.find!r}",
             found=f"{count} times in {file}",
             look_at=str(file),
-            mend="begin anew with reset(id), or correct the edit in exercise.yaml",
+            fix="start over with reset(id), or correct the edit in exercise.yaml",
         )
     return before.replace(one.find, one.put)

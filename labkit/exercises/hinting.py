@@ -15,13 +15,13 @@ ELSEWHERE = {
     "FAILED": (
         "The workflow FAILED now. Print its failure: lab.run(ID).failure.",
         "The message names what was not found or what went wrong. Which file says that?",
-        "Undo the last edit and go on in smaller steps, or begin anew with reset.",
+        "Undo the last edit and go on in smaller steps, or start over with reset.",
     ),
     "RUNNING": (
         "The workflow does not fail, and does not end. Print lab.run(ID).history: its last lines.",
-        "A step without an end waits for its app. If none is begun, a call could not be handed over:"
-        " look into the log of the caller's sidecar.",
-        "Undo the last edit and go on in smaller steps, or begin anew with reset.",
+        "A step without an end waits for its app. If no step has started, a call could not be handed"
+        " over: read the log of the caller's sidecar.",
+        "Undo the last edit and go on in smaller steps, or start over with reset.",
     ),
 }
 """Hints for a workflow whose status is not the one that an exercise is about."""
@@ -75,5 +75,5 @@ def diagnose(id: str, cause: str) -> Line:
         asked = asked if build else "which part does what wrong, and how do you know?"
         return Line(f"Write one sentence: {asked}")
     progress.note("explanation", id, text=cause, lesson=exercise.lesson)
-    saved = "Your plan is saved. Change" if build else "Your diagnosis is saved. Mend"
+    saved = "Your plan is saved. Change" if build else "Your diagnosis is saved. Fix"
     return Line(f"{saved} the files, then run the scenario again.")

@@ -170,7 +170,7 @@ def _told(problem: Any, address: str, about: str) -> ObservationError:
             asked=f"history of {about} from {address}",
             found=f"{code.name}: {details}",
             look_at="DAPR_API_TOKEN in the environment of the sidecar",
-            mend="ask through the lab that started the sidecar: lab.run(instance_id).history",
+            fix="ask through the lab that started the sidecar: lab.run(instance_id).history",
         )
     if "no such instance" in details or code is grpc.StatusCode.NOT_FOUND:
         app_id, _, instance_id = about.partition(", ")
@@ -180,7 +180,7 @@ def _told(problem: Any, address: str, about: str) -> ObservationError:
         asked=f"history of {about} from {address}, within {DEADLINE_SECONDS:g} s",
         found=f"{code.name}: {details}",
         look_at="lab.status(), and the log of that sidecar",
-        mend="lab.up() starts again what has ended",
+        fix="lab.up() starts again what has ended",
     )
 
 
@@ -190,5 +190,5 @@ def _unknown(app_id: str, instance_id: str, found: str) -> UnknownInstance:
         asked=f"the history of {instance_id} from the sidecar of {app_id}",
         found=found,
         look_at="the app that hosts it: a child's history is kept by the child's app",
-        mend="correct the instance ID, or ask the app that ran it",
+        fix="correct the instance ID, or ask the app that ran it",
     )

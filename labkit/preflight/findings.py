@@ -18,17 +18,17 @@ class Finding:
             ``configuration``.
         state: a ``note`` is no verdict: something that is there and does not act on workflows.
         where: ``file:line``, the line to change; with a column where a file cannot be read.
-        mend: what to change; empty when it holds.
+        fix: what to change; empty when it holds.
     """
 
     requirement: str
     state: State
     where: str
     why: str
-    mend: str = ""
+    fix: str = ""
 
 
 def shown(finding: Finding) -> str:
     """Return a finding as lines of text."""
     head = f"{SIGNS[finding.state]} {finding.requirement}: {finding.why}\n    {finding.where}"
-    return f"{head}\n    mend  {finding.mend}" if finding.mend else head
+    return f"{head}\n    fix  {finding.fix}" if finding.fix else head

@@ -36,8 +36,8 @@ def _judged(call: Call, near: Sequence[App], code: Code) -> Finding:
     if not targets:
         known = sorted({a.app_id for a in near})
         why = f"{call.name or 'a call'} goes to {call.app_id}, which no manifest deploys"
-        mend = f"deploy {call.app_id}, or call one of: {', '.join(known) or 'no app was found'}"
-        return _finding(call, "broken", f"{why}; the workflow would stay RUNNING", mend)
+        fix = f"deploy {call.app_id}, or call one of: {', '.join(known) or 'no app was found'}"
+        return _finding(call, "broken", f"{why}; the workflow would stay RUNNING", fix)
     if call.name is None:
         why = f"{call.app_id} is deployed; the name is computed at run time"
         return _finding(call, "cannot be known", why)
@@ -64,7 +64,7 @@ def _in_its_source(call: Call, target: App, code: Code) -> Finding:
             call, "broken", f"{why}and this calls {AN[kind]}", f"use {other}, or another name"
         )
     why = f"no source of {target.app_id} registers the {kind} {call.name}; the call would fail"
-    return _finding(call, "broken", why, _mend(call, own.registrations))
+    return _finding(call, "broken", why, _fix(call, own.registrations))
 
 
 def _doubt(call: Call, own: Sources, given: Sources) -> str:
@@ -101,7 +101,7 @@ def _in_given(call: Call, given: Sources) -> Finding:
     return _finding(call, "cannot be known", why)
 
 
-def _mend(call: Call, registrations: Sequence[Registration]) -> str:
+def _fix(call: Call, registrations: Sequence[Registration]) -> str:
     of_kind = [r for r in registrations if r.kind == KINDS[call.kind]]
     near = _nearest(call, of_kind)
     if near:
@@ -115,5 +115,5 @@ def _nearest(call: Call, registrations: Sequence[Registration]) -> str:
     return next(iter(get_close_matches(call.name or "", known, 1)), "")
 
 
-def _finding(call: Call, state: State, why: str, mend: str = "") -> Finding:
-    return Finding("names", state, call.where, why, mend)
+def _finding(call: Call, state: State, why: str, fix: str = "") -> Finding:
+    return Finding("names", state, call.where, why, fix)

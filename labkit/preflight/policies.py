@@ -44,8 +44,8 @@ def configurations(read: Manifests, code: Code) -> Iterator[Finding]:
                 f"this limit counts in the sidecar of {app.app_id} only, not for its calls to "
                 f"{', '.join(called)} (seen on 1.18.1)"
             )
-            mend = "for those set it in the Configuration of the app that is called"
-            yield Finding("configuration", "note", limit.where, why, mend)
+            fix = "for those set it in the Configuration of the app that is called"
+            yield Finding("configuration", "note", limit.where, why, fix)
 
 
 def _is_of(app: App, document: Document) -> bool:

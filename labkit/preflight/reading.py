@@ -33,8 +33,8 @@ def load(paths: Iterable[Path]) -> Manifests:
     recipes = [d for d in read.documents if _is_recipe(d)]
     if recipes and len(recipes) == len(read.documents):
         why = "this is a recipe for Kustomize; what comes out of it is not in it"
-        mend = "render it first: kubectl kustomize FOLDER > all.yaml, and name that"
-        read.unreadable.append(Finding("file", "cannot be known", recipes[0].where, why, mend))
+        fix = "render it first: kubectl kustomize FOLDER > all.yaml, and name that"
+        read.unreadable.append(Finding("file", "cannot be known", recipes[0].where, why, fix))
     return read
 
 
@@ -54,8 +54,8 @@ def _files(paths: Iterable[Path], read: Manifests) -> Iterator[Path]:
 def _closed(problem: OSError, read: Manifests) -> None:
     why = f"it cannot be read: {problem.strerror}"
     is_shut = isinstance(problem, PermissionError)
-    mend = "give yourself the right to read it" if is_shut else "correct the path or the link"
-    read.unreadable.append(Finding("file", "cannot be known", str(problem.filename), why, mend))
+    fix = "give yourself the right to read it" if is_shut else "correct the path or the link"
+    read.unreadable.append(Finding("file", "cannot be known", str(problem.filename), why, fix))
 
 
 def _load(file: Path, read: Manifests, seen: set[str], is_named: bool) -> None:
@@ -69,8 +69,8 @@ def _load(file: Path, read: Manifests, seen: set[str], is_named: bool) -> None:
             data = opened.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             why = f"it is larger than {MOST_BYTES // 1_000_000} MB and was not read"
-            mend = "split it, and name the part with the apps and the components"
-            read.unreadable.append(Finding("file", "cannot be known", str(file), why, mend))
+            fix = "split it, and name the part with the apps and the components"
+            read.unreadable.append(Finding("file", "cannot be known", str(file), why, fix))
             return
         for body in documents(file, data):
             for item in _items(body):
@@ -100,8 +100,8 @@ def _take(document: Document, read: Manifests) -> None:
         if found:
             name, at = found
             why = f"the key {name} stands twice in one map; YAML forbids it, and readers differ"
-            mend = "remove one of the two"
-            read.unreadable.append(Finding("file", "broken", at.where, why, mend))
+            fix = "remove one of the two"
+            read.unreadable.append(Finding("file", "broken", at.where, why, fix))
     read.documents.append(document)
     if is_run_file and document.is_named:
         apps, wrong = runfiles.apps_of(document.body)
@@ -154,8 +154,8 @@ def _no_yaml(file: Path, data: bytes, problem: Exception) -> Finding:
     if isinstance(problem, RecursionError):
         what = "it is nested too deeply"
     why = str(what or problem or type(problem).__name__)
-    mend = "put spaces in place of the tab" if "'\\t'" in why else "correct that line"
-    return Finding("file", "broken", place, f"it is no YAML: {why}", mend)
+    fix = "put spaces in place of the tab" if "'\\t'" in why else "correct that line"
+    return Finding("file", "broken", place, f"it is no YAML: {why}", fix)
 
 
 def _template(place: str) -> Finding:

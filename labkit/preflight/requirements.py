@@ -46,8 +46,8 @@ def _one_namespace(group: list[App], home: App) -> Iterator[Finding]:
             f"{app.app_id} is in namespace {app.namespace}, {home.app_id} in {home.namespace}; "
             "a workflow never leaves its namespace"
         )
-        mend = app.set_namespace.replace("{}", home.namespace)
-        yield Finding("namespace", "broken", app.namespace_at, why, mend)
+        fix = app.set_namespace.replace("{}", home.namespace)
+        yield Finding("namespace", "broken", app.namespace_at, why, fix)
     if not wrong:
         why = f"{len(group)} apps, all in {home.namespace}"
         yield Finding("namespace", "holds", home.namespace_at, why)
@@ -89,8 +89,8 @@ def _hosts_workflows(app: App, code: Code) -> bool | None:
 def _too_many(app: App, seen: list[Document]) -> Finding:
     names, at = ", ".join(d.name for d in seen), seen[1].actor_row.where
     why = f"{app.app_id} sees {len(seen)} actor state stores ({names}); its sidecar ends"
-    mend = f'set actorStateStore to "false" in {at}, or hide it with scopes'
-    return Finding("state store", "broken", at, why, mend)
+    fix = f'set actorStateStore to "false" in {at}, or hide it with scopes'
+    return Finding("state store", "broken", at, why, fix)
 
 
 def _no_store(app: App, near: list[Document], is_needed: bool) -> Finding:
@@ -112,24 +112,24 @@ def _no_store(app: App, near: list[Document], is_needed: bool) -> Finding:
         return Finding("state store", "broken", row.where, why, f"{verb} in {row.where}")
     if near:
         why = f"{app.app_id} is in {app.namespace}, the state stores are in other namespaces"
-        mend = f'add a state store with actorStateStore "true" to namespace {app.namespace}'
-        return Finding("state store", "broken", near[0].namespace.where, why, mend)
+        fix = f'add a state store with actorStateStore "true" to namespace {app.namespace}'
+        return Finding("state store", "broken", near[0].namespace.where, why, fix)
     return _none_at_all(app, is_needed)
 
 
 def _none_at_all(app: App, is_needed: bool) -> Finding:
     if app.deployment == KUBERNETES:
         why = f"no state store for {app.app_id} is in these files"
-        mend = "name the folder of its components, too"
-        return Finding("state store", "cannot be known", app.where, why, mend)
+        fix = "name the folder of its components, too"
+        return Finding("state store", "cannot be known", app.where, why, fix)
     if not app.resources_at:
         why = f"no folder of components is named for {app.app_id}; dapr run takes the user's own"
-        mend = f"name one with resourcesPath in {app.where}"
-        return Finding("state store", "cannot be known", app.where, why, mend)
+        fix = f"name one with resourcesPath in {app.where}"
+        return Finding("state store", "cannot be known", app.where, why, fix)
     why = f"no state store is in the folders of {app.app_id}"
-    mend = 'add a state store with actorStateStore "true" to a folder named there'
+    fix = 'add a state store with actorStateStore "true" to a folder named there'
     state: State = "broken" if is_needed else "cannot be known"
-    return Finding("state store", state, app.resources_at, why, mend)
+    return Finding("state store", state, app.resources_at, why, fix)
 
 
 def _type(component: Document) -> str:

@@ -109,7 +109,7 @@ def _wrong(source: Path, problem: BaseException, state: State) -> Finding:
     if isinstance(problem, OSError):
         why, state = f"it cannot be read: {problem.strerror}", "cannot be known"
         is_shut = isinstance(problem, PermissionError)
-        mend = "give yourself the right to read it" if is_shut else "split it, or correct the path"
-        return Finding("file", state, str(source), why, mend)
+        fix = "give yourself the right to read it" if is_shut else "split it, or correct the path"
+        return Finding("file", state, str(source), why, fix)
     why = f"it is no Python: {getattr(problem, 'msg', None) or problem or type(problem).__name__}"
     return Finding("file", state, f"{source}:{line}:{column}", why, "correct that line")

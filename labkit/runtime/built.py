@@ -166,7 +166,7 @@ def _run(
             asked=" ".join(argv[:4]) + " ...",
             found="\n".join(lines[-5:]) or f"exit code {code}",
             look_at=str(log),
-            mend="connect to the network, or set GOPROXY to the module proxy of your network, "
+            fix="connect to the network, or set GOPROXY to the module proxy of your network, "
             "and repeat ./lab setup; what was done is kept",
         )
     return lines
@@ -181,7 +181,7 @@ def _require_space(work: Path) -> None:
             asked=f"{NEEDED_GB:g} GB in {work}",
             found=f"{free / 1e9:.1f} GB free",
             look_at=f"df -h {work}",
-            mend="free some space, or name another disk: LABKIT_CACHE=FOLDER ./lab setup",
+            fix="free some space, or name another disk: LABKIT_CACHE=FOLDER ./lab setup",
         )
 
 

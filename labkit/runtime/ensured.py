@@ -1,4 +1,4 @@
-"""Gets the Dapr programs: what is found first, wins; each way passed over says why."""
+"""Gets the Dapr programs: what is found first, wins; each way skipped says why."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def ensure(console: Console | None = None) -> Binaries:
         return found.binaries()
     except RuntimeMissing as missing:
         for line in str(missing.found).splitlines():
-            console.line(f"Dapr {versions.DAPR_RUNTIME}: passed over {line}")
+            console.line(f"Dapr {versions.DAPR_RUNTIME}: skipped {line}")
     with _alone(console):
         try:
             return found.binaries()  # another setup was quicker
@@ -81,13 +81,13 @@ def _got(console: Console) -> Binaries:
             reasons.append(f"{name}: {problem}")
         except LabError as problem:
             reasons.append(f"{name}: {problem.title}: {problem.found}")
-        console.line(f"passed over {reasons[-1]}")
+        console.line(f"skipped {reasons[-1]}")
     raise SetupError(
-        f"the Dapr runtime {versions.DAPR_RUNTIME} could not be had",
+        f"the Dapr runtime {versions.DAPR_RUNTIME} could not be obtained",
         asked=f"daprd, placement, scheduler and sentry for {found.platform_name()}",
         found="\n".join(reasons),
         look_at=str(paths.cache() / "runtime"),
-        mend="connect to the network (a proxy: HTTPS_PROXY) and repeat ./lab setup, or put the "
+        fix="connect to the network (a proxy: HTTPS_PROXY) and repeat ./lab setup, or put the "
         "programs into a folder and name it: LABKIT_DAPR_BIN=FOLDER ./lab setup",
     )
 
@@ -106,7 +106,7 @@ def _kept(way: Way, console: Console) -> Binaries:
                 asked=versions.DAPR_RUNTIME,
                 found=version,
                 look_at=origin,
-                mend="repeat ./lab setup",
+                fix="repeat ./lab setup",
             )
         facts = {"origin": origin, **{p: sha256_of(new / p) for p in found.PROGRAMS}}
         (new / MANIFEST).write_text(json.dumps(facts, indent=1), "utf-8")
@@ -143,5 +143,5 @@ def _disk_full() -> DiskFull:
         asked=f"room for the Dapr runtime in {folder}",
         found=f"{free:.0f} MB free",
         look_at=f"df -h {folder}",
-        mend="free some space, or name a folder on another disk: LABKIT_CACHE=FOLDER ./lab setup",
+        fix="free some space, or name a folder on another disk: LABKIT_CACHE=FOLDER ./lab setup",
     )

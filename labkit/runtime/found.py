@@ -91,7 +91,7 @@ def binaries() -> Binaries:
         asked=f"daprd, placement and scheduler {versions.DAPR_RUNTIME}",
         found="\n".join(passed),
         look_at="./lab runtime",
-        mend="./lab setup",
+        fix="./lab setup",
     )
 
 

@@ -93,7 +93,7 @@ def download(url: str, target: Path, sha256: str, console: Console) -> None:
             asked=f"{url} with SHA-256 {sha256}",
             found=f"SHA-256 {got}; the file was removed",
             look_at=f"{url}.sha256",
-            mend="repeat ./lab setup; if it happens again, a proxy changes what it passes on",
+            fix="repeat ./lab setup; if it happens again, a proxy changes what it passes on",
         )
     part.replace(target)
 
@@ -185,7 +185,7 @@ def _failed(url: str, found: str) -> DownloadFailed:
         asked=f"GET {url}",
         found=found,
         look_at="your network; proxies are taken from HTTPS_PROXY",
-        mend="repeat ./lab setup; a download that was cut off goes on from where it was",
+        fix="repeat ./lab setup; a download that was cut off goes on from where it was",
     )
 
 
@@ -195,5 +195,5 @@ def _unsafe(archive: Path, found: str) -> UnsafeArchive:
         asked=f"take a program out of {archive.name}",
         found=found,
         look_at=str(archive),
-        mend=f"remove {archive} and repeat ./lab setup",
+        fix=f"remove {archive} and repeat ./lab setup",
     )

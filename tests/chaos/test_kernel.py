@@ -106,6 +106,6 @@ def test_a_mistake_shows_no_traceback(kernel, small, mistake):
     one = kernel()
     _begin(one, small)
     shown = one.run(mistake)
-    assert "mend" in shown
+    assert "fix" in shown
     assert "Traceback" not in shown
     assert len(shown.splitlines()) < 12

@@ -224,13 +224,13 @@ def test_a_diagnosis_is_saved_and_an_empty_one_is_asked_for_again():
 def test_wrong_ids_and_edits_are_clear(capsys, tmp_path):
     with pytest.raises(NoSuchExercise) as caught:
         check("every-order")
-    assert ID in caught.value.mend
+    assert ID in caught.value.fix
     (tmp_path / "a").write_text("x x")
     with pytest.raises(EditDoesNotFit) as caught:
         edit(tmp_path, [Edit("a", "y", "x")])
     assert "2 times" in caught.value.found
     assert cli.main(["reset", ID]) == 0
-    assert "begun anew" in capsys.readouterr().out
+    assert "started over" in capsys.readouterr().out
 
 
 def test_an_app_that_was_not_started_is_named():

@@ -110,4 +110,4 @@ def test_a_missing_environment_is_told_with_the_command_that_makes_it(tmp_path, 
     (run_file.parent / APP / ".venv").unlink()
     with Lab(run_file) as lab, pytest.raises(LabError) as told:
         lab.up(announce=False)
-    assert "./lab setup" in told.value.mend
+    assert "./lab setup" in told.value.fix

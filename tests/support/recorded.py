@@ -14,7 +14,7 @@ def fetch(app_id: str, instance_id: str) -> list[HistoryEvent]:
     """Return a recorded history as a sidecar would."""
     rows = json.loads(FILE.read_text("utf-8"))["histories"].get(f"{app_id}/{instance_id}")
     if rows is None:
-        raise UnknownInstance("unknown", asked="x", found="not recorded", look_at="x", mend="x")
+        raise UnknownInstance("unknown", asked="x", found="not recorded", look_at="x", fix="x")
     return from_json(rows)
 
 

@@ -92,7 +92,7 @@ def test_a_port_that_is_taken_names_its_holder():
         with pytest.raises(jupyter.JupyterPortTaken) as caught:
             jupyter.chosen_port(port)
     assert "pid" in caught.value.found
-    assert "leave --port out" in caught.value.mend
+    assert "leave --port out" in caught.value.fix
 
 
 def test_a_lesson_is_found_by_number_name_or_progress():
@@ -115,16 +115,16 @@ def test_a_full_disk_is_told_as_such(monkeypatch, tmp_path):
     monkeypatch.setattr(released, "fetch", full)
     with pytest.raises(ensured.DiskFull) as caught:
         ensured.ensure()
-    assert "LABKIT_CACHE" in caught.value.mend
+    assert "LABKIT_CACHE" in caught.value.fix
     assert list((tmp_path / "cache" / "runtime").glob("new-*")) == []
 
 
-def test_the_doctor_names_what_is_wrong_and_what_mends_it(monkeypatch, capsys):
+def test_the_doctor_names_what_is_wrong_and_what_fixes_it(monkeypatch, capsys):
     doctor = importlib.import_module("labkit.doctor")  # the package exports a function of the name
     monkeypatch.setattr(versions, "PYTHON_SDK", "9.9.9")
     assert "9.9.9" in doctor.sdk_pair().problem
     monkeypatch.setattr(doctor, "NEEDED_GB", 1e9)
-    assert doctor.disk_space().mend == "./lab clean"
+    assert doctor.disk_space().fix == "./lab clean"
     monkeypatch.setattr(doctor, "NEEDED_MEMORY_GB", 1e9)
     assert doctor.memory().problem
     monkeypatch.setattr(versions, "MIN_PYTHON", (9, 9))
@@ -132,10 +132,10 @@ def test_the_doctor_names_what_is_wrong_and_what_mends_it(monkeypatch, capsys):
     monkeypatch.setenv("LABKIT_DAPR_BIN", "/nowhere")
     monkeypatch.setenv("LABKIT_CACHE", "/proc/nowhere")
     monkeypatch.setattr(
-        doctor, "QUESTIONS", (lambda: doctor.Finding("x", "y", "broken", "mend it"),)
+        doctor, "QUESTIONS", (lambda: doctor.Finding("x", "y", "broken", "fix it"),)
     )
     assert cli.main(["doctor"]) == 1
-    assert "x: broken\n  mend  mend it" in capsys.readouterr().out
+    assert "x: broken\n  fix  fix it" in capsys.readouterr().out
 
 
 def test_the_doctor_looks_at_disk_ports_redis_and_evidence(monkeypatch, tmp_path):
@@ -150,10 +150,10 @@ def test_the_doctor_looks_at_disk_ports_redis_and_evidence(monkeypatch, tmp_path
     assert doctor.evidence().problem
     progress.file().rmdir()
     monkeypatch.setattr(doctor.ports, "free_blocks", lambda: 0)
-    assert doctor.free_ports().mend == "./lab stop"
+    assert doctor.free_ports().fix == "./lab stop"
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(labkit_redis, "find_spec", lambda name: None)
-    assert "brew install redis" in doctor.redis().mend
+    assert "brew install redis" in doctor.redis().fix
     (paths.state() / "doctor.sqlite").mkdir()
     assert "IsADirectoryError" in doctor.state_folder().problem
     (paths.state() / "doctor.sqlite").rmdir()

@@ -36,7 +36,7 @@ def test_codes_are_unique_and_kebab_case_and_each_class_says_what_it_is():
 
 
 def test_text_html_and_json_show_the_same_fields():
-    error = LabError("wrong", asked="a <b>", found="f", look_at="l", mend="m")
+    error = LabError("wrong", asked="a <b>", found="f", look_at="l", fix="m")
     assert [w in str(error) for w in ("wrong", "a <b>", "f", "l", "m")] == [True] * 5
     assert "&lt;b&gt;" in error._repr_html_()
     assert set(error.as_dict()) == {"code", "title", *FIELDS}

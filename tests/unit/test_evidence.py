@@ -63,7 +63,7 @@ def test_a_torn_line_is_passed_over_with_a_warning_and_swallows_nothing():
     with progress.file().open("ab") as out:
         out.write(b'{"at": 1, "kind": "pred')
     progress.note("prediction", "after", choice="x")
-    with pytest.warns(UserWarning, match="passed over"):
+    with pytest.warns(UserWarning, match="skipped"):
         assert [e.id for e in progress.entries()] == ["00-start-here", "after"]
 
 

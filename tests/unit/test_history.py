@@ -48,7 +48,7 @@ def test_a_recording_is_read_as_it_was_written():
 def test_a_child_that_cannot_be_read_is_kept_with_its_reason():
     def without_audit(app_id, instance_id):
         if app_id == "audit-service":
-            raise UnknownInstance("gone", asked="x", found="sidecar down", look_at="x", mend="x")
+            raise UnknownInstance("gone", asked="x", found="sidecar down", look_at="x", fix="x")
         return fetch(app_id, instance_id)
 
     run = join("task-orchestrator-service", "audited", without_audit)

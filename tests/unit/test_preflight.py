@@ -24,7 +24,7 @@ def test_the_right_manifests_hold_and_the_wrong_ones_name_both_faults():
     assert set(broken(found)) == {"namespace", "state store"}
     (namespace,) = about(found, "namespace")
     assert line_of(namespace) == "namespace: notifications"
-    assert namespace.mend.startswith("set namespace: tasks in /")
+    assert namespace.fix.startswith("set namespace: tasks in /")
     assert line_of(about(found, "state store")[0]) == 'value: "false"'
 
 
@@ -48,7 +48,7 @@ def test_the_deployment_of_the_course_holds_with_its_run_file_alone(also):
         ({"s": store().replace("namespace: tasks", "namespace: elsewhere")}, "other namespaces"),
     ],
 )
-def test_each_fault_of_the_store_has_its_own_words_and_a_change_that_mends_it(
+def test_each_fault_of_the_store_has_its_own_words_and_a_change_that_fixes_it(
     tmp_path, files, words
 ):
     write(tmp_path, a=app("one"), **files)
@@ -56,7 +56,7 @@ def test_each_fault_of_the_store_has_its_own_words_and_a_change_that_mends_it(
     assert found.state == "broken"
     assert words in found.why
     assert ".yaml:" in found.where
-    assert found.mend
+    assert found.fix
 
 
 def test_an_app_that_is_called_for_activities_only_needs_no_store(tmp_path):
@@ -182,7 +182,7 @@ def test_a_fault_of_the_store_points_to_the_line_to_change(tmp_path, was, is_now
 def test_a_wrong_namespace_of_a_run_file_points_to_the_app(tmp_path, apps, line):
     (found,) = about(inspect([run_file(tmp_path, *apps)]), "namespace")
     assert (found.state, line_of(found)) == ("broken", line)
-    assert "NAMESPACE: " in found.mend
+    assert "NAMESPACE: " in found.fix
 
 
 # --- policies and limits --------------------------------------------------------------------------

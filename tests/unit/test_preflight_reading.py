@@ -39,7 +39,7 @@ def test_wrong_yaml_gives_line_and_column(tmp_path):
 def test_a_helm_template_is_told_to_be_rendered_first(tmp_path):
     write(tmp_path, a=app("one", namespace="{{ .Values.namespace }}"))
     (found,) = about(inspect([tmp_path]), "file")
-    assert found.mend.startswith("helm template")
+    assert found.fix.startswith("helm template")
 
 
 @pytest.mark.parametrize(
@@ -112,13 +112,13 @@ def test_a_key_that_stands_twice_is_told_with_its_second_line(tmp_path):
 def test_a_tab_is_told_as_such(tmp_path):
     (found,) = about(inspect([write(tmp_path, a="kind: Pod\nmetadata:\n\tname: x\n")]), "file")
     assert found.where.endswith("a.yaml:3:1")
-    assert "tab" in found.mend
+    assert "tab" in found.fix
 
 
 @pytest.mark.parametrize("namespace", ["{{ .Values.namespace }}", '"{{ .Values.namespace }}"'])
 def test_a_template_that_happens_to_be_yaml_is_told_too(tmp_path, namespace):
     (found,) = about(inspect([write(tmp_path, a=app("one", namespace))]), "file")
-    assert found.mend.startswith("helm template")
+    assert found.fix.startswith("helm template")
     assert line_of(found) == f"namespace: {namespace}"
 
 
@@ -126,7 +126,7 @@ def test_a_recipe_for_kustomize_is_told_only_where_it_is_all_there_is(tmp_path):
     write(tmp_path, kustomization="namespace: tasks\nresources: [a.yaml]\n")
     (found,) = about(inspect([tmp_path]), "file")
     assert found.state == "cannot be known"
-    assert "render it first" in found.mend
+    assert "render it first" in found.fix
     write(tmp_path, a=app("one"), s=store())
     assert about(inspect([tmp_path]), "file") == []
 

@@ -88,7 +88,7 @@ def test_the_caller_is_the_app_whose_source_calls(tmp_path):
     worker(tmp_path / "caller", calling("call_activity('work', app_id='target')"))
     (found,) = about(inspect([file]), "namespace")
     assert found.why.startswith("target is in namespace pay, caller in default")
-    assert found.mend.startswith("set NAMESPACE: default in ")
+    assert found.fix.startswith("set NAMESPACE: default in ")
 
 
 def test_a_chain_of_calls_is_one_group_with_its_first_caller_as_home(tmp_path):

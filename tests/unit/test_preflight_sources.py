@@ -123,7 +123,7 @@ def test_a_name_is_judged_by_the_sources_of_the_app(tmp_path, call, state, words
     worker(tmp_path / "two", REGISTERED)
     (found,) = about(inspect([file]), "names")
     assert found.state == state
-    assert words in f"{found.why} {found.mend}"
+    assert words in f"{found.why} {found.fix}"
     assert "app_id" in line_of(found)
 
 

@@ -43,7 +43,7 @@ def test_the_end_of_a_process_is_told_in_words(supervisor, tmp_path):
     wait_until(lambda: process.ended_at)
     assert "exit code 3" in process.ending()
     with pytest.raises(ProcessEnded) as caught:
-        process.require_alive("start", "mend it")
+        process.require_alive("start", "fix it")
     assert "bye" in caught.value.found
 
 

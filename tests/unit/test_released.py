@@ -54,7 +54,7 @@ def server(monkeypatch, tmp_path):
 
 
 def no_build(folder: Path, console: Console) -> str:
-    raise SetupError("no build in this test", asked="x", found="x", look_at="x", mend="x")
+    raise SetupError("no build in this test", asked="x", found="x", look_at="x", fix="x")
 
 
 def path_of(program: str) -> str:
@@ -143,7 +143,7 @@ def test_a_bad_release_is_passed_over_with_its_reason_and_leaves_nothing(server,
         ensure()
     assert words in caught.value.found
     assert "no build in this test" in caught.value.found
-    assert "LABKIT_DAPR_BIN" in caught.value.mend
+    assert "LABKIT_DAPR_BIN" in caught.value.fix
     assert list((paths.cache() / "runtime").glob("*/daprd")) == []
     with pytest.raises(RuntimeMissing):
         runtime.binaries()

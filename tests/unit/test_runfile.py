@@ -116,7 +116,7 @@ def test_a_wrong_one_names_line_and_key(tmp_path, text, line, word):
     error = caught.value
     assert error.look_at.endswith(f"dapr.yaml:{line}")
     assert word in str(error)
-    assert error.mend
+    assert error.fix
 
 
 TEXTS = """\

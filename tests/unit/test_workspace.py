@@ -44,5 +44,5 @@ def test_a_copy_of_services_is_a_deployment_that_can_be_read():
 def test_a_wrong_magic_says_how_it_is_written():
     with pytest.raises(WrongMagic) as caught:
         workfile("a b c d", "")
-    assert "--part NUMBER" in caught.value.mend
+    assert "--part NUMBER" in caught.value.fix
     assert workspace("y").joinpath("components", "statestore.yaml").exists()

@@ -34,7 +34,9 @@ def steps(lab):
 
 def sent(lab):
     with suppress(NoLedger):  # a service that sent nothing has none
-        return [r for r in lab.ledger("notification-service", "deliveries") if r["channel"] == "sms"]
+        return [
+            r for r in lab.ledger("notification-service", "deliveries") if r["channel"] == "sms"
+        ]
     return []
 
 

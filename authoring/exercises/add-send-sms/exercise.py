@@ -78,7 +78,7 @@ check("add-send-sms")
 #
 # </details>
 #
-# Compare it with your sentence. To begin anew: `reset("add-send-sms")`; your files are kept.
+# Compare it with your sentence. To start over: `reset("add-send-sms")`; your files are kept.
 
 # %% tags=["close"]
 lab.down()

@@ -63,7 +63,7 @@ diagnose("audited-orders-fail", cause)
 # %% [markdown] tags=["text"]
 # ## The repair
 #
-# Edit the files below `.lab/work/audited-orders-fail/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("audited-orders-fail")`.
+# Edit the files below `.lab/work/audited-orders-fail/`: the smallest change that fixes the cause. Then run the scenario again. A hint comes in three levels: `hint("audited-orders-fail")`.
 #
 # Open: [dapr.yaml](../.lab/work/audited-orders-fail/dapr.yaml), [components/statestore.yaml](../.lab/work/audited-orders-fail/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/audited-orders-fail/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/audited-orders-fail/notification-service/main.py), [audit-service/main.py](../.lab/work/audited-orders-fail/audit-service/main.py).
 

@@ -81,7 +81,7 @@ check("both-at-once")
 #
 # </details>
 #
-# Compare it with your sentence. To begin anew: `reset("both-at-once")`; your files are kept.
+# Compare it with your sentence. To start over: `reset("both-at-once")`; your files are kept.
 
 # %% tags=["close"]
 lab.down()

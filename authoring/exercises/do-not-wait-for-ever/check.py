@@ -2,7 +2,6 @@
 
 from labkit.exercises.checking import Step
 from labkit.exercises.steps import ending, part
-
 from labkit.waiting import poll
 
 

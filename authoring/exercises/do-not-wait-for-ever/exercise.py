@@ -82,7 +82,7 @@ check("do-not-wait-for-ever")
 #
 # </details>
 #
-# Compare it with your sentence. To begin anew: `reset("do-not-wait-for-ever")`; your files are kept.
+# Compare it with your sentence. To start over: `reset("do-not-wait-for-ever")`; your files are kept.
 
 # %% tags=["close"]
 lab.down()

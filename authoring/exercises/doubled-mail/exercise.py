@@ -86,7 +86,7 @@ diagnose("doubled-mail", cause)
 # %% [markdown] tags=["text"]
 # ## The repair
 #
-# Edit the files below `.lab/work/doubled-mail/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("doubled-mail")`.
+# Edit the files below `.lab/work/doubled-mail/`: the smallest change that fixes the cause. Then run the scenario again. A hint comes in three levels: `hint("doubled-mail")`.
 #
 # Open: [dapr.yaml](../.lab/work/doubled-mail/dapr.yaml), [components/statestore.yaml](../.lab/work/doubled-mail/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/doubled-mail/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/doubled-mail/notification-service/main.py).
 
@@ -107,7 +107,7 @@ check("doubled-mail")
 #
 # <details><summary>Open it when your check has passed</summary>
 #
-# Symptom: one order, two mails, both with the same idempotency key. The history shows one call. So one call ran twice: the first run was cut off before its end was recorded. That must happen, with any runtime. So the service has to recognise the second run: a durable note, under the key, right after the mail left. A note in memory dies with the process; a key made anew in each run recognises nothing.
+# Symptom: one order, two mails, both with the same idempotency key. The history shows one call. So one call ran twice: the first run was cut off before its end was recorded. That must happen, with any runtime. So the service has to recognise the second run: a durable note, under the key, right after the mail left. A note in memory dies with the process; a new key in each run recognises nothing.
 #
 # A note *before* the mail leaves loses the mail of the second order. A note after it leaves a small gap, in which a kill still doubles. Two mails are the smaller harm; only the receiver could close that gap, if it knew the key.
 #

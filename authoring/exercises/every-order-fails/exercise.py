@@ -62,7 +62,7 @@ diagnose("every-order-fails", cause)
 # %% [markdown] tags=["text"]
 # ## The repair
 #
-# Edit the files below `.lab/work/every-order-fails/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("every-order-fails")`.
+# Edit the files below `.lab/work/every-order-fails/`: the smallest change that fixes the cause. Then run the scenario again. A hint comes in three levels: `hint("every-order-fails")`.
 #
 # Open: [dapr.yaml](../.lab/work/every-order-fails/dapr.yaml), [components/statestore.yaml](../.lab/work/every-order-fails/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/every-order-fails/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/every-order-fails/notification-service/main.py).
 

@@ -61,7 +61,7 @@ diagnose("fallback-never-runs", cause)
 # %% [markdown] tags=["text"]
 # ## The repair
 #
-# Edit the files below `.lab/work/fallback-never-runs/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("fallback-never-runs")`.
+# Edit the files below `.lab/work/fallback-never-runs/`: the smallest change that fixes the cause. Then run the scenario again. A hint comes in three levels: `hint("fallback-never-runs")`.
 #
 # Open: [dapr.yaml](../.lab/work/fallback-never-runs/dapr.yaml), [components/statestore.yaml](../.lab/work/fallback-never-runs/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/fallback-never-runs/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/fallback-never-runs/notification-service/main.py).
 

@@ -70,7 +70,7 @@ diagnose("healthy-and-idle", cause)
 # %% [markdown] tags=["text"]
 # ## The repair
 #
-# Edit the files below `.lab/work/healthy-and-idle/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("healthy-and-idle")`.
+# Edit the files below `.lab/work/healthy-and-idle/`: the smallest change that fixes the cause. Then run the scenario again. A hint comes in three levels: `hint("healthy-and-idle")`.
 #
 # Open: [dapr.yaml](../.lab/work/healthy-and-idle/dapr.yaml), [components/statestore.yaml](../.lab/work/healthy-and-idle/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/healthy-and-idle/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/healthy-and-idle/notification-service/main.py).
 

@@ -65,7 +65,7 @@ diagnose("healthy-and-not-there", cause)
 # %% [markdown] tags=["text"]
 # ## The repair
 #
-# Edit the files below `.lab/work/healthy-and-not-there/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("healthy-and-not-there")`.
+# Edit the files below `.lab/work/healthy-and-not-there/`: the smallest change that fixes the cause. Then run the scenario again. A hint comes in three levels: `hint("healthy-and-not-there")`.
 #
 # Open: [dapr.yaml](../.lab/work/healthy-and-not-there/dapr.yaml), [components/statestore.yaml](../.lab/work/healthy-and-not-there/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/healthy-and-not-there/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/healthy-and-not-there/notification-service/main.py).
 

@@ -59,7 +59,7 @@ diagnose("helper-ends-the-workflow", cause)
 # %% [markdown] tags=["text"]
 # ## The repair
 #
-# Edit the files below `.lab/work/helper-ends-the-workflow/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("helper-ends-the-workflow")`.
+# Edit the files below `.lab/work/helper-ends-the-workflow/`: the smallest change that fixes the cause. Then run the scenario again. A hint comes in three levels: `hint("helper-ends-the-workflow")`.
 #
 # Open: [dapr.yaml](../.lab/work/helper-ends-the-workflow/dapr.yaml), [components/statestore.yaml](../.lab/work/helper-ends-the-workflow/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/helper-ends-the-workflow/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/helper-ends-the-workflow/notification-service/main.py).
 

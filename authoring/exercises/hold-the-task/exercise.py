@@ -84,7 +84,7 @@ check("hold-the-task")
 #
 # </details>
 #
-# Compare it with your sentence. To begin anew: `reset("hold-the-task")`; your files are kept.
+# Compare it with your sentence. To start over: `reset("hold-the-task")`; your files are kept.
 
 # %% tags=["close"]
 lab.down()

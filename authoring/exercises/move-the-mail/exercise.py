@@ -81,7 +81,7 @@ check("move-the-mail")
 #
 # </details>
 #
-# Compare it with your sentence. To begin anew: `reset("move-the-mail")`; your files are kept.
+# Compare it with your sentence. To start over: `reset("move-the-mail")`; your files are kept.
 
 # %% tags=["close"]
 lab.down()

@@ -83,7 +83,7 @@ check("move-to-payments")
 #
 # </details>
 #
-# Compare it with your sentence. To begin anew: `reset("move-to-payments")`; your files are kept.
+# Compare it with your sentence. To start over: `reset("move-to-payments")`; your files are kept.
 
 # %% tags=["close"]
 lab.down()

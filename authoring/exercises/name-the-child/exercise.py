@@ -83,7 +83,7 @@ check("name-the-child")
 #
 # </details>
 #
-# Compare it with your sentence. To begin anew: `reset("name-the-child")`; your files are kept.
+# Compare it with your sentence. To start over: `reset("name-the-child")`; your files are kept.
 
 # %% tags=["close"]
 lab.down()

@@ -84,7 +84,7 @@ check("no-mail-lost")
 #
 # </details>
 #
-# Compare it with your sentence. To begin anew: `reset("no-mail-lost")`; your files are kept.
+# Compare it with your sentence. To start over: `reset("no-mail-lost")`; your files are kept.
 
 # %% tags=["close"]
 lab.down()

@@ -72,7 +72,7 @@ diagnose("no-order-starts", cause)
 # %% [markdown] tags=["text"]
 # ## The repair
 #
-# Edit the files below `.lab/work/no-order-starts/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("no-order-starts")`.
+# Edit the files below `.lab/work/no-order-starts/`: the smallest change that fixes the cause. Then run the scenario again. A hint comes in three levels: `hint("no-order-starts")`.
 #
 # Open: [dapr.yaml](../.lab/work/no-order-starts/dapr.yaml), [components/statestore.yaml](../.lab/work/no-order-starts/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/no-order-starts/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/no-order-starts/notification-service/main.py).
 

@@ -71,7 +71,7 @@ diagnose("no-store-in-sight", cause)
 # %% [markdown] tags=["text"]
 # ## The repair
 #
-# Edit the files below `.lab/work/no-store-in-sight/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("no-store-in-sight")`.
+# Edit the files below `.lab/work/no-store-in-sight/`: the smallest change that fixes the cause. Then run the scenario again. A hint comes in three levels: `hint("no-store-in-sight")`.
 #
 # Open: [dapr.yaml](../.lab/work/no-store-in-sight/dapr.yaml), [components/statestore.yaml](../.lab/work/no-store-in-sight/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/no-store-in-sight/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/no-store-in-sight/notification-service/main.py).
 

@@ -67,7 +67,7 @@ diagnose("nobody-answers", cause)
 # %% [markdown] tags=["text"]
 # ## The repair
 #
-# Edit the files below `.lab/work/nobody-answers/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("nobody-answers")`.
+# Edit the files below `.lab/work/nobody-answers/`: the smallest change that fixes the cause. Then run the scenario again. A hint comes in three levels: `hint("nobody-answers")`.
 #
 # Open: [dapr.yaml](../.lab/work/nobody-answers/dapr.yaml), [components/statestore.yaml](../.lab/work/nobody-answers/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/nobody-answers/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/nobody-answers/notification-service/main.py).
 

@@ -65,7 +65,7 @@ diagnose("nothing-is-retried", cause)
 # %% [markdown] tags=["text"]
 # ## The repair
 #
-# Edit the files below `.lab/work/nothing-is-retried/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("nothing-is-retried")`.
+# Edit the files below `.lab/work/nothing-is-retried/`: the smallest change that fixes the cause. Then run the scenario again. A hint comes in three levels: `hint("nothing-is-retried")`.
 #
 # Open: [dapr.yaml](../.lab/work/nothing-is-retried/dapr.yaml), [components/statestore.yaml](../.lab/work/nothing-is-retried/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/nothing-is-retried/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/nothing-is-retried/notification-service/main.py).
 

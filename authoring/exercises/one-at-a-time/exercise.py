@@ -77,7 +77,7 @@ check("one-at-a-time")
 #
 # </details>
 #
-# Compare it with your sentence. To begin anew: `reset("one-at-a-time")`; your files are kept.
+# Compare it with your sentence. To start over: `reset("one-at-a-time")`; your files are kept.
 
 # %% tags=["close"]
 lab.down()

@@ -83,7 +83,7 @@ check("own-store-for-audit")
 #
 # </details>
 #
-# Compare it with your sentence. To begin anew: `reset("own-store-for-audit")`; your files are kept.
+# Compare it with your sentence. To start over: `reset("own-store-for-audit")`; your files are kept.
 
 # %% tags=["close"]
 lab.down()

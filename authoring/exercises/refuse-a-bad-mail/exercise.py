@@ -81,7 +81,7 @@ check("refuse-a-bad-mail")
 #
 # </details>
 #
-# Compare it with your sentence. To begin anew: `reset("refuse-a-bad-mail")`; your files are kept.
+# Compare it with your sentence. To start over: `reset("refuse-a-bad-mail")`; your files are kept.
 
 # %% tags=["close"]
 lab.down()

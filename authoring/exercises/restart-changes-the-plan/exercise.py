@@ -67,7 +67,7 @@ diagnose("restart-changes-the-plan", cause)
 # %% [markdown] tags=["text"]
 # ## The repair
 #
-# Edit the files below `.lab/work/restart-changes-the-plan/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("restart-changes-the-plan")`.
+# Edit the files below `.lab/work/restart-changes-the-plan/`: the smallest change that fixes the cause. Then run the scenario again. A hint comes in three levels: `hint("restart-changes-the-plan")`.
 #
 # Open: [dapr.yaml](../.lab/work/restart-changes-the-plan/dapr.yaml), [components/statestore.yaml](../.lab/work/restart-changes-the-plan/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/restart-changes-the-plan/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/restart-changes-the-plan/notification-service/main.py).
 

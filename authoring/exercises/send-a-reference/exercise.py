@@ -78,7 +78,7 @@ check("send-a-reference")
 #
 # </details>
 #
-# Compare it with your sentence. To begin anew: `reset("send-a-reference")`; your files are kept.
+# Compare it with your sentence. To start over: `reset("send-a-reference")`; your files are kept.
 
 # %% tags=["close"]
 lab.down()

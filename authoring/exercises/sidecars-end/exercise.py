@@ -74,7 +74,7 @@ diagnose("sidecars-end", cause)
 # %% [markdown] tags=["text"]
 # ## The repair
 #
-# Edit the files below `.lab/work/sidecars-end/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("sidecars-end")`.
+# Edit the files below `.lab/work/sidecars-end/`: the smallest change that fixes the cause. Then run the scenario again. A hint comes in three levels: `hint("sidecars-end")`.
 #
 # Open: [dapr.yaml](../.lab/work/sidecars-end/dapr.yaml), [components/statestore.yaml](../.lab/work/sidecars-end/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/sidecars-end/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/sidecars-end/notification-service/main.py).
 

@@ -67,7 +67,7 @@ diagnose("some-attempts-fail", cause)
 # %% [markdown] tags=["text"]
 # ## The repair
 #
-# Edit the files below `.lab/work/some-attempts-fail/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("some-attempts-fail")`.
+# Edit the files below `.lab/work/some-attempts-fail/`: the smallest change that fixes the cause. Then run the scenario again. A hint comes in three levels: `hint("some-attempts-fail")`.
 #
 # Open: [dapr.yaml](../.lab/work/some-attempts-fail/dapr.yaml), [components/statestore.yaml](../.lab/work/some-attempts-fail/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/some-attempts-fail/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/some-attempts-fail/notification-service/main.py), [notification-service/start.sh](../.lab/work/some-attempts-fail/notification-service/start.sh), [notification-service/last_year.py](../.lab/work/some-attempts-fail/notification-service/last_year.py).
 

@@ -82,7 +82,7 @@ check("tell-the-manager")
 #
 # </details>
 #
-# Compare it with your sentence. To begin anew: `reset("tell-the-manager")`; your files are kept.
+# Compare it with your sentence. To start over: `reset("tell-the-manager")`; your files are kept.
 
 # %% tags=["close"]
 lab.down()

@@ -85,7 +85,7 @@ check("try-again")
 #
 # </details>
 #
-# Compare it with your sentence. To begin anew: `reset("try-again")`; your files are kept.
+# Compare it with your sentence. To start over: `reset("try-again")`; your files are kept.
 
 # %% tags=["close"]
 lab.down()

@@ -67,7 +67,7 @@ diagnose("whose-audit", cause)
 # %% [markdown] tags=["text"]
 # ## The repair
 #
-# Edit the files below `.lab/work/whose-audit/`: the smallest change that mends the cause. Then run the scenario again. A hint comes in three levels: `hint("whose-audit")`.
+# Edit the files below `.lab/work/whose-audit/`: the smallest change that fixes the cause. Then run the scenario again. A hint comes in three levels: `hint("whose-audit")`.
 #
 # Open: [dapr.yaml](../.lab/work/whose-audit/dapr.yaml), [components/statestore.yaml](../.lab/work/whose-audit/components/statestore.yaml), [task-orchestrator-service/main.py](../.lab/work/whose-audit/task-orchestrator-service/main.py), [notification-service/main.py](../.lab/work/whose-audit/notification-service/main.py), [audit-service/main.py](../.lab/work/whose-audit/audit-service/main.py).
 
