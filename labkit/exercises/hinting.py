@@ -19,8 +19,8 @@ ELSEWHERE = {
     ),
     "RUNNING": (
         "The workflow does not fail, and does not end. Print lab.run(ID).history: its last lines.",
-        "A step without an end waits for its app. If no step has started, a call could not be handed"
-        " over: read the log of the caller's sidecar.",
+        "A step without an end waits for its app. If no step has started, a call could not be"
+        " handed over: read the log of the caller's sidecar.",
         "Undo the last edit and go on in smaller steps, or start over with reset.",
     ),
 }
