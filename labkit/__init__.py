@@ -16,7 +16,7 @@ _WHERE = {
     "labkit.predict": ("predict", "observe", "finish"),
     "labkit.quiz": ("quiz",),
     "labkit.doctor": ("doctor",),
-    "labkit.exercises": ("apply", "begin", "broken", "check", "diagnose", "hint", "reset"),
+    "labkit.exercises": ("apply", "begin", "check", "diagnose", "hint", "reset"),
     "labkit.workspace": ("workspace", "copy_of_services"),
 }
 __all__ = sorted(name for names in _WHERE.values() for name in names)

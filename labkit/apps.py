@@ -246,6 +246,10 @@ class App(Launch):
         except SidecarSilent:
             return 0
 
+    def newer_files(self) -> list[Path]:
+        """Interim."""
+        return []
+
     def remote_ports(self) -> set[int]:
         """Return the ports to which the service, or what it started, holds a TCP connection."""
         worker, found = self.process("worker"), set[int]()

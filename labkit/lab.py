@@ -81,10 +81,14 @@ class Lab:
         components: str | Path | None = None,
         *,
         resume: bool = False,
+        private: bool = False,
+        env: Any = None,
     ) -> None:
+        self._private, self._extra = private, dict(env or {})
         self.run_file: RunFile = load(_run_file(path))
         self._resources = None if components is None else (_components(components),)
-        _replace_lab_of_this_kernel(self)
+        if not private:
+            _replace_lab_of_this_kernel(self)
         self._bypass_proxies()
         self._folder = self._open_folder(resume)
         self._apps: dict[str, App] = {}
@@ -131,7 +135,10 @@ class Lab:
         self._infrastructure.start(self._resource_folders())
         for spec in wanted:
             if spec.app_id not in self._apps:
-                self._apps[spec.app_id] = App.build(spec, self._shared, self._ports)
+                import dataclasses
+
+                spec2 = dataclasses.replace(spec, env={**spec.env, **self._extra})
+                self._apps[spec.app_id] = App.build(spec2, self._shared, self._ports)
             self._apps[spec.app_id].start()
         self._note()
         asked = [self._apps[s.app_id] for s in wanted]
@@ -292,7 +299,10 @@ class Lab:
     def _open_folder(self, resume: bool) -> runs.RunFolder:
         notebook = os.environ.get("JPY_SESSION_NAME")
         if not resume:
-            return runs.create(self.run_file.path, notebook)
+            return runs.create(
+                Path(f"{self.run_file.path}.private") if self._private else self.run_file.path,
+                notebook,
+            )
         taken = runs.resumable(self.run_file.path, notebook)
         if taken is None:
             raise NothingToResume(

@@ -100,3 +100,8 @@ def settled(question: Callable[[], T], quiet: float = 5, within: float = 60) -> 
 
     wait_until(is_quiet, within, f"no change for {quiet:g} s")
     return answer
+
+
+def patience() -> float:
+    """Interim."""
+    return 1.0

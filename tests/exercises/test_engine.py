@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 import pytest
+from labkit.exercises.steps import part
 
 from labkit import Lab, paths, progress
 from labkit.attached import AppNotRunning, Attached, LabNotRunning
@@ -18,7 +19,7 @@ from labkit.cli import exercises as cli
 from labkit.cli import progress as progress_cli
 from labkit.exercises import (
     apply,
-    broken,
+    begin,
     check,
     diagnose,
     hint,
@@ -30,7 +31,6 @@ from labkit.exercises import (
 from labkit.exercises.catalogue import Edit, NoSuchExercise
 from labkit.exercises.deployment import EditDoesNotFit, edit
 from labkit.exercises.hinting import _levels
-from labkit.exercises.steps import part
 from labkit.processes import ProcessEnded
 from labkit.verdict import Row
 
@@ -51,7 +51,7 @@ def own_state(tmp_path, monkeypatch):
 @contextmanager
 def running():
     """The broken deployment, with its order scheduled."""
-    with Lab(broken(ID)) as lab:
+    with Lab(begin(ID)) as lab:
         lab.up(announce=False)
         client = lab.client("task-orchestrator-service")
         client.schedule_new_workflow("task_processing_multi_app", input=ORDER, instance_id="order")
@@ -60,7 +60,7 @@ def running():
 
 
 def test_without_a_running_lab_the_verdict_is_unknown_and_says_what_to_run():
-    broken(ID)
+    begin(ID)
     verdict = check(ID)
     assert verdict.outcome == "unknown"
     assert "not running" in verdict.stopped_at.observed
@@ -79,7 +79,7 @@ def test_a_dead_sidecar_makes_it_unknown_and_never_wrong():
 
 
 def test_a_service_that_ended_is_named_with_its_last_words():
-    main = broken(ID).parent / "task-orchestrator-service" / "main.py"
+    main = begin(ID).parent / "task-orchestrator-service" / "main.py"
     main.write_text("def broken(:\n")
     with Lab(load(ID).run_file) as lab:
         with pytest.raises(ProcessEnded):
@@ -136,7 +136,7 @@ def test_hints_come_in_three_levels_and_are_noted():
 def test_solved_twice_in_a_row_and_beside_another_learners_lab(tmp_path, monkeypatch):
     with running():
         monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "another"))
-        broken(ID)
+        begin(ID)
         apply(ID)
         for _ in range(2):
             with running():
@@ -174,10 +174,10 @@ def test_next_names_an_exercise_of_a_finished_lesson(capsys):
 
 
 def test_reset_keeps_what_it_replaces():
-    run_file = broken(ID)
+    run_file = begin(ID)
     mine = run_file.parent / "notification-service" / "main.py"
     mine.write_text("mine")
-    assert broken(ID) == run_file
+    assert begin(ID) == run_file
     assert mine.read_text() == "mine", "a second look leaves it alone"
     assert "kept-1" in reset(ID)
     assert mine.read_text() != "mine"
@@ -194,7 +194,7 @@ if os.fork() == 0:
     raise BaseException("a child")
 threading.Event().wait()
 """
-    run_file = broken(ID)
+    run_file = begin(ID)
     (run_file.parent / "notification-service" / "main.py").write_text(wild)
     with Lab(run_file) as lab:
         lab.up("task-orchestrator-service", announce=False)
