@@ -142,11 +142,11 @@ def load(id: str) -> Exercise:
 
 def _exercise(id: str, folder: Path, source: Mapping[str, Any]) -> Exercise:
     usual = source["file"]
-    repair = _edits(source["repair"], usual)
+    repair = edits_from(source["repair"], usual)
 
     def variant(raw: Any) -> tuple[Edit, ...]:
         """Edits on the learner's copy: those of the repair come first, unless it says otherwise."""
-        edits = _edits(raw["edits"], usual)
+        edits = edits_from(raw["edits"], usual)
         return edits if raw.get("from") == "fault" else (*repair, *edits)
 
     return Exercise(
@@ -165,8 +165,8 @@ def _exercise(id: str, folder: Path, source: Mapping[str, Any]) -> Exercise:
         apps=tuple(source["apps"]),
         components=source.get("components", "default"),
         env={k: str(v) for k, v in (source.get("env") or {}).items()},
-        healthy=_edits(source.get("healthy", []), usual),
-        fault=_edits(source["fault"], usual),
+        healthy=edits_from(source.get("healthy", []), usual),
+        fault=edits_from(source["fault"], usual),
         symptom=source["symptom"],
         repair=repair,
         alternative=variant(source["alternative"]),
@@ -177,7 +177,8 @@ def _exercise(id: str, folder: Path, source: Mapping[str, Any]) -> Exercise:
     )
 
 
-def _edits(raw: list[Mapping[str, str]], usual: str) -> tuple[Edit, ...]:
+def edits_from(raw: list[Mapping[str, str]], usual: str) -> tuple[Edit, ...]:
+    """Return edits as a file of an exercise has them; ``usual`` is edited where none is named."""
     return tuple(Edit(e.get("file", usual), e["put"], e.get("find")) for e in raw)
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from labkit import progress
+from labkit import paths, progress
 from labkit.errors import AuthoringError
 from labkit.exercises.catalogue import Edit, Exercise, load
 from labkit.predict import Line
@@ -54,7 +54,7 @@ def edit(folder: Path, edits: Iterable[Edit]) -> str:
     for one in edits:
         file = folder / one.file
         before = file.read_text("utf-8") if file.exists() else ""
-        after = one.put if one.find is None else _replaced(file, before, one)
+        after = one.put if one.find is None else edited(before, one, file)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(after, "utf-8")
         lines = difflib.unified_diff(
@@ -62,6 +62,18 @@ def edit(folder: Path, edits: Iterable[Edit]) -> str:
         )
         told += [line for line in lines if not line.startswith("@@")]
     return "\n".join(told)
+
+
+def code_after(exercise: Exercise, edits: Iterable[Edit]) -> dict[str, str]:
+    """Return the Python files of a copy after edits, by path; no copy is made."""
+    services = paths.repo() / "services"
+    files = (services / app_id / "main.py" for app_id in exercise.apps)
+    texts = {str(f.relative_to(services)): f.read_text("utf-8") for f in files}
+    for one in edits:
+        if one.file.endswith(".py"):
+            before = texts.get(one.file, "")
+            texts[one.file] = one.put if one.find is None else edited(before, one, Path(one.file))
+    return texts
 
 
 def apply(id: str) -> None:
@@ -99,7 +111,12 @@ def _is_done(folder: Path, one: Edit) -> bool:
     return one.put in text and not _pattern(one).search(text)
 
 
-def _replaced(file: Path, before: str, one: Edit) -> str:
+def edited(before: str, one: Edit, file: Path) -> str:
+    """Return a text after one edit.
+
+    Raises:
+        EditDoesNotFit: what is looked for is not found, or more than once.
+    """
     found = _pattern(one).findall(before)
     if len(found) != 1:
         raise EditDoesNotFit(
