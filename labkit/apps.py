@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ import psutil
 
 from labkit import lives
 from labkit.errors import ObservationError
+from labkit.history import connections, next_after
 from labkit.launch import HOST, PARTS, Launch, Part, Text
 from labkit.lives import Life, Trouble, trouble
 from labkit.newer import newer
@@ -168,18 +170,20 @@ class App(Launch):
         return [p for p in own if isinstance(p, Process) and p.is_alive]
 
     def downs(self, since: float) -> list[Down]:
-        """Return the times in which a part did not run, after ``since`` (seconds of the epoch).
+        """Return the times in which no work could run here, after ``since`` (seconds of the epoch).
 
-        The time before the first start is one of the whole app.
+        Each begins when a part ended, and lasts until a worker was connected again. The time
+        before the first start is one of the whole app.
         """
         gone: list[Down] = []
+        connected = connections(self.logs("sidecar"))
         if self.past and (first := self.past[0][1].started_at) > since:
-            gone.append(Down(self.app_id, "app", since, first))
+            gone.append(Down(self.app_id, "app", since, _able(first, connected)))
         for part in PARTS:
-            lives = [p for n, p in self.past if n == part]
-            for life, following in zip(lives, [*lives[1:], None], strict=False):
+            own = [p for n, p in self.past if n == part]
+            for life, following in zip(own, [*own[1:], None], strict=False):
                 if life.ended_at is not None:
-                    end = following.started_at if following else None
+                    end = _able(following.started_at, connected) if following else None
                     gone.append(Down(self.app_id, part, life.ended_at, end))
         return gone
 
@@ -340,6 +344,11 @@ class App(Launch):
                 fix=f"lab.up({self.app_id!r}) starts again what has ended",
             ) from problem
         return answer
+
+
+def _able(started: float, connected: Sequence[float]) -> float | None:
+    """When work could run after a start; that moment itself where the log names no connection."""
+    return next_after(connected, started) if connected else started
 
 
 def ledger_rows(app: App, table: str) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ import grpc
 from labkit import lives
 from labkit.apps import App, Down
 from labkit.errors import ObservationError
-from labkit.history import HistoryEvent, RunHistory, SidecarUnreachable, events_of, join
+from labkit.history import HistoryEvent, RunHistory, SidecarUnreachable, cuts, events_of, join
 from labkit.lives import Trouble
 from labkit.swimlane import Swimlane
 from labkit.waiting import patience
@@ -207,10 +207,12 @@ class Run:
 
     def swimlane(self) -> Swimlane:
         """Return the picture of this run: one lane per app ID."""
-        history = self.history
+        history, now = self.history, time.time()
         since = min(event.time for event in history.all_events).timestamp()
-        downs: list[Down] = [d for app in self._lab.started_apps() for d in app.downs(since)]
-        return Swimlane(history, down=downs)
+        apps = list(self._lab.started_apps())
+        downs: list[Down] = [d for app in apps for d in app.downs(since)]
+        cut = [c for app in apps for c in cuts(app.app_id, app.logs("sidecar"))]
+        return Swimlane(history, down=downs, cuts=cut, now=now)
 
     def show(self) -> Swimlane:
         """The same as :meth:`swimlane`, for the last line of a cell."""
@@ -223,7 +225,7 @@ class Run:
             within: redrawn at most so long, in seconds.
             every: seconds between two drawings.
         """
-        view = Picture(self.swimlane().svg, lambda: repr(self.swimlane()))
+        view = Picture(self.swimlane().html, lambda: repr(self.swimlane()))
 
         def redraw() -> None:
             deadline = time.monotonic() + within
@@ -232,7 +234,7 @@ class Run:
                 time.sleep(every)
                 with suppress(ObservationError):  # a sidecar that is down: draw again later
                     ended = self.has_ended
-                    view.value = self.swimlane().svg
+                    view.value = self.swimlane().html
 
         threading.Thread(target=redraw, daemon=True, name=f"live {self.instance_id}").start()
         return view
