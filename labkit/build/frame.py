@@ -16,7 +16,7 @@ from typing import Any
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 import labkit
-from labkit.exercises import KINDS, Exercise
+from labkit.exercises import KINDS, Exercise, in_order
 
 TAGS = {"story", "wanted", "scenario", "look", "plan", "expert"}
 USUAL = ("Lab", "begin", "check", "diagnose", "hint", "reset")
@@ -82,6 +82,13 @@ def scenario_cells(exercise: Exercise, own: Sequence[Any]) -> list[Any]:
         sources[0] = f"{ORDER}\n\n{sources[0]}"
     sources[-1] = f"{sources[-1]}\n\n\n{PLAY}"
     return [_code("scenario", source) for source in sources]
+
+
+def practise(number: str) -> str:
+    """Return the line of a lesson's close that names its exercises; "" when it has none."""
+    mine = [e for e in in_order() if e.lesson == number]
+    links = (f"{e.label} [{e.title}](../exercises/{e.id}.ipynb)" for e in mine)
+    return f"Practise: {'; '.join(links)}." if mine else ""
 
 
 SYMPTOM = """\

@@ -15,7 +15,7 @@ from labkit import paths
 from labkit.build import frame
 from labkit.build.catalogue import Notebook
 from labkit.build.source import read
-from labkit.exercises import in_order, load
+from labkit.exercises import load
 
 CELLS = (20, 40)
 CODE_LINES, CODE_MEDIAN = 15, 5
@@ -33,7 +33,6 @@ def problems(notebook: Notebook) -> Iterator[str]:
     nb = read(notebook)
     if notebook.kind == "lesson":
         yield from lesson(nb, notebook.target.stem)
-        yield from _practice(nb, notebook.target.stem[:2])
     else:
         own = jupytext.read(notebook.source, fmt="py:percent").cells
         yield from frame.problems(load(notebook.source.parent.name), own)
@@ -109,14 +108,6 @@ def _order(nb: Any, stem: str) -> Iterator[str]:
     for id in seen:
         if id not in asked:
             yield f"the observation {id!r} was never predicted"
-
-
-def _practice(nb: Any, number: str) -> Iterator[str]:
-    close = nb.cells[-2].source
-    mine = [e.id for e in in_order() if e.lesson == number]
-    yield from (
-        f"the close does not name its exercise {id}" for id in mine if f"`{id}`" not in close
-    )
 
 
 def _ids(nb: Any, function: str) -> list[str]:

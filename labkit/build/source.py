@@ -40,6 +40,8 @@ def read(notebook: Notebook) -> Any:
         raise _wrong(notebook, f"{type(problem).__name__}: {problem}") from problem
     if notebook.kind != "lesson":
         nb.cells = frame.assemble(load(notebook.source.parent.name), nb.cells)
+    elif len(nb.cells) > 1 and (more := frame.practise(notebook.target.stem[:2])):
+        nb.cells[-2].source += f"\n\n{more}"
     nb.metadata = nbformat.from_dict(
         {
             "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
