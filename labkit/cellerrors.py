@@ -7,6 +7,7 @@ interrupt. Outside IPython nothing is changed.
 from __future__ import annotations
 
 import linecache
+import sys
 import types
 from contextlib import suppress
 from typing import Any
@@ -23,16 +24,19 @@ class CallRefused(ObservationError):
 
 
 def register() -> None:
-    """Make IPython show these errors in the short form; once per kernel, nothing elsewhere."""
-    import grpc
-
+    """Make IPython show these errors in the short form; nothing elsewhere. Can be called twice."""
     with suppress(ImportError):
         from IPython import get_ipython
 
         shell: Any = get_ipython()
-        kinds = (LabError, grpc.RpcError, KeyboardInterrupt)
-        if shell is not None and not set(kinds) <= set(shell.custom_exceptions):
-            shell.set_custom_exc(kinds, _show)
+        if shell is not None and not set(_kinds()) <= set(shell.custom_exceptions):
+            shell.set_custom_exc(_kinds(), _show)
+
+
+def _kinds() -> tuple[type[BaseException], ...]:
+    """The errors that are shown so; those of gRPC as soon as somebody has loaded it."""
+    grpc = sys.modules.get("grpc")
+    return (LabError, KeyboardInterrupt, *([grpc.RpcError] if grpc else []))
 
 
 def lines_of(problem: BaseException, line: str = "") -> list[str]:
