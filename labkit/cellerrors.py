@@ -7,6 +7,7 @@ interrupt. Outside IPython nothing is changed.
 from __future__ import annotations
 
 import linecache
+import re
 import sys
 import types
 from contextlib import suppress
@@ -14,6 +15,7 @@ from typing import Any
 
 from labkit.errors import LabError, ObservationError
 
+_REFUSED = re.compile(r"ipv[46]:(\S+): Failed to connect")
 MORE = "%tb in the next cell shows the traceback"
 
 
@@ -69,8 +71,9 @@ def refused(problem: Any) -> CallRefused:
 def cause_of(details: str) -> str:
     """Return the last link of a chain of causes, at most 100 characters of it."""
     text = " ".join(details.split())
-    cause = text.rpartition("desc = ")[2]
-    cause = cause.partition(". ")[0]
+    if refusal := _REFUSED.search(text):
+        return f"nothing listens at {refusal[1]}"
+    cause = text.rpartition("desc = ")[2].partition(". ")[0] or "no details"
     return cause if len(cause) <= 100 else cause[:98].rpartition(" ")[0] + " …"
 
 

@@ -5,7 +5,6 @@ All services have a ``main.py``, so mypy cannot take them together.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from labkit import paths
