@@ -41,6 +41,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-if "IPython" in sys.modules:  # a notebook: make its cell magic known
+if "IPython" in sys.modules:  # a notebook: make its cell magic and the form of errors known
     _load("labkit.workspace")
     import_module("labkit.workspace").register()
+    import_module("labkit.cellerrors").register()
