@@ -20,9 +20,10 @@ import psutil
 from labkit import versions
 from labkit.errors import ObservationError
 from labkit.history import connections, next_after
-from labkit.launch import HOST, PARTS, Launch, Part, Text
+from labkit.launch import HOST, PARTS, Launch, Part
 from labkit.ports import is_listening, is_listening_at
 from labkit.processes import Process
+from labkit.texts import Text
 from labkit.waiting import poll
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from labkit import components, lifeline, shellenv
 from labkit.errors import StartError
 from labkit.ports import PortBlock, require_free
 from labkit.runfile import AppSpec, cli_env, daprd_flags
+from labkit.texts import Text
 
 if TYPE_CHECKING:
     import httpx
@@ -35,13 +36,6 @@ class SocketPathTooLong(StartError):
     """A Unix socket cannot have such a path."""
 
     code = "socket-path-too-long"
-
-
-class Text(str):
-    """A text that a notebook shows as it is, with its line breaks."""
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 @dataclass(frozen=True)
