@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from labkit.build import claims, index
+from labkit.build import claims, glossary, index
 from labkit.build.catalogue import Notebook, notebooks, orphans
 from labkit.build.compare import drift
 from labkit.build.execute import execute
@@ -47,14 +47,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _write_pages() -> None:
-    for made in (claims, index):
+    for made in (claims, glossary, index):
         made.target().write_text(made.page(), "utf-8")
 
 
 def _check(wanted: Sequence[Notebook], *, everything: bool) -> int:
     found = [f"{n.target.name}: {p}" for n in wanted for p in [*drift(n), *problems(n)]]
     if everything:
-        found += [*claims.problems(), *index.problems()]
+        found += [*claims.problems(), *glossary.problems(), *index.problems()]
         found += [f"{path}: has no source; remove it" for path in orphans()]
     for line in found:
         print(line, file=sys.stderr)
