@@ -12,6 +12,14 @@ _WRAPPED = (
     "color:var(--jp-content-font-color1,inherit)"
 )
 
+PRINTED_CSS = """\
+/* What cells print: wrapped between words; JupyterLab breaks it at any letter. */
+.jp-OutputArea .jp-OutputArea-output.jp-RenderedText pre {
+  white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere;
+}
+"""
+"""For JupyterLab's ``custom.css``: no output of ours can say how printed text is shown."""
+
 
 class Text(str):
     """A text that a notebook shows as it is."""

@@ -23,6 +23,11 @@ def test_choices_and_pictures_can_be_used_without_a_mouse_and_without_good_eyes(
     expect(button).to_have_attribute("aria-pressed", "true")
     expect(group.get_by_role("status")).to_contain_text("yes, it is kept")
 
+    printed = page.locator(".jp-RenderedText pre").first
+    how = printed.evaluate("e => [getComputedStyle(e).wordBreak, getComputedStyle(e).whiteSpace]")
+    assert how[0] == "normal", "printed text wraps between words"
+    assert how[1] == "pre-wrap"
+
     page.set_viewport_size({"width": 640, "height": 500})  # as 1280 x 1000 at 200 %
     picture = page.locator("svg[role='img']").last
     width = picture.evaluate("e => e.getBoundingClientRect().width")
