@@ -16,6 +16,7 @@ _WHERE = {
     "labkit.predict": ("predict", "observe", "finish"),
     "labkit.quiz": ("quiz",),
     "labkit.daprmap": ("dapr_here",),
+    "labkit.terms": ("glossary",),
     "labkit.doctor": ("doctor",),
     "labkit.exercises": ("apply", "begin", "check", "diagnose", "hint", "reset"),
     "labkit.workspace": ("workspace", "copy_of_services"),

@@ -11,14 +11,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from labkit.build import attack, claims, index, readme
+from labkit.build import attack, claims, glossary, index, readme
 from labkit.build.catalogue import Notebook, notebooks, orphans
 from labkit.build.compare import drift
 from labkit.build.execute import execute
 from labkit.build.lint import problems
 from labkit.build.source import read, store
 
-PAGES = (claims, index, readme)
+PAGES = (claims, glossary, index, readme)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -126,6 +126,7 @@ def test_the_linter_finds_wrong_text(tmp_path, wrong, problem):
     [
         ('# %% tags=["run"]\nx = 1', "without a prediction"),
         ('# %% tags=["predict"]\npredict("a", ["b"])', "never observed"),
+        ('# %% tags=["predict"]\npredict("a", ["b"])', "text before it has no question"),
         ('# %% tags=["look"]\nobserve("a", 1)', "never predicted"),
         ("# %%\nx = 1", "has no tag"),
         ('# %% tags=["code"]\n' + "x = 1\n" * 16, "16 lines of code"),
@@ -135,6 +136,31 @@ def test_the_linter_finds_wrong_text(tmp_path, wrong, problem):
 def test_the_linter_finds_wrong_cells(tmp_path, wrong, problem):
     found = list(lint.problems(notebook(tmp_path, SOURCE + "\n" + wrong + "\n")))
     assert any(problem in p for p in found), found
+
+
+@pytest.mark.parametrize(
+    ("before", "asked"),
+    [
+        ("How many mails?", True),
+        ("Mails are counted.", False),
+        ("Look at `counts?` now.", False),
+    ],
+)
+def test_a_question_stands_in_the_text_before_a_prediction(tmp_path, before, asked):
+    text = f'\n# %% [markdown] tags=["predict"]\n# {before}\n'
+    text += '\n# %% tags=["predict"]\npredict("a", ["b"])\n'
+    found = list(lint.problems(notebook(tmp_path, SOURCE + text)))
+    assert any("has no question" in p for p in found) is not asked
+    between = text.replace("\n# %% tags", '\n# %% tags=["code"]\nx = 1\n\n# %% tags')
+    found = list(lint.problems(notebook(tmp_path, SOURCE + between)))
+    assert any("has no question" in p for p in found), "it stands directly before"
+
+
+def test_a_lesson_links_the_glossary(tmp_path):
+    missing = "neither the opening nor the close links the glossary"
+    plain, linked = SOURCE, SOURCE.replace("thing", "thing\n#\n# [W](../docs/glossary.md).")
+    assert any(missing in p for p in lint.problems(notebook(tmp_path, plain)))
+    assert not any(missing in p for p in lint.problems(notebook(tmp_path, linked)))
 
 
 def test_a_lesson_recalls_only_what_came_before_it(tmp_path):
