@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from labkit.launch import Text as OfLaunch
 from labkit.predict import Line
 from labkit.texts import Text
 from tests.support.recorded import recorded
@@ -18,7 +17,7 @@ def test_html_wraps_between_words_and_the_plain_text_is_the_text_itself():
 
 
 def test_there_is_one_such_text():
-    assert Text is OfLaunch is Line
+    assert Text is Line
 
 
 def test_a_history_wraps_too():
