@@ -99,8 +99,12 @@ def _order(nb: Any, stem: str) -> Iterator[str]:
     recalls = [c for c, t in zip(nb.cells[:12], tags, strict=False) if t == "recall"]
     if not stem.startswith("00") and len([c for c in recalls if c.cell_type == "code"]) < 3:
         yield "it does not open with three recall questions"
+    taught = _taught_in()
+    for asked in _ids(nb, "quiz"):
+        if asked not in taught:
+            yield f"asks {asked!r}, which no quiz file has"
     early = re.findall(r"quiz\(\"([^\"]+)", "\n".join(c.source for c in recalls))
-    yield from (f"recalls {q!r} before its lesson" for q in early if q[:2] >= stem[:2])
+    yield from (f"recalls {q!r} before its lesson" for q in early if taught.get(q, "") >= stem[:2])
     for number, cell in enumerate(nb.cells):
         if tags[number] == "run" and "predict" not in tags[max(0, number - 3) : number]:
             yield f"cell {cell.id} runs something new without a prediction before it"
@@ -126,6 +130,13 @@ def _glossary(nb: Any) -> Iterator[str]:
     """A lesson links the glossary where it begins or ends."""
     if not any(GLOSSARY in nb.cells[i].source for i in (0, -2)):
         yield f"neither the opening nor the close links the glossary: {GLOSSARY}"
+
+
+def _taught_in() -> dict[str, str]:
+    """The number of the lesson to which each question belongs, by the name of its file."""
+    files = sorted((paths.repo() / "authoring" / "quizzes").glob("*.yaml"))
+    read = ((f.stem[:2], yaml.safe_load(f.read_text("utf-8")) or []) for f in files)
+    return {str(entry["id"]): number for number, entries in read for entry in entries}
 
 
 def _ids(nb: Any, function: str) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
 from labkit import paths
 from labkit.build import frame, lint
@@ -164,12 +165,21 @@ def test_a_lesson_links_the_glossary(tmp_path):
 
 
 def test_a_lesson_recalls_only_what_came_before_it(tmp_path):
-    asked = "".join(f'\n# %% tags=["recall"]\nquiz("{q}-x")\n' for q in ("02", "05", "06"))
-    found = list(lint.lesson(read(notebook(tmp_path, SOURCE + asked)), "05-any"))
+    recalled = {}
+    for file in sorted((paths.repo() / "authoring" / "quizzes").glob("*.yaml")):
+        recalled.setdefault(file.stem[:2], yaml.safe_load(file.read_text())[0]["id"])
+    cells = [f'\n# %% tags=["recall"]\nquiz("{recalled[n]}")\n' for n in ("04", "05", "06")]
+    found = list(lint.lesson(read(notebook(tmp_path, SOURCE + "".join(cells))), "05-any"))
     assert [p for p in found if "before its lesson" in p] == [
-        "recalls '05-x' before its lesson",
-        "recalls '06-x' before its lesson",
+        f"recalls {recalled['05']!r} before its lesson",
+        f"recalls {recalled['06']!r} before its lesson",
     ]
+
+
+def test_a_lesson_asks_only_questions_that_exist(tmp_path):
+    asked = '\n# %% tags=["quiz"]\nquiz("no-such-question")\n'
+    found = list(lint.lesson(read(notebook(tmp_path, SOURCE + asked)), "05-any"))
+    assert "asks 'no-such-question', which no quiz file has" in found
 
 
 def test_a_source_that_is_no_notebook_is_named(tmp_path):

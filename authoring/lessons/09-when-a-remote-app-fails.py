@@ -363,4 +363,4 @@ quiz("07-rescue")
 
 # %% tags=["close"]
 lab.down()
-finish("07-when-a-remote-app-fails")
+finish("09-when-a-remote-app-fails")
