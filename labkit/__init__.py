@@ -15,8 +15,9 @@ _WHERE = {
     "labkit.waiting": ("settled", "wait_until"),
     "labkit.predict": ("predict", "observe", "finish"),
     "labkit.quiz": ("quiz",),
+    "labkit.daprmap": ("dapr_here",),
     "labkit.doctor": ("doctor",),
-    "labkit.exercises": ("apply", "begin", "broken", "check", "diagnose", "hint", "reset"),
+    "labkit.exercises": ("apply", "begin", "check", "diagnose", "hint", "reset"),
     "labkit.workspace": ("workspace", "copy_of_services"),
 }
 __all__ = sorted(name for names in _WHERE.values() for name in names)

@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from labkit.build import claims, index
+from labkit.build import attack, claims, index
 from labkit.build.catalogue import Notebook, notebooks, orphans
 from labkit.build.compare import drift
 from labkit.build.execute import execute
@@ -21,8 +21,16 @@ from labkit.build.source import read, store
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build or check the named notebooks, or all."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv[:1] == ["attack"]:
+        return attack.main(argv[1:])
     parser = argparse.ArgumentParser(prog="./lab build", description=__doc__)
-    parser.add_argument("name", nargs="*", help="start of a notebook's name, or: pages; none: all")
+    parser.add_argument(
+        "name",
+        nargs="*",
+        help="start of a notebook's name; pages: the generated pages; attack ID: see "
+        "labkit/build/attack.py; none: all",
+    )
     parser.add_argument("--check", action="store_true", help="build nothing; say what differs")
     options = parser.parse_args(argv)
     if options.name == ["pages"]:

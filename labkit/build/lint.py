@@ -13,7 +13,7 @@ import yaml
 from labkit import paths
 from labkit.build.catalogue import Notebook
 from labkit.build.source import read
-from labkit.exercises import in_order, load
+from labkit.exercises import in_order
 
 CELLS = (20, 40)
 CODE_LINES, CODE_MEDIAN = 15, 5
@@ -32,8 +32,6 @@ def problems(notebook: Notebook) -> Iterator[str]:
     if notebook.kind == "lesson":
         yield from lesson(nb, notebook.target.stem)
         yield from _practice(nb, notebook.target.stem[:2])
-    else:
-        yield from _heading(nb, notebook.target.stem)
     yield from cells(nb)
 
 
@@ -114,14 +112,6 @@ def _practice(nb: Any, number: str) -> Iterator[str]:
     yield from (
         f"the close does not name its exercise {id}" for id in mine if f"`{id}`" not in close
     )
-
-
-def _heading(nb: Any, id: str) -> Iterator[str]:
-    exercise = load(id)
-    kind = "Break lab" if exercise.kind == "break" else "Exercise"
-    wanted = f"# {kind} {exercise.label}: {exercise.title}"
-    if not nb.cells[0].source.startswith(wanted + "\n"):
-        yield f"it does not begin with {wanted!r}"
 
 
 def _ids(nb: Any, function: str) -> list[str]:

@@ -9,8 +9,10 @@ from typing import Any
 import jupytext
 import nbformat
 
+from labkit.build import frame
 from labkit.build.catalogue import Notebook
 from labkit.errors import AuthoringError
+from labkit.exercises import load
 
 KEPT_METADATA = ("tags", "reason")
 _SOLUTION = re.compile(
@@ -36,6 +38,8 @@ def read(notebook: Notebook) -> Any:
         nb = jupytext.read(notebook.source, fmt="py:percent")
     except Exception as problem:  # jupytext raises what its parsers raise
         raise _wrong(notebook, f"{type(problem).__name__}: {problem}") from problem
+    if notebook.kind != "lesson":
+        nb.cells = frame.assemble(load(notebook.source.parent.name), nb.cells)
     nb.metadata = nbformat.from_dict(
         {
             "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},

@@ -10,8 +10,10 @@ from typing import Any
 
 import yaml
 
-from labkit import paths
+from labkit import naming, paths
 from labkit.errors import ObservationError
+
+KINDS = {"build": "Exercise", "break": "Break lab"}
 
 
 class NoSuchExercise(ObservationError):
@@ -22,7 +24,10 @@ class NoSuchExercise(ObservationError):
 
 @dataclass(frozen=True)
 class Edit:
-    """One change of a file: ``find`` (exactly once) becomes ``put``; without ``find`` all of it."""
+    """One change of a file: ``find`` (exactly once) becomes ``put``; without ``find`` all of it.
+
+    A line ``...`` in ``find`` stands for as few lines as possible.
+    """
 
     file: str
     put: str
@@ -31,7 +36,11 @@ class Edit:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A wrong repair: what it changes, the step that must stop it, words of the observation."""
+    """A wrong answer: its edits on the learner's copy, the step that stops it, words it shows.
+
+    In ``exercise.yaml`` its edits are written as the difference from the repair, or from the
+    fault with ``from: fault``.
+    """
 
     name: str
     edits: tuple[Edit, ...]
@@ -46,6 +55,8 @@ class Exercise:
     Attributes:
         kind: "break": a fault is found and fixed; "build": something is added or changed.
         number: its place among the exercises of its lesson, from 1.
+        workflow: the name of the workflow that its scenario schedules.
+        file: the file that most of its edits are in; what a learner changes first.
         apps: services of the course that are copied.
         components: the set of ``components/`` that is copied.
         healthy: what makes the copy whole, where the services alone are not.
@@ -64,6 +75,8 @@ class Exercise:
     misconception: str
     out_of_scope: str
     folder: Path
+    workflow: str
+    file: str
     apps: tuple[str, ...]
     components: str
     env: Mapping[str, str]
@@ -81,6 +94,11 @@ class Exercise:
         return f"{self.lesson}.{self.number}"
 
     @property
+    def notebook(self) -> Path:
+        """The learner's notebook, e.g. ``learn/06.3-nobody-answers.ipynb``."""
+        return paths.learn() / f"{self.label}-{self.id}.ipynb"
+
+    @property
     def work(self) -> Path:
         """The folder of the learner's copy."""
         return paths.work() / self.id
@@ -90,6 +108,13 @@ class Exercise:
         """The run file of the learner's copy."""
         return self.work / "dapr.yaml"
 
+    def files(self) -> list[str]:
+        """Return the files of the copy that a learner may want to open, relative to ``work``."""
+        components = sorted((paths.repo() / "components" / self.components).glob("*.yaml"))
+        found = ["dapr.yaml", *(f"components/{c.name}" for c in components)]
+        found += [f"{app_id}/main.py" for app_id in self.apps]
+        return list(dict.fromkeys([*found, *(e.file for e in self.fault)]))
+
 
 def ids() -> list[str]:
     """Return the ids of all exercises, sorted by name."""
@@ -98,58 +123,81 @@ def ids() -> list[str]:
 
 def in_order() -> list[Exercise]:
     """Return all exercises, lesson by lesson."""
-    return sorted(map(load, ids()), key=lambda e: (e.lesson, e.number))
+    return sorted(map(_read, ids()), key=lambda e: (e.lesson, e.number))
 
 
-def load(id: str) -> Exercise:
-    """Return an exercise.
+def load(name: str) -> Exercise:
+    """Return an exercise by its id, its number (``06.3``, ``6.3``) or the name of its notebook.
 
     Raises:
         NoSuchExercise: with the nearest id.
     """
+    number, id = naming.split(name)
+    if id in ids():
+        return _read(id)
+    found = next((e for e in in_order() if e.label == number and not id), None)
+    if found is None:
+        raise _unknown(name)
+    return found
+
+
+def _read(id: str) -> Exercise:
     file = _root() / id / "exercise.yaml"
-    if not file.exists():
-        near = difflib.get_close_matches(id, ids(), 1, 0.3)
-        raise NoSuchExercise(
-            f"there is no exercise {id!r}",
-            asked=f"exercise {id}",
-            found=f"{len(ids())} exercises: {', '.join(ids())}",
-            look_at="exercises/",
-            fix=f"use {near[0]}" if near else "use one of these",
-        )
-    told = yaml.safe_load(file.read_text("utf-8"))
-    return _exercise(id, file.parent, told)
+    return _exercise(id, file.parent, yaml.safe_load(file.read_text("utf-8")))
 
 
-def _exercise(id: str, folder: Path, told: Mapping[str, Any]) -> Exercise:
-    return Exercise(
-        id=id,
-        kind=told.get("kind", "break"),
-        lesson=str(told["lesson"]),
-        number=int(told["number"]),
-        title=told["title"],
-        objective=told["objective"],
-        minutes=int(told["minutes"]),
-        misconception=told["misconception"],
-        out_of_scope=told["out_of_scope"],
-        folder=folder,
-        apps=tuple(told["apps"]),
-        components=told.get("components", "default"),
-        env={k: str(v) for k, v in (told.get("env") or {}).items()},
-        healthy=_edits(told.get("healthy", [])),
-        fault=_edits(told["fault"]),
-        symptom=told["symptom"],
-        repair=_edits(told["repair"]),
-        alternative=_edits(told["alternative"]),
-        mutants=tuple(
-            Mutant(m["name"], _edits(m["edits"]), m["step"], m["words"]) for m in told["mutants"]
-        ),
-        hints={step: tuple(levels) for step, levels in told["hints"].items()},
+def _unknown(name: str) -> NoSuchExercise:
+    known = {e.label: e.id for e in in_order()}
+    near = difflib.get_close_matches(name, [*known.values(), *known], 1, 0.3)
+    return NoSuchExercise(
+        f"there is no exercise {name!r}",
+        asked=f"exercise {name}",
+        found=f"{len(known)} exercises: {', '.join(f'{n} {id}' for n, id in known.items())}",
+        look_at="exercises/README.md",
+        fix=f"use {near[0]}" if near else "use one of these, by number or id",
     )
 
 
-def _edits(told: list[Mapping[str, str]]) -> tuple[Edit, ...]:
-    return tuple(Edit(e["file"], e["put"], e.get("find")) for e in told)
+def _exercise(id: str, folder: Path, source: Mapping[str, Any]) -> Exercise:
+    usual = source["file"]
+    repair = edits_from(source["repair"], usual)
+
+    def variant(raw: Any) -> tuple[Edit, ...]:
+        """Edits on the learner's copy: those of the repair come first, unless it says otherwise."""
+        edits = edits_from(raw["edits"], usual)
+        return edits if raw.get("from") == "fault" else (*repair, *edits)
+
+    return Exercise(
+        id=id,
+        kind=source.get("kind", "break"),
+        lesson=str(source["lesson"]),
+        number=int(source["number"]),
+        title=source["title"],
+        objective=source["objective"],
+        minutes=int(source["minutes"]),
+        misconception=source["misconception"],
+        out_of_scope=source["out_of_scope"],
+        folder=folder,
+        workflow=source["workflow"],
+        file=source["file"],
+        apps=tuple(source["apps"]),
+        components=source.get("components", "default"),
+        env={k: str(v) for k, v in (source.get("env") or {}).items()},
+        healthy=edits_from(source.get("healthy", []), usual),
+        fault=edits_from(source["fault"], usual),
+        symptom=source["symptom"],
+        repair=repair,
+        alternative=variant(source["alternative"]),
+        mutants=tuple(
+            Mutant(m["name"], variant(m), m["step"], str(m["words"])) for m in source["mutants"]
+        ),
+        hints={step: tuple(levels) for step, levels in source["hints"].items()},
+    )
+
+
+def edits_from(raw: list[Mapping[str, str]], usual: str) -> tuple[Edit, ...]:
+    """Return edits as a file of an exercise has them; ``usual`` is edited where none is named."""
+    return tuple(Edit(e.get("file", usual), e["put"], e.get("find")) for e in raw)
 
 
 def _root() -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from labkit.errors import LabError
 from labkit.history.events import NEVER, Failure, HistoryEvent
@@ -39,6 +39,8 @@ class Step:
         attempt: 1 for the first try, 2 for the first retry, and so on.
         ended: None while it is running.
         timer_for: of a timer, what it serves; see HistoryEvent.
+        due: when a timer fires, UTC.
+        argument, value: what it was given and what it answered, parsed from JSON.
     """
 
     kind: Kind
@@ -55,6 +57,9 @@ class Step:
     child_instance_id: str | None = None
     timer_for: str | None = None
     task_execution_id: str | None = None
+    due: datetime | None = None
+    argument: Any = None
+    value: Any = None
 
     @property
     def is_remote(self) -> bool:
@@ -224,6 +229,9 @@ def _step(
         child_instance_id=event.child_instance_id,
         timer_for=event.timer_for,
         task_execution_id=event.task_execution_id,
+        due=event.fire_at,
+        argument=event.argument,
+        value=end.value if end else None,
     )
 
 
