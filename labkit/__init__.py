@@ -15,6 +15,7 @@ _WHERE = {
     "labkit.waiting": ("settled", "wait_until"),
     "labkit.predict": ("predict", "observe", "finish"),
     "labkit.quiz": ("quiz",),
+    "labkit.daprmap": ("dapr_here",),
     "labkit.doctor": ("doctor",),
     "labkit.exercises": ("apply", "begin", "check", "diagnose", "hint", "reset"),
     "labkit.workspace": ("workspace", "copy_of_services"),

@@ -11,31 +11,28 @@ import sys
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import nbformat
 from nbformat.sign import NotebookNotary
 
-from labkit import paths, progress
+from labkit import learn, paths, progress
 from labkit.console import Console
-from labkit.errors import SetupError, StartError
+from labkit.errors import StartError
+from labkit.learn import Copy
 from labkit.ports import holder_of, is_free
 from labkit.processes import Process, Supervisor
 from labkit.waiting import poll
 
 HOST = "127.0.0.1"
 READY_SECONDS = 60.0
+LINKED = ("docs", "lessons", "exercises", "solutions", "services", "components", "README.md")
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-    "filebrowser-extension/browser": {"showHiddenFiles": True, "showLastModifiedColumn": False},
+    "filebrowser-extension/browser": {"showHiddenFiles": False, "showLastModifiedColumn": False},
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
-
-
-class NoSuchLesson(SetupError):
-    """A lesson that was named does not exist."""
-
-    code = "no-such-lesson"
 
 
 class JupyterPortTaken(StartError):
@@ -50,27 +47,13 @@ class JupyterEnded(StartError):
     code = "jupyter-ended"
 
 
-def chosen_lesson(name: str | None) -> Path:
-    """Return the notebook to open: the named one, else the first that is not finished.
+def chosen(name: str | None) -> Copy:
+    """Return the notebook to open: the named one, else the first lesson that is not finished.
 
     Raises:
-        NoSuchLesson: no lesson fits the name.
+        NoSuchNotebook: no lesson or exercise fits the name.
     """
-    lessons = sorted((paths.repo() / "lessons").glob("*.ipynb"))
-    if name is None:
-        slug = progress.next_lesson()
-        return next((p for p in lessons if p.stem == slug), lessons[0])
-    wanted = name.zfill(2) if name.isdigit() else name.removesuffix(".ipynb")
-    for lesson in lessons:
-        if lesson.stem == wanted or lesson.stem[:2] == wanted or lesson.stem[3:] == wanted:
-            return lesson
-    raise NoSuchLesson(
-        f"there is no lesson {name!r}",
-        asked=f"./lab start {name}",
-        found=f"lessons: {', '.join(p.stem for p in lessons)}",
-        look_at=str(paths.repo() / "lessons"),
-        fix="name one of these, by number or name",
-    )
+    return learn.find(name or progress.next_lesson())
 
 
 def chosen_port(port: int | None) -> int:
@@ -94,8 +77,8 @@ def chosen_port(port: int | None) -> int:
     )
 
 
-def serve(lesson: Path, port: int, *, browser: bool, console: Console) -> int:
-    """Run JupyterLab until it ends or Ctrl-C; return its exit code."""
+def serve(notebook: Copy, port: int, *, browser: bool, console: Console) -> int:
+    """Run JupyterLab on a learner's notebook until it ends or Ctrl-C; return its exit code."""
     token = secrets.token_hex(16)
     folder = paths.state() / "jupyter"
     write_settings(folder)
@@ -106,9 +89,9 @@ def serve(lesson: Path, port: int, *, browser: bool, console: Console) -> int:
     # A supervisor, because JupyterLab and its kernels must not outlive this command.
     supervisor = Supervisor(f"jupyter-{secrets.token_hex(4)}", [])
     try:
-        argv, env = command(port, token, folder, paths.repo()), environment(folder)
+        argv, env = command(port, token, folder, root()), environment(folder)
         server = supervisor.start("JupyterLab", argv, env, paths.repo(), log)
-        url = f"http://{HOST}:{port}/lab/tree/lessons/{lesson.name}?token={token}"
+        url = f"http://{HOST}:{port}/lab/tree/{address(notebook.file)}?token={token}"
         _wait_ready(server, port)
         console.line(f"JupyterLab is ready, on this machine only; log: {log}")
         print(url, flush=True)
@@ -123,6 +106,25 @@ def serve(lesson: Path, port: int, *, browser: bool, console: Console) -> int:
         return 0
     finally:
         supervisor.close()
+
+
+def root() -> Path:
+    """Return the folder that JupyterLab shows: the one around ``learn``.
+
+    That is the repository. Where the learner's folder is kept elsewhere, links to what the
+    notebooks point at are made beside it.
+    """
+    around = paths.learn().parent
+    if around != paths.repo():
+        for name in LINKED:
+            if not os.path.lexists(around / name):
+                (around / name).symlink_to(paths.repo() / name)
+    return around
+
+
+def address(file: Path) -> str:
+    """Return the path of a file below the root, as it is written in an address."""
+    return quote(file.relative_to(paths.learn().parent).as_posix())
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -147,9 +149,11 @@ def command(port: int, token: str, folder: Path, root: Path) -> list[str]:
         "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={token}",
         f"--ServerApp.root_dir={root}",
-        # Learners edit their copies below .lab/work, which a file browser hides by default.
+        f"--ServerApp.preferred_dir={root / 'learn'}",
+        "--ServerApp.contents_manager_class=labkit.contents.Contents",
+        # Logs are below .lab, and messages name them.
         "--ContentsManager.allow_hidden=True",
-        "--ContentsManager.checkpoints_class=labkit.checkpoints.Checkpoints",
+        "--ContentsManager.checkpoints_class=labkit.contents.Checkpoints",
         f"--Checkpoints.root_dir={folder / 'checkpoints'}",
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
@@ -168,15 +172,16 @@ def write_settings(folder: Path) -> None:
 
 
 def trust(folder: Path, root: Path) -> None:
-    """Sign the notebooks of the course, so that their stored outputs are shown as they are.
+    """Sign the notebooks that have outputs, so that these are shown as they are.
 
-    JupyterLab shows of a notebook that it did not run itself no pictures. Whoever runs ``./lab``
-    trusts what is in this repository already.
+    JupyterLab hides pictures in notebooks that it did not run itself. Whoever runs ``./lab``
+    trusts what is in this repository already. A learner's copy has no outputs to sign; JupyterLab
+    signs it when it saves what was run.
     """
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
     notary = NotebookNotary(data_dir=str(data))
-    for room in ("lessons", "exercises", "solutions"):
+    for room in ("lessons", "solutions"):
         for file in sorted(root.glob(f"{room}/*.ipynb")):
             with suppress(OSError, ValueError):  # a file that a learner broke stays untrusted
                 notary.sign(nbformat.read(file, as_version=4))

@@ -1,8 +1,9 @@
-"""Where things live: the repository, the state of runs, the cache of the runtime.
+"""Where things live: the repository, the learner's folder, the state of runs, the cache.
 
 Every location can be moved by the environment, so that tests and classrooms keep apart:
 
-``LABKIT_STATE``  everything a run writes; default ``.lab`` in the repository
+``LABKIT_STATE``  everything a run writes, and ``learn`` in it; by default runs write to ``.lab``
+                  in the repository, and ``learn`` is beside it
 ``LABKIT_CACHE``  what is worth keeping between clones (the Dapr binaries); default
                   ``$XDG_CACHE_HOME/dapr-multi-app-workflows``, else ``~/.cache/...``; where that
                   cannot be written, ``cache`` inside the state folder
@@ -31,9 +32,20 @@ def runs() -> Path:
     return _made(state() / "runs")
 
 
+def learn() -> Path:
+    """Return the learner's folder, with notebooks and ``files``; created when missing."""
+    moved = os.environ.get("LABKIT_STATE")
+    return _made((Path(moved) if moved else repo()) / "learn")
+
+
 def work() -> Path:
     """Return the folder for files that a learner writes in lessons and exercises."""
-    return _made(state() / "work")
+    return _made(learn() / "files")
+
+
+def parts() -> Path:
+    """Return the folder that remembers the parts of files which grow over several cells."""
+    return _made(state() / "parts")
 
 
 def cache() -> Path:

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from labkit import paths
+from labkit import naming, paths
 
 KINDS = ("prediction", "observation", "answer", "explanation", "verdict", "hint", "reset", "lesson")
 
@@ -98,7 +98,7 @@ class LessonStatus:
 
 
 def current_lesson() -> str | None:
-    """Return the notebook that runs in this kernel, as its file is named; None elsewhere."""
+    """Return the file name, without its ending, of this kernel's notebook; None elsewhere."""
     session = os.environ.get("JPY_SESSION_NAME")
     return Path(session).stem if session else None
 
@@ -119,6 +119,15 @@ def following(slug: str) -> str | None:
     """Return the lesson after this one; None after the last."""
     slugs = [str(lesson["slug"]) for lesson in syllabus()]
     return next(iter(slugs[slugs.index(slug) + 1 :]), None)
+
+
+def lesson_named(name: str) -> str | None:
+    """Return the slug of a lesson by its number, id, slug or notebook; None if there is none."""
+    number, id = naming.split(name)
+    slugs = [str(lesson["slug"]) for lesson in syllabus()]
+    if id:
+        return next((s for s in slugs if naming.split(s).id == id), None)
+    return next((s for s in slugs if number and naming.split(s).number == number), None)
 
 
 def next_lesson() -> str:
@@ -145,7 +154,7 @@ def exported() -> list[dict[str, Any]]:
 
 def _lesson_status(lesson: dict[str, Any], told: Iterable[Entry]) -> LessonStatus:
     slug = str(lesson["slug"])
-    mine = [e for e in told if e.facts.get("lesson") == slug or e.id == slug]
+    mine = [e for e in told if _is_about(e, naming.split(slug).id)]
     finished = any(e.kind == "lesson" and e.facts.get("state") == "finished" for e in mine)
     return LessonStatus(
         slug=slug,
@@ -154,6 +163,12 @@ def _lesson_status(lesson: dict[str, Any], told: Iterable[Entry]) -> LessonStatu
         predictions=len({e.id for e in mine if e.kind == "prediction"}),
         answers=len({e.id for e in mine if e.kind == "answer" and e.facts.get("correct")}),
     )
+
+
+def _is_about(entry: Entry, id: str) -> bool:
+    """Whether evidence is about a lesson, whatever number the lesson had when it was noted."""
+    names = (entry.facts.get("lesson") or "", entry.id)
+    return id in [naming.split(str(name)).id for name in names]
 
 
 def _entry(line: bytes) -> Entry | None:

@@ -37,10 +37,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The rows of a check, up to the first that did not pass."""
+    """The rows of a check, up to the first that did not pass.
+
+    Attributes:
+        notice: which lab was looked at, where there was a choice; else "".
+    """
 
     exercise: str
     rows: tuple[Row, ...]
+    notice: str = ""
 
     @property
     def outcome(self) -> Outcome:
@@ -62,11 +67,12 @@ class Verdict:
         return {
             "exercise": self.exercise,
             "outcome": self.outcome,
+            "notice": self.notice,
             "rows": [asdict(r) for r in self.rows],
         }
 
     def __repr__(self) -> str:
-        lines = [f"{self.exercise}: {self.outcome}"]
+        lines = [f"{self.exercise}: {self.outcome}", *([self.notice] if self.notice else [])]
         where = ""
         for row in self.rows:
             if row.where != where:
@@ -93,6 +99,7 @@ class Verdict:
         head = "".join(f'<th scope="col" style="{_LEFT}">{title}</th>' for title in titles)
         sign = _SIGNS[self.outcome]
         title = f"<b>{sign} {escape(self.exercise)}: {self.outcome}</b>"
+        title += f"<br>{escape(self.notice)}" if self.notice else ""
         return (
             f'<div role="status"><p>{title}</p>'
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"

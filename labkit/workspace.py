@@ -1,4 +1,4 @@
-"""Files that a learner writes in a lesson, below ``.lab/work``.
+"""Files that a learner writes in a lesson, below ``learn/files``.
 
 ``%%workfile PATH`` saves a cell as a file, ``%%workfile PATH --part N`` as the N-th part of one, so
 that a file can grow over several cells and any of them can be run again. A file that was edited by
@@ -7,6 +7,7 @@ hand is kept as a copy before it is written again.
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -16,8 +17,6 @@ from typing import Any
 
 from labkit import paths
 from labkit.errors import AuthoringError
-
-PARTS = ".parts"
 
 
 class WrongMagic(AuthoringError):
@@ -47,7 +46,7 @@ def save(path: str, text: str, part: int | None = None) -> str:
     A file that is not as we last wrote it is the learner's: it is kept as ``NAME.yours-N``.
     """
     file = paths.work() / path
-    parts = paths.work() / PARTS / path
+    parts = paths.parts() / path
     parts.mkdir(parents=True, exist_ok=True)
     file.parent.mkdir(parents=True, exist_ok=True)
     if part is None:
@@ -93,6 +92,26 @@ def copy_of_services(
     if not run_file.exists():
         run_file.write_text(text, "utf-8")
     return run_file
+
+
+def set_aside(path: Path) -> Path | None:
+    """Rename a file or folder to ``NAME.kept-N``, the first that is free.
+
+    Returns:
+        The new path; None if there was nothing to rename.
+    """
+    if not os.path.lexists(path):
+        return None
+    name, end = (path.stem, path.suffix) if path.suffix == ".ipynb" else (path.name, "")
+    number = 1
+    while os.path.lexists(kept := path.with_name(f"{name}.kept-{number}{end}")):
+        number += 1
+    return path.rename(kept)
+
+
+def shown(path: Path) -> str:
+    """Return a path of the learner's folder as a person sees it: ``learn/files/03-shapes``."""
+    return str(path.relative_to(paths.learn().parent))
 
 
 def _entry(app_id: str) -> str:

@@ -10,7 +10,7 @@ happened), ``wanted`` (what is asked for), ``scenario`` (a text, or code other t
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from nbformat.v4 import new_code_cell, new_markdown_cell
@@ -18,6 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 import labkit
 from labkit.exercises import KINDS, Exercise
 
+TAGS = {"story", "wanted", "scenario", "look", "plan", "expert"}
 USUAL = ("Lab", "begin", "check", "diagnose", "hint", "reset")
 MODULES = ("json", "re", "time")
 ORDER = """\
@@ -44,7 +45,7 @@ GLOSSARY = "Words: [glossary](../docs/glossary.md)."
 def assemble(exercise: Exercise, own: Sequence[Any]) -> list[Any]:
     """Return the cells of the notebook, with the marks of what a stub leaves out."""
     scenario = scenario_cells(exercise, own)
-    looks = [c for c in own if _tag(c) in ("look", "text")]
+    looks = [c for c in own if _tag(c) == "look"]
     return [
         _text("opening", _opening(exercise, _one(own, "story"))),
         _code("setup", _setup(exercise, [*scenario, *looks])),
@@ -60,6 +61,14 @@ def assemble(exercise: Exercise, own: Sequence[Any]) -> list[Any]:
         _text("close", _close(exercise, _one(own, "expert"))),
         _code("close", "lab.down()"),
     ]
+
+
+def problems(exercise: Exercise, own: Sequence[Any]) -> Iterator[str]:
+    """Yield what an ``exercise.py`` lacks, or has and should not."""
+    tags = [_tag(c) for c in own]
+    needed = {"story", "plan", "expert"} | ({"wanted"} if exercise.kind == "build" else set())
+    yield from (f"exercise.py has no cell with the tag {tag!r}" for tag in needed - set(tags))
+    yield from (f"exercise.py has a cell with the tag {tag!r}" for tag in set(tags) - TAGS)
 
 
 def scenario_cells(exercise: Exercise, own: Sequence[Any]) -> list[Any]:

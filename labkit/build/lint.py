@@ -8,12 +8,14 @@ import statistics
 from collections.abc import Iterator
 from typing import Any
 
+import jupytext
 import yaml
 
 from labkit import paths
+from labkit.build import frame
 from labkit.build.catalogue import Notebook
 from labkit.build.source import read
-from labkit.exercises import in_order
+from labkit.exercises import in_order, load
 
 CELLS = (20, 40)
 CODE_LINES, CODE_MEDIAN = 15, 5
@@ -32,6 +34,9 @@ def problems(notebook: Notebook) -> Iterator[str]:
     if notebook.kind == "lesson":
         yield from lesson(nb, notebook.target.stem)
         yield from _practice(nb, notebook.target.stem[:2])
+    else:
+        own = jupytext.read(notebook.source, fmt="py:percent").cells
+        yield from frame.problems(load(notebook.source.parent.name), own)
     yield from cells(nb)
 
 

@@ -17,7 +17,7 @@ from labkit.errors import LabError
 
 # verb: (module with main(argv) -> exit code, what it does)
 VERBS = {
-    "start": ("labkit.cli.start", "set up if needed, open JupyterLab on the first lesson"),
+    "start": ("labkit.cli.start", "set up if needed, open JupyterLab on the next lesson"),
     "setup": ("labkit.cli.setup", "only the set-up: environment and Dapr runtime"),
     "demo": ("labkit.demo", "one cross-app workflow in the terminal, in a few seconds"),
     "test": ("labkit.cli.test", "everything that CI runs"),
@@ -25,13 +25,13 @@ VERBS = {
     "next": ("labkit.cli.progress", "the lesson to go on with"),
     "check": ("labkit.cli.exercises", "look at the running lab of an exercise, and judge"),
     "hint": ("labkit.cli.exercises", "the next hint for an exercise, from what is observed"),
-    "reset": ("labkit.cli.exercises", "start an exercise over; your files are kept"),
+    "reset": ("labkit.cli.exercises", "start a lesson or exercise over; yours is kept"),
     "doctor": ("labkit.doctor", "problems of this machine, and the commands that fix them"),
     "preflight": ("labkit.preflight", "what manifests do not give a workflow over several apps"),
     "ps": ("labkit.cli.processes", "the labs that run now, and their processes"),
     "stop": ("labkit.cli.processes", "end labs that run"),
     "logs": ("labkit.cli.processes", "follow the log of an app"),
-    "bench": ("labkit.bench", "figures of this build against the bare floor"),
+    "bench": ("labkit.bench", "benchmarks: what the course costs over plain Dapr"),
     "build": ("labkit.build", "make the notebooks from their sources"),
     "runtime": ("labkit.cli.runtime", "which Dapr programs are used, and where they came from"),
     "clean": ("labkit.cli.clean", "remove what runs have left; --all the caches too"),
@@ -51,10 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = f"; did you mean {near[0]}?" if near else ""
         print(f"no verb {verb!r}{hint}\n\n{usage()}", file=sys.stderr)
         return 2
-    module = VERBS[verb][0]
-    given = [verb, *rest] if module in TAKE_VERB else rest
+    given = [verb, *rest] if VERBS[verb][0] in TAKE_VERB else rest
     try:
-        code = int(importlib.import_module(module).main(given) or 0)
+        module = importlib.import_module(VERBS[verb][0])
+        # Its docstring is the help text; a terminal shows no RST.
+        module.__doc__ = (module.__doc__ or "").replace("``", "")
+        code = int(module.main(given) or 0)
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader has seen enough, e.g. `head`

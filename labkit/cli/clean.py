@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     runs.sweep()
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"removed {len(folders)} folders; your work in {paths.work()} was kept")
+    print(f"removed {len(folders)} folders; your notebooks and files in {paths.learn()} were kept")
     return 0
 
 

@@ -23,12 +23,14 @@ def main(argv: Sequence[str]) -> int:
         told = {"lessons": [asdict(s) for s in states], "exercises": [asdict(s) for s in practised]}
         print(json.dumps(told))
         return 0
+    labels = {e.id: e.label for e in exercises.in_order()}
     for s in states:
-        print(f"{s.slug:<36} {s.minutes:>3} min  {s.state:<10} {s.predictions} predictions")
+        row = f"{s.slug:<40} {s.minutes:>3} min  {s.state:<10}"
+        print(f"{row} {_counted(s.predictions, 'prediction')}")
         for e in practised:
             if e.lesson == s.slug[:2]:
-                hints = f"{e.hints} hints" if e.hints else ""
-                print(f"  {e.id:<34} {e.minutes:>3} min  {e.state:<10} {hints}".rstrip())
+                row = f"  {labels[e.id]:<5} {e.id:<32} {e.minutes:>3} min  {e.state:<10}"
+                print(f"{row} {_counted(e.hints, 'hint') if e.hints else ''}".rstrip())
     return 0
 
 
@@ -39,5 +41,10 @@ def _next(*, as_json: bool) -> int:
         return 0
     print(f"{slug}: ./lab start {slug[:2]}")
     if exercise:
-        print(f"to practise: exercises/{exercise}.ipynb")
+        label = exercises.load(exercise).label
+        print(f"to practise: {label} {exercise}: ./lab start {label}")
     return 0
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

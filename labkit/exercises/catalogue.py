@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from labkit import paths
+from labkit import naming, paths
 from labkit.errors import ObservationError
 
 KINDS = {"build": "Exercise", "break": "Break lab"}
@@ -94,6 +94,11 @@ class Exercise:
         return f"{self.lesson}.{self.number}"
 
     @property
+    def notebook(self) -> Path:
+        """The learner's notebook, e.g. ``learn/06.3-nobody-answers.ipynb``."""
+        return paths.learn() / f"{self.label}-{self.id}.ipynb"
+
+    @property
     def work(self) -> Path:
         """The folder of the learner's copy."""
         return paths.work() / self.id
@@ -118,26 +123,39 @@ def ids() -> list[str]:
 
 def in_order() -> list[Exercise]:
     """Return all exercises, lesson by lesson."""
-    return sorted(map(load, ids()), key=lambda e: (e.lesson, e.number))
+    return sorted(map(_read, ids()), key=lambda e: (e.lesson, e.number))
 
 
-def load(id: str) -> Exercise:
-    """Return an exercise.
+def load(name: str) -> Exercise:
+    """Return an exercise by its id, its number (``06.3``, ``6.3``) or the name of its notebook.
 
     Raises:
         NoSuchExercise: with the nearest id.
     """
+    number, id = naming.split(name)
+    if id in ids():
+        return _read(id)
+    found = next((e for e in in_order() if e.label == number and not id), None)
+    if found is None:
+        raise _unknown(name)
+    return found
+
+
+def _read(id: str) -> Exercise:
     file = _root() / id / "exercise.yaml"
-    if not file.exists():
-        near = difflib.get_close_matches(id, ids(), 1, 0.3)
-        raise NoSuchExercise(
-            f"there is no exercise {id!r}",
-            asked=f"exercise {id}",
-            found=f"{len(ids())} exercises: {', '.join(ids())}",
-            look_at="exercises/",
-            fix=f"use {near[0]}" if near else "use one of these",
-        )
     return _exercise(id, file.parent, yaml.safe_load(file.read_text("utf-8")))
+
+
+def _unknown(name: str) -> NoSuchExercise:
+    known = {e.label: e.id for e in in_order()}
+    near = difflib.get_close_matches(name, [*known.values(), *known], 1, 0.3)
+    return NoSuchExercise(
+        f"there is no exercise {name!r}",
+        asked=f"exercise {name}",
+        found=f"{len(known)} exercises: {', '.join(f'{n} {id}' for n, id in known.items())}",
+        look_at="exercises/README.md",
+        fix=f"use {near[0]}" if near else "use one of these, by number or id",
+    )
 
 
 def _exercise(id: str, folder: Path, source: Mapping[str, Any]) -> Exercise:

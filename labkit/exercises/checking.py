@@ -28,7 +28,6 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 from io import StringIO
 from types import ModuleType
-from typing import Any
 
 import grpc
 import httpx
@@ -47,6 +46,8 @@ SHOWN = 300
 """Longest observation that is printed, in characters."""
 SILENT = (grpc.RpcError, httpx.HTTPError, OSError, sqlite3.Error)
 """Nobody answered: no verdict. Any other exception is an answer in a form that nobody expects."""
+UNFINISHED = ("RUNNING", "PENDING", "SUSPENDED")
+"""Where something has ended, such a status is no answer."""
 
 
 class WrongCheck(AuthoringError):
@@ -87,10 +88,10 @@ def look(exercise: Exercise, *, counter: bool = True) -> Verdict:
         counter: also run the counter-scenario when all else holds.
     """
     module = _module(exercise)
-    rows = _in_own_lab(exercise, module)
+    rows, notice = _in_own_lab(exercise, module)
     if counter and all(row.outcome == "passed" for row in rows):
         rows += try_out(exercise, module)
-    return Verdict(exercise.id, tuple(rows))
+    return Verdict(exercise.id, tuple(rows), notice)
 
 
 def try_out(exercise: Exercise, module: ModuleType | None = None) -> list[Row]:
@@ -105,15 +106,17 @@ def try_out(exercise: Exercise, module: ModuleType | None = None) -> list[Row]:
     return [_from_second_lab(row, trial) for row in rows]
 
 
-def _in_own_lab(exercise: Exercise, module: ModuleType) -> list[Row]:
+def _in_own_lab(exercise: Exercise, module: ModuleType) -> tuple[list[Row], str]:
+    """Return the rows about the learner's lab, and which lab that is where there is a choice."""
     try:
         seen = Attached(exercise.run_file)
     except LabError as problem:
-        return [_unknown("lab", "the lab of this exercise runs", problem)]
+        return [_unknown("lab", "the lab of this exercise runs", problem)], ""
     try:
         if outdated := fresh.reason(exercise, seen):
-            return [_unknown("lab", "the lab runs the files as they are now", outdated)]
-        return _rows(_own(exercise, module, seen), seen)
+            row = _unknown("lab", "the lab runs the files as they are now", outdated)
+            return [row], seen.notice
+        return _rows(_own(exercise, module, seen), seen), seen.notice
     finally:
         seen.close()
 
@@ -171,7 +174,7 @@ def _row(one: Check, seen: Attached | None) -> Row:
         return _with_the_ended(_filled(one, _named(problem), "unknown"), seen)
     except Exception as problem:
         return _filled(one, f"an answer of another form ({_named(problem)})", "failed")
-    return _filled(one, str(observed), "passed" if good else one.otherwise)
+    return _with_the_ended(_filled(one, str(observed), "passed" if good else one.otherwise), seen)
 
 
 def _raising(problem: Exception, outcome: Outcome) -> Check:
@@ -188,28 +191,28 @@ def _named(problem: Exception) -> str:
 
 
 def _filled(one: Check, observed: str, outcome: Outcome) -> Row:
-    shown = observed if len(observed) <= SHOWN else observed[:SHOWN].rpartition(" ")[0] + " …"
-    return Row(one.id, one.checked, str(one.expected), shown, one.look_at, outcome)
+    return Row(one.id, one.checked, str(one.expected), _cut(observed), one.look_at, outcome)
 
 
 def _unknown(step: str, checked: str, problem: LabError, expected: str = "an answer") -> Row:
-    said = f"no answer: {problem.title}. {problem.found}"
-    said = said if len(said) <= SHOWN else said[:SHOWN].rpartition(" ")[0] + " …"
+    said = _cut(f"no answer: {problem.title}. {problem.found}")
     return Row(step, checked, expected, said, f"{problem.look_at}; {problem.fix}", "unknown")
 
 
 def _with_the_ended(row: Row, seen: Attached | None) -> Row:
-    """Put what has ended, and its last words, before a question without an answer."""
-    ended = list(seen.troubles()) if seen else []
-    if not ended:
+    """Put what has ended, and its last words, before an answer that is not good."""
+    ended = seen.troubles() if seen else []
+    if not ended or row.outcome == "passed":
         return row
-    said = f"{ended[0]}. {row.observed}"
-    return replace(row, observed=said[:SHOWN], look_at=f"{_log(ended[0])}{row.look_at}")
+    first = ended[0]
+    outcome: Outcome = "unknown" if row.observed.startswith(UNFINISHED) else row.outcome
+    said = _cut(f"{first}. {row.observed}")
+    look_at = f"{first.log}; {first.fix}, then run the scenario again; {row.look_at}"
+    return replace(row, observed=said, look_at=look_at, outcome=outcome)
 
 
-def _log(trouble: Any) -> str:
-    log = getattr(trouble, "log", None)
-    return f"{log}; then run the scenario again; " if log else ""
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else text[:SHOWN].rpartition(" ")[0] + " …"
 
 
 def _from_second_lab(row: Row, trial: Trial) -> Row:

@@ -11,7 +11,7 @@ from labkit import paths, progress
 from labkit.errors import AuthoringError
 from labkit.exercises.catalogue import Edit, Exercise, load
 from labkit.predict import Line
-from labkit.workspace import copy_of_services
+from labkit.workspace import copy_of_services, set_aside, shown
 
 
 class EditDoesNotFit(AuthoringError):
@@ -30,7 +30,7 @@ def begin(id: str) -> Path:
     """
     exercise = load(id)
     if exercise.run_file.exists():
-        print(f'your copy is as you left it; to start over: reset("{id}")')
+        print(f'your copy is as you left it; to start over: reset("{exercise.id}")')
     else:
         prepare(exercise, exercise.fault)
         print("your copy of the services is ready")
@@ -86,22 +86,23 @@ def apply(id: str) -> None:
 
 
 def reset(id: str) -> Line:
-    """Start an exercise over; what is there is kept as ``ID.kept-N``.
+    """Start the files of an exercise over; the ones that exist are kept as ``ID.kept-N``.
+
+    Args:
+        id: id or number of the exercise.
 
     Returns:
         What was done, in a line.
+
+    Raises:
+        NoSuchExercise: no exercise has this id or number.
     """
     exercise = load(id)
-    told = f"{id}: started over"
-    if exercise.work.exists():
-        number = 1
-        while (kept := exercise.work.with_name(f"{id}.kept-{number}")).exists():
-            number += 1
-        exercise.work.rename(kept)
-        told += f"; your files are kept in {kept}"
+    kept = set_aside(exercise.work)
     prepare(exercise, exercise.fault)
-    progress.note("reset", id, lesson=exercise.lesson)
-    return Line(told)
+    progress.note("reset", exercise.id, lesson=exercise.lesson)
+    told = f"{exercise.label} {exercise.id}: the files are as at the start"
+    return Line(f"{told}; yours are kept in {shown(kept)}" if kept else told)
 
 
 def _is_done(folder: Path, one: Edit) -> bool:

@@ -39,7 +39,7 @@ def reason(exercise: Exercise, seen: Attached) -> LabError | None:
     return FilesAreNewer(
         f"{files[0]} is newer than what runs",
         asked=f"a verdict on {exercise.id}",
-        found=f"changed since {app_id} was started: {', '.join(map(str, files[:5]))}",
+        found=f"changed since {app_id} was started: {', '.join(files[:5])}",
         look_at=str(exercise.work),
         fix="run the scenario again: lab = Lab(run_file), then scenario(lab)",
     )

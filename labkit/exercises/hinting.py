@@ -55,6 +55,8 @@ def hint(id: str) -> Line:
     stopped = look(exercise).stopped_at
     if stopped is None:
         return Line("No hint is needed: the check passes.")
+    if stopped.outcome == "unknown":  # a hint about the task would mislead: nobody can judge yet
+        return Line(f"There is no verdict yet. {stopped.observed} Look at: {stopped.look_at}")
     key, levels = _levels(exercise.hints, stopped)
     if not levels:
         return Line(f"First: {stopped.look_at}")
@@ -77,8 +79,8 @@ def _levels(hints: Mapping[str, tuple[str, ...]], stopped: Row) -> tuple[str, tu
         step, _, word = key.partition(":")
         if step == stopped.step and word and word in stopped.observed:
             return key, levels
-    if stopped.step in hints or stopped.outcome == "unknown":
-        return stopped.step, hints.get(stopped.step, ())
+    if stopped.step in hints:
+        return stopped.step, hints[stopped.step]
     for word, levels in ELSEWHERE.items():
         if word in stopped.observed:
             return f"{stopped.step}:{word}", levels

@@ -8,12 +8,10 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from typing import ClassVar
 
 import pytest
-from labkit.exercises.steps import part
 
-from labkit import Lab, paths, progress
+from labkit import Lab, paths, progress, runs
 from labkit.attached import AppNotRunning, Attached, LabNotRunning
 from labkit.cli import exercises as cli
 from labkit.cli import progress as progress_cli
@@ -103,13 +101,41 @@ def test_a_hint_is_about_the_status_that_is_seen_now():
     assert "FAILED now" in told("nobody-answers", "FAILED: x")
 
 
-def test_an_output_of_another_form_is_shown_and_not_a_type_error():
-    class Told:
-        output: ClassVar = {"sent": [None]}
+def test_files_that_are_newer_than_what_runs_make_it_unknown_and_are_named():
+    with running() as lab:
+        assert check(ID).outcome == "failed"
+        main = lab.run_file.path.parent / "task-orchestrator-service" / "main.py"
+        main.write_text(main.read_text() + "\n# a change\n")
+        stopped = check(ID).stopped_at
+        assert stopped.outcome == "unknown"
+        assert "task-orchestrator-service/main.py" in stopped.observed
+        assert "run the scenario again" in stopped.look_at
+        assert "no verdict yet" in hint(ID)
 
-    assert part(Told, "sent", 0) is None
-    assert part(Told, "sent", 0, "sent") == "another form: {'sent': [None]}"
-    assert part(Told, "status") == "another form: {'sent': [None]}"
+
+def test_after_a_reset_the_old_lab_gives_no_verdict():
+    begin(ID)
+    apply(ID)
+    with running():
+        assert check(ID).passed
+        reset(ID)
+        stopped = check(ID).stopped_at
+        assert stopped.outcome == "unknown"
+        assert "reset" in stopped.observed
+
+
+def test_the_second_lab_leaves_the_learners_lab_and_no_process_behind(tmp_path):
+    begin(ID)
+    apply(ID)
+    with running() as lab:
+        before = (lab.folder, len(lab.inbox))
+        verdict = check(ID)
+        assert verdict.passed
+        assert "second lab" in {row.where for row in verdict.rows}
+        assert (lab.folder, len(lab.inbox)) == before
+        others = [r for r in runs.all_runs() if r.path != lab.folder]
+        assert [r for r in others if r.alive or r.processes] == []
+        assert Attached(lab.run_file.path).folder == lab.folder
 
 
 def test_terminal_and_notebook_give_the_same_verdict():

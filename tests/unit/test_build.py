@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from labkit import paths
-from labkit.build import lint
+from labkit.build import frame, lint
 from labkit.build.catalogue import Notebook, notebooks, orphans
 from labkit.build.compare import drift
-from labkit.build.source import WrongSource, read, store
+from labkit.build.source import WrongSource, for_kind, read, store
+from labkit.exercises import load
 
 SOURCE = """# %% [markdown] tags=["opening"]
 # # Do a thing
@@ -37,26 +39,57 @@ def test_the_same_source_gives_the_same_bytes(tmp_path):
     assert one.target.read_bytes() == first
 
 
-def test_a_stub_has_a_goal_where_a_solution_stood(tmp_path):
-    stub = read(notebook(tmp_path, kind="exercise")).cells[1].source
-    whole = read(notebook(tmp_path, kind="solution")).cells[1].source
-    assert stub == "# add the numbers\n...\nprint(answer)"
-    assert whole == "answer = 1 + 1\nprint(answer)"
+CODE = """<solution goal="add the numbers">
+answer = 1 + 1
+# </solution>
+print(answer)
+"""
 
 
-def test_a_stub_can_keep_a_line_for_the_learner_to_fill(tmp_path):
-    begin = "# <solution goal=\"add the numbers\" stub='answer = 0'>"
-    text = SOURCE.replace('# <solution goal="add the numbers">', begin)
-    stub, solution = (read(notebook(tmp_path, text, kind)) for kind in ("exercise", "solution"))
-    assert stub.cells[1].source == "answer = 0  # add the numbers\nprint(answer)"
-    assert solution.cells[1].source == "answer = 1 + 1\nprint(answer)"
+def test_a_stub_has_a_goal_where_a_solution_stood():
+    assert for_kind(f"# {CODE}", "exercise") == "# add the numbers\n...\nprint(answer)"
+    assert for_kind(f"# {CODE}", "solution").strip() == "answer = 1 + 1\nprint(answer)"
+
+
+def test_a_stub_can_keep_a_line_for_the_learner_to_fill():
+    code = "# " + CODE.replace('numbers">', "numbers\" stub='answer = 0'>")
+    assert for_kind(code, "exercise") == "answer = 0  # add the numbers\nprint(answer)"
+    assert for_kind(code, "solution").strip() == "answer = 1 + 1\nprint(answer)"
+
+
+EXERCISE = paths.repo() / "authoring" / "exercises" / "move-the-mail" / "exercise.py"
+
+
+def test_what_is_the_same_in_every_exercise_is_made_from_its_yaml(tmp_path):
+    nb = read(Notebook("exercise", EXERCISE, tmp_path / "move-the-mail.ipynb"))
+    text = "\n".join(cell.source for cell in nb.cells)
+    exercise = load("move-the-mail")
+    assert nb.cells[0].source.startswith(f"# Exercise {exercise.label}: {exercise.title}\n")
+    assert f"{exercise.objective}. {exercise.minutes} minutes." in nb.cells[0].source
+    assert exercise.out_of_scope in nb.cells[0].source
+    assert f'schedule_new_workflow("{exercise.workflow}", input=order' in text
+    for file in exercise.files():
+        assert f"(../learn/files/move-the-mail/{file})" in text
+    assert nb.cells[-1].source == "lab.down()"
+
+
+def test_an_exercise_with_a_cell_missing_or_unknown_is_named():
+    def cell(tag):
+        return nbformat.v4.new_markdown_cell("x", metadata={"tags": [tag]})
+
+    found = list(frame.problems(load("move-the-mail"), [cell("story"), cell("plan"), cell("x")]))
+    assert sorted(found) == [
+        "exercise.py has a cell with the tag 'x'",
+        "exercise.py has no cell with the tag 'expert'",
+        "exercise.py has no cell with the tag 'wanted'",
+    ]
 
 
 def test_an_edit_of_the_notebook_is_seen(tmp_path):
-    one = notebook(tmp_path, kind="exercise")
+    one = Notebook("exercise", EXERCISE, tmp_path / "move-the-mail.ipynb")
     store(read(one), one.target)
     assert list(drift(one)) == []
-    one.target.write_text(one.target.read_text().replace("print(answer)", "print(43)"))
+    one.target.write_text(one.target.read_text().replace("scenario(lab)", "x(lab)"))
     assert any("differs from its source" in p for p in drift(one))
     one.target.unlink()
     assert list(drift(one)) == ["is not built; run ./lab build"]

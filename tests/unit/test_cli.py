@@ -6,6 +6,7 @@ import errno
 import importlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit import jupyter, paths, progress, runs, versions
+from labkit import exercises, jupyter, learn, paths, progress, runs, versions
 from labkit import redis as labkit_redis
 from labkit.cli import __main__ as cli
 from labkit.console import Console
@@ -38,7 +39,9 @@ def test_every_verb_has_help(verb, capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main([verb, "--help"])
     assert caught.value.code == 0
-    assert capsys.readouterr().out.startswith(f"usage: ./lab {verb}")
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"usage: ./lab {verb}")
+    assert "``" not in shown, "a terminal shows no RST"
 
 
 @pytest.mark.parametrize(
@@ -95,13 +98,70 @@ def test_a_port_that_is_taken_names_its_holder():
     assert "leave --port out" in caught.value.fix
 
 
-def test_a_lesson_is_found_by_number_name_or_progress():
-    assert jupyter.chosen_lesson(None).stem == "00-start-here"
-    assert jupyter.chosen_lesson("3").stem.startswith("03-")
-    assert jupyter.chosen_lesson("start-here").stem == "00-start-here"
-    with pytest.raises(jupyter.NoSuchLesson) as caught:
-        jupyter.chosen_lesson("99")
+def test_the_next_lesson_is_opened_or_the_one_that_is_named():
+    assert jupyter.chosen(None).file.name == "00-start-here.ipynb"
+    progress.note("lesson", "00-start-here", state="finished", lesson="00-start-here")
+    assert jupyter.chosen(None).number == "01"
+    assert jupyter.chosen("3").number == "03"
+    assert jupyter.chosen("start-here").number == "00"
+    assert jupyter.chosen("01.1").file.name == "01.1-move-the-mail.ipynb"
+    with pytest.raises(learn.NoSuchNotebook) as caught:
+        jupyter.chosen("99")
     assert "00-start-here" in caught.value.found
+
+
+def test_an_exercise_is_named_by_number_wherever_by_id(capsys):
+    assert cli.main(["check", "01.1", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["exercise"] == "move-the-mail"
+    assert cli.main(["hint", "1.1"]) == 0
+    capsys.readouterr()
+    assert cli.main(["reset", "01.1"]) == 0
+    assert "01.1 move-the-mail: the files are as at the start" in capsys.readouterr().out
+    assert cli.main(["reset", "move-the-mail"]) == 0
+    assert "learn/files/move-the-mail.kept-1" in capsys.readouterr().out
+    (status,) = [s for s in exercises.overview() if s.id == "move-the-mail"]
+    assert status.state == "begun", "the evidence carries the id, not the number"
+    assert cli.main(["reset", "00", "--json"]) == 0
+    assert "00-start-here.ipynb" in json.loads(capsys.readouterr().out)["reset"]
+    assert cli.main(["reset", "99"]) == 1
+    assert "no-such-notebook" in capsys.readouterr().err
+
+
+def test_status_counts_in_words_and_shows_the_numbers(capsys):
+    progress.note("prediction", "one", choice="x", lesson="00-start-here")
+    progress.note("hint", "move-the-mail", level=1)
+    assert cli.main(["status"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"00-start-here .* 1 prediction$", shown, re.M)
+    assert re.search(r"  01.1  move-the-mail .* 1 hint$", shown, re.M)
+    assert re.search(r"01-why.* 0 predictions$", shown, re.M)
+
+
+def test_next_names_an_exercise_by_the_command_that_opens_it(capsys):
+    progress.note("lesson", "01-why-multi-app-workflows", state="finished")
+    assert cli.main(["next"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "00-start-here: ./lab start 00",
+        "to practise: 01.1 move-the-mail: ./lab start 01.1",
+    ]
+
+
+def test_evidence_survives_a_renumbering():
+    slug = progress.syllabus()[-1]["slug"]
+    earlier = f"99{slug[2:]}"
+    progress.note("prediction", "one", choice="x", lesson=earlier)
+    progress.note("lesson", earlier, state="finished", lesson=earlier)
+    (status,) = [s for s in progress.status() if s.slug == slug]
+    assert (status.state, status.predictions) == ("finished", 1)
+
+
+def test_the_folder_that_jupyterlab_shows_leads_to_all_that_notebooks_point_at():
+    around = jupyter.root()
+    assert around == paths.learn().parent
+    for name in jupyter.LINKED:
+        assert (around / name).samefile(paths.repo() / name)
+    assert jupyter.root() == around, "and again"
+    assert jupyter.address(paths.learn() / "00 ü.ipynb") == "learn/00%20%C3%BC.ipynb"
 
 
 def test_a_full_disk_is_told_as_such(monkeypatch, tmp_path):
