@@ -17,12 +17,13 @@ from labkit.build.compare import drift
 from labkit.build.execute import execute
 from labkit.build.lint import problems
 from labkit.build.source import read, store
+from labkit.exercises import in_order
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build or check the named notebooks, or all."""
     parser = argparse.ArgumentParser(prog="./lab build", description=__doc__)
-    parser.add_argument("name", nargs="*", help="start of a notebook's name, or: pages; none: all")
+    parser.add_argument("name", nargs="*", help="start of a name, number, or: pages; none: all")
     parser.add_argument("--check", action="store_true", help="build nothing; say what differs")
     options = parser.parse_args(argv)
     if options.name == ["pages"]:
@@ -63,4 +64,5 @@ def _check(wanted: Sequence[Notebook], *, everything: bool) -> int:
 
 
 def _named(notebook: Notebook, names: Sequence[str]) -> bool:
-    return any(notebook.target.stem.startswith(name) for name in names)
+    numbers = {e.label: e.id for e in in_order()}
+    return any(notebook.target.stem.startswith(numbers.get(name, name)) for name in names)
