@@ -1,33 +1,39 @@
 """One app: a sidecar and the service process beside it.
 
-Starts both and asks the sidecar what it knows. With what they are started says
-:mod:`labkit.launch`; which apps make up a lab, and when all are ready, is told elsewhere.
+Starts both and asks the sidecar what it knows. :mod:`labkit.launch` builds the commands,
+:mod:`labkit.lab` chooses the apps, :mod:`labkit.readiness` decides when they are ready. The same
+class serves an app of another kernel's lab: its processes are then known by the journal of the run.
 """
 
 from __future__ import annotations
 
-import logging
+import os
 import sqlite3
+import time
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import httpx
 import psutil
 
-from labkit import versions
+from labkit import lives
 from labkit.errors import ObservationError
-from labkit.launch import HOST, PARTS, Launch, Part, Text
+from labkit.history import connections, next_after
+from labkit.launch import HOST, PARTS, Launch, Part
+from labkit.lives import Life, Trouble, trouble
+from labkit.newer import newer
 from labkit.ports import is_listening, is_listening_at
 from labkit.processes import Process
-from labkit.waiting import poll
-
-if TYPE_CHECKING:
-    from dapr.ext.workflow import DaprWorkflowClient
+from labkit.texts import Text
+from labkit.waiting import patience, poll
 
 TOKEN_HEADER = "dapr-api-token"
 SERVER_SECONDS = 10.0
+STREAM_SECONDS = 1.0
+"""For so long a sidecar may still count a worker that has just ended."""
 
 
 class SidecarSilent(ObservationError):
@@ -46,12 +52,6 @@ class UnknownPart(ObservationError):
     """An app has a sidecar and a worker, nothing else."""
 
     code = "unknown-part"
-
-
-class NoClient(ObservationError):
-    """The SDK cannot reach a sidecar."""
-
-    code = "no-client"
 
 
 class NoServer(ObservationError):
@@ -74,8 +74,8 @@ class Down:
 class App(Launch):
     """The handle of one app: its sidecar, its service process, and questions to both."""
 
-    processes: dict[Part, Process] = field(default_factory=dict)
-    past: list[tuple[Part, Process]] = field(default_factory=list)
+    processes: dict[Part, Life] = field(default_factory=dict)
+    past: list[tuple[Part, Life]] = field(default_factory=list)
     _has_actor_store: bool = False
     _came_early: bool = False
 
@@ -96,7 +96,7 @@ class App(Launch):
             gone = worker is not None and not worker.is_alive
             return gone or is_listening(HOST, self.app_port)
 
-        if worker is not None and not poll(served, SERVER_SECONDS)[1]:
+        if worker is not None and not poll(served, SERVER_SECONDS * patience())[1]:
             raise NoServer(
                 f"{self.app_id} has no HTTP server",
                 asked=f"the address of the HTTP server of {self.app_id}",
@@ -141,7 +141,7 @@ class App(Launch):
             if Path(path).is_socket() and not is_listening_at(path):
                 Path(path).unlink()
 
-    def process(self, part: Part) -> Process | None:
+    def process(self, part: Part) -> Life | None:
         """Return the newest process of a part, dead or alive.
 
         Raises:
@@ -157,29 +157,85 @@ class App(Launch):
             )
         return self.processes.get(part)
 
+    def running_or_ended(self) -> list[Process]:
+        """Return the newest process of each part that this kernel has started."""
+        return [p for p in self.processes.values() if isinstance(p, Process)]
+
     def alive(self) -> list[Process]:
         """Return the running processes, sidecar first.
 
         Ending the sidecar before the worker avoids stalls of 8 to 10 s at the next start
         (measured on 1.18.1: 0 of 25 restarts stall, against 3 of 25 the other way round).
         """
-        return [p for p in (self.processes.get(n) for n in PARTS) if p and p.is_alive]
+        own = (self.processes.get(n) for n in PARTS)
+        return [p for p in own if isinstance(p, Process) and p.is_alive]
 
     def downs(self, since: float) -> list[Down]:
-        """Return the times in which a part did not run, after ``since`` (seconds of the epoch).
+        """Return the times in which no work could run here, after ``since`` (seconds of the epoch).
 
-        The time before the first start is one of the whole app.
+        Each begins when a part ended, and lasts until a worker was connected again. The time
+        before the first start is one of the whole app.
         """
         gone: list[Down] = []
+        connected = connections(self.logs("sidecar"))
         if self.past and (first := self.past[0][1].started_at) > since:
-            gone.append(Down(self.app_id, "app", since, first))
+            gone.append(Down(self.app_id, "app", since, _able(first, connected)))
         for part in PARTS:
-            lives = [p for n, p in self.past if n == part]
-            for life, following in zip(lives, [*lives[1:], None], strict=True):
+            own = [p for n, p in self.past if n == part]
+            for life, following in zip(own, [*own[1:], None], strict=False):
                 if life.ended_at is not None:
-                    end = following.started_at if following else None
+                    end = _able(following.started_at, connected) if following else None
                     gone.append(Down(self.app_id, part, life.ended_at, end))
         return gone
+
+    def ended(self) -> list[Trouble]:
+        """Return the parts of this app that were started and have ended, sidecar first.
+
+        A service is not missing while a worker is connected to its sidecar, whoever started it.
+        One record stands for all when the whole lab was ended.
+        """
+        gone = [p for p in (self.processes.get(n) for n in PARTS) if p and not p.is_alive]
+        if gone and (stopped := lives.stopped(self.shared.folder)):
+            return [stopped]
+        return [
+            trouble(life, self.fix_of(life))
+            for life in gone
+            if life is self.processes.get("sidecar") or not self._has_other_worker(life)
+        ]
+
+    def fix_of(self, ended: Life) -> str:
+        """Return what to do about a part that has ended."""
+        up = f"lab.up({self.app_id!r})"
+        if ended.was_killed:
+            return up
+        if ended.exit_code == 0:
+            return f"let the service stay, with signal.pause() after wfr.start(), then {up}"
+        return f"correct what its log says, then {up}"
+
+    def _has_other_worker(self, ended: Life) -> bool:
+        just_now = time.time() - (ended.ended_at or 0) < STREAM_SECONDS
+        return not just_now and self.connected_workers() > 0
+
+    def newer_files(self) -> list[str]:
+        """Return the files that were saved after the process that uses them was started.
+
+        Looked at are the folder of the service, its components, its configuration and the run
+        file; a part that does not run is skipped. What runs may be older than these files:
+        ``lab.restart(app_id)`` loads them, and a changed run file needs a new ``Lab(run_file)``.
+
+        Returns:
+            Paths relative to the folder of the run file, sorted.
+        """
+        found: set[Path] = set()
+        if (worker := self.processes.get("worker")) and worker.is_alive:
+            found |= set(newer([self.spec.folder], worker.started_at))
+        if (sidecar := self.processes.get("sidecar")) and sidecar.is_alive:
+            own = [*self.resources, *([self.spec.config] if self.spec.config else [])]
+            found |= set(newer(own, sidecar.started_at))
+        if worker or sidecar:
+            found |= set(newer([self.shared.run_file], self.shared.loaded_at))
+        base = self.shared.run_file.parent
+        return sorted(os.path.relpath(file, base) for file in found)
 
     def _start(self, part: Part) -> None:
         argv = self.sidecar_command() if part == "sidecar" else list(self.spec.command)
@@ -291,28 +347,9 @@ class App(Launch):
         return answer
 
 
-def client_of(app: App) -> DaprWorkflowClient:
-    """Return the SDK's own workflow client for an app.
-
-    Raises:
-        NoClient: the sidecar's API is a Unix socket, which the SDK cannot be given by its path.
-    """
-    if app.spec.socket_folder:
-        raise NoClient(
-            f"the SDK has no client for the sidecar of {app.app_id}",
-            asked=f"a workflow client at {app.grpc_address}",
-            found=f"DaprWorkflowClient {versions.PYTHON_SDK} takes no path in an address",
-            look_at="unixDomainSocket in the run file",
-            fix="use the client of another app, or remove unixDomainSocket",
-        )
-    from dapr.conf import settings
-    from dapr.ext.workflow import DaprWorkflowClient
-
-    # The SDK takes the token from its settings, which it read from the environment on import.
-    # It also logs every refusal that it raises; a notebook shows the error once.
-    logging.getLogger("DaprWorkflowClient").setLevel(logging.CRITICAL)
-    settings.DAPR_API_TOKEN = app.shared.token  # type: ignore[attr-defined] # set on import
-    return DaprWorkflowClient(host=HOST, port=str(app.grpc_port))
+def _able(started: float, connected: Sequence[float]) -> float | None:
+    """When work could run after a start; that moment itself where the log names no connection."""
+    return next_after(connected, started) if connected else started
 
 
 def ledger_rows(app: App, table: str) -> list[dict[str, Any]]:

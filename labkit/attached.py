@@ -1,6 +1,7 @@
 """Looks at a lab that another kernel runs: the same questions as :class:`labkit.Lab`, no power.
 
-All it knows stands in the run folder: ports, token, files. It starts and ends nothing.
+All it knows stands in the run folder: ports, token, files, the journal of the processes. It starts
+and ends nothing.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import psutil
 
-from labkit import runs, workflowrun
-from labkit.apps import App, client_of, ledger_rows
-from labkit.errors import ObservationError
-from labkit.launch import Surroundings
+from labkit import lives, runs, workflowrun
+from labkit.apps import App, ledger_rows
+from labkit.client import client_of
+from labkit.errors import DeploymentError, ObservationError
+from labkit.launch import PARTS, Surroundings
+from labkit.lives import Trouble
 from labkit.mailcatcher import Inbox, inbox
-from labkit.runfile import RunFile, load
+from labkit.runfile import AppSpec, RunFile, load
 from labkit.workflowrun import Run
 
 if TYPE_CHECKING:
@@ -37,31 +39,41 @@ class AppNotRunning(ObservationError):
     code = "app-not-running"
 
 
+class RunFileChanged(DeploymentError):
+    """A running lab has an app that the run file does not have any more."""
+
+    code = "run-file-changed"
+
+
 class Attached:
     """A running lab, seen from outside.
 
+    Attributes:
+        notice: a line about which lab this is, when there was a choice; else "".
+
     Args:
         run_file: the deployment.
+        run: which of its labs; None for the newest that runs.
 
     Raises:
-        LabNotRunning: no kernel runs it now.
+        LabNotRunning: no kernel runs it now; says whether one did, and how that ended.
+        RunFileChanged: the run file has lost an app that the lab runs.
+        DeploymentError: the run file is wrong.
     """
 
-    def __init__(self, run_file: Path) -> None:
-        found = [r for r in runs.all_runs() if r.alive and r.facts.get("run_file") == str(run_file)]
-        if not found:
-            raise LabNotRunning(
-                "the lab of this exercise is not running",
-                asked=f"a running lab of {run_file}",
-                found=f"{len([r for r in runs.all_runs() if r.alive])} labs, none of this file",
-                look_at="./lab ps",
-                fix="run the cell that makes the lab, and lab.up()",
-            )
-        self.folder: Path = found[-1].path
-        self.facts: Mapping[str, Any] = found[-1].facts
+    def __init__(self, run_file: Path, run: runs.RunInfo | None = None) -> None:
+        own = [r for r in _labs() if r.facts.get("run_file") == str(run_file)]
+        found = [r for r in own if r.has_kernel]
+        if not found and run is None:
+            raise _not_running(run_file, own)
+        chosen = run or found[-1]
+        self.folder: Path = chosen.path
+        self.facts: Mapping[str, Any] = chosen.facts
+        self.notice = _which(chosen, own, found) if run is None else ""
         self._run_file: RunFile = load(run_file)
         self._http = httpx.Client(trust_env=False, timeout=2.0)
         self._clients: dict[str, DaprWorkflowClient] = {}
+        self._lives = lives.lives(self.folder)
         self._apps = {a: self._app(a, ports) for a, ports in self.facts.get("apps", {}).items()}
 
     def close(self) -> None:
@@ -96,16 +108,20 @@ class Attached:
 
     def ended_services(self) -> list[App]:
         """Return the apps whose service was started and does not run any more."""
-        pids = {a: self.facts["processes"].get(f"{a} worker") for a in self._apps}
-        return [self._apps[a] for a, pid in pids.items() if pid and not psutil.pid_exists(pid)]
+        return [a for a in self.started_apps() if any(t.part == "worker" for t in a.ended())]
 
     def run(self, instance_id: str) -> Run:
         """Return the handle of a workflow instance."""
         return workflowrun.find(self, instance_id)
 
-    def troubles(self) -> list[str]:
-        """Say which sidecars do not answer."""
-        return [f"{a.app_id} does not answer" for a in self.started_apps() if not a.is_healthy()]
+    def troubles(self) -> list[Trouble]:
+        """Return the processes that were started and have ended, the first one to end first."""
+        if stopped := lives.stopped(self.folder):
+            return [stopped]
+        shared = [p for p in lives.newest(self.folder) if " " not in p.name and not p.is_alive]
+        found = [lives.trouble(p, "lab.up() starts it again") for p in shared]
+        found += [t for app in self.started_apps() for t in app.ended()]
+        return sorted(found, key=lambda t: t.since)
 
     @property
     def inbox(self) -> Inbox:
@@ -117,7 +133,6 @@ class Attached:
         return ledger_rows(self.app(app_id), table)
 
     def _app(self, app_id: str, ports: Mapping[str, int]) -> App:
-        spec = next(s for s in self._run_file.apps if s.app_id == app_id)
         shared = Surroundings(
             folder=self.folder,
             daprd=Path("daprd"),
@@ -128,13 +143,64 @@ class Attached:
             resources=None,
             http=self._http,
             supervisor=None,
+            run_file=self._run_file.path,
+            loaded_at=float(self.facts.get("loaded_at", 0)),
         )
+        past = [(part, x) for x in self._lives for part in PARTS if x.name == f"{app_id} {part}"]
         return App(
-            spec,
+            self._spec(app_id),
             shared,
             http_port=ports["http_port"],
             grpc_port=ports["grpc_port"],
             internal_port=ports["internal_port"],
             metrics_port=ports["metrics_port"],
             app_port=ports["app_port"],
+            processes=dict(past),
+            past=list(past),
         )
+
+    def _spec(self, app_id: str) -> AppSpec:
+        for spec in self._run_file.apps:
+            if spec.app_id == app_id:
+                return spec
+        names = ", ".join(a.app_id for a in self._run_file.apps)
+        raise RunFileChanged(
+            f"the running lab is older than its run file: {app_id} is not in it any more",
+            asked=f"the apps of the running lab {self.folder.name}",
+            found=f"{self._run_file.path.name} has {names}",
+            look_at=str(self._run_file.path),
+            fix="run the cell with Lab(run_file) and the scenario again",
+        )
+
+
+def _labs() -> list[runs.RunInfo]:
+    return [r for r in runs.all_runs() if not r.is_private]
+
+
+def _named(run: runs.RunInfo) -> str:
+    notebook = Path(str(run.facts.get("notebook") or "")).name
+    return f"{run.id} of {notebook or f'kernel {run.kernel_pid}'}"
+
+
+def _which(chosen: runs.RunInfo, own: list[runs.RunInfo], running: list[runs.RunInfo]) -> str:
+    """Say which lab is looked at, when another of the same file runs or a newer one has ended."""
+    if own[-1].id != chosen.id:
+        return f"this is the lab {_named(chosen)}; a newer one, {_named(own[-1])}, has ended"
+    if len(running) > 1:
+        others = ", ".join(_named(r) for r in running[:-1])
+        return f"this is the newest lab, {_named(chosen)}; of the same file there runs {others}"
+    return ""
+
+
+def _not_running(run_file: Path, own: list[runs.RunInfo]) -> LabNotRunning:
+    others = [r for r in _labs() if r.has_kernel]
+    found = "none was started" if not own else f"the last one, {_named(own[-1])}, has ended"
+    if others:
+        found += f"; of other files there runs {', '.join(_named(r) for r in others)}"
+    return LabNotRunning(
+        "the lab of this exercise is not running",
+        asked=f"a running lab of {run_file}",
+        found=found,
+        look_at="./lab ps",
+        fix="open its notebook, run the cell with Lab(run_file), then the scenario",
+    )

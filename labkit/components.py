@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from labkit.errors import DeploymentError
+
 Component = Mapping[str, Any]
 _FILES = ("secretsFile", "rootPath")
 """Metadata of components that name a file or folder: of a secret store, of a storage binding."""
@@ -16,12 +18,56 @@ _FILES = ("secretsFile", "rootPath")
 
 def read(folders: Iterable[Path]) -> Iterator[Component]:
     """Yield the components in these folders; a file that is wrong is the sidecar's to report."""
+    for file in _files(folders):
+        with suppress(yaml.YAMLError, UnicodeDecodeError):
+            for document in yaml.safe_load_all(file.read_text("utf-8")):
+                if isinstance(document, dict) and document.get("kind") == "Component":
+                    yield document
+
+
+class WrongComponent(DeploymentError):
+    """A component file cannot be read."""
+
+    code = "wrong-component"
+
+
+def require_readable(folders: Iterable[Path]) -> None:
+    """Refuse a component file that is not YAML: the sidecar would skip it without a word.
+
+    Raises:
+        WrongComponent: names the file and the line.
+    """
+    for file in _files(folders):
+        try:
+            for node in yaml.compose_all(file.read_text("utf-8"), Loader=yaml.SafeLoader):
+                if not isinstance(node, yaml.MappingNode) and not _is_empty(node):
+                    line = node.start_mark.line + 1
+                    raise _wrong(file, line, "this is not a map of keys", "apiVersion, kind, ...")
+        except (yaml.YAMLError, UnicodeDecodeError) as problem:
+            mark = getattr(problem, "problem_mark", None)
+            line = mark.line + 1 if mark else 1
+            raise _wrong(file, line, "not valid YAML", str(problem)) from problem
+
+
+def _is_empty(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.value in ("", "~", "null")
+
+
+def _wrong(file: Path, line: int, what: str, said: str) -> WrongComponent:
+    return WrongComponent(
+        f"{file.name}, line {line}: {what}",
+        asked=f"the components in {file.parent}",
+        found=said,
+        look_at=f"{file}:{line}",
+        fix="correct that line, then lab.up()",
+    )
+
+
+def _files(folders: Iterable[Path]) -> Iterator[Path]:
     for folder in folders:
-        for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-            with suppress(yaml.YAMLError, UnicodeDecodeError):
-                for document in yaml.safe_load_all(file.read_text("utf-8")):
-                    if isinstance(document, dict) and document.get("kind") == "Component":
-                        yield document
+        if folder.is_file():
+            yield folder
+        yield from sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
 
 
 def env_refs(component: Component) -> set[str]:

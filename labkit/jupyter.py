@@ -23,6 +23,7 @@ from labkit.errors import StartError
 from labkit.learn import Copy
 from labkit.ports import holder_of, is_free
 from labkit.processes import Process, Supervisor
+from labkit.texts import PRINTED_CSS
 from labkit.waiting import poll
 
 HOST = "127.0.0.1"
@@ -159,6 +160,7 @@ def command(port: int, token: str, folder: Path, root: Path) -> list[str]:
         "--ContentsManager.allow_hidden=True",
         "--ContentsManager.checkpoints_class=labkit.contents.Checkpoints",
         f"--Checkpoints.root_dir={folder / 'checkpoints'}",
+        "--LabApp.custom_css=True",
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
@@ -173,6 +175,9 @@ def write_settings(folder: Path) -> None:
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values), "utf-8")
+    css = folder / "config" / "custom" / "custom.css"
+    css.parent.mkdir(parents=True, exist_ok=True)
+    css.write_text(PRINTED_CSS, "utf-8")
 
 
 def trust(folder: Path, root: Path) -> None:

@@ -8,22 +8,38 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
-from labkit import paths, ports, readiness, runs, runtime, shellenv, workflowrun
-from labkit.apps import App, client_of, ledger_rows
+from labkit import (
+    cellerrors,
+    components,
+    lives,
+    paths,
+    ports,
+    readiness,
+    runs,
+    runtime,
+    shellenv,
+    workflowrun,
+)
+from labkit.apps import App, ledger_rows
+from labkit.client import client_of
 from labkit.controlplane import HOST, ControlPlane
 from labkit.errors import DeploymentError, ObservationError, StartError
 from labkit.infrastructure import Infrastructure
-from labkit.launch import Part, Surroundings, Text
+from labkit.launch import Part, Surroundings
+from labkit.lives import Trouble
 from labkit.processes import Process, Supervisor, stop
 from labkit.runfile import RunFile, load
+from labkit.texts import Text
 from labkit.workflowrun import Run
 
 if TYPE_CHECKING:
@@ -69,6 +85,10 @@ class Lab:
         components: name of a set in ``components/`` or a folder; replaces the resources that
             the run file names.
         resume: take over the newest ended run of this run file, with its stores and reminders.
+        private: a lab beside the one of this kernel, for a check: it replaces no other lab, and
+            neither another kernel nor ``resume`` finds it. Its folder is kept until the next
+            private lab of this run file.
+        env: environment variables for every service; they win over those of the run file.
 
     Raises:
         DeploymentError: the run file is wrong.
@@ -81,11 +101,17 @@ class Lab:
         components: str | Path | None = None,
         *,
         resume: bool = False,
+        private: bool = False,
+        env: Mapping[str, str] | None = None,
     ) -> None:
-        self.run_file: RunFile = load(_run_file(path))
+        self.run_file: RunFile = _with_env(load(_run_file(path)), env or {})
         self._resources = None if components is None else (_components(components),)
-        _replace_lab_of_this_kernel(self)
+        self._private = private
+        programs = runtime.binaries()
+        if not private:
+            _end_lab_of_this_kernel()
         self._bypass_proxies()
+        cellerrors.register()
         self._folder = self._open_folder(resume)
         self._apps: dict[str, App] = {}
         self._clients: dict[str, DaprWorkflowClient] = {}
@@ -93,9 +119,13 @@ class Lab:
         self._http = httpx.Client(trust_env=False, timeout=2.0)
         self._ports = ports.reserve(prefer=self._folder.facts.get("first_port"))
         self._supervisor = Supervisor(
-            self._folder.run_id, [self._ports.guard.fileno(), self._folder.lock]
+            self._folder.run_id,
+            [self._ports.guard.fileno(), self._folder.lock],
+            self._folder.path,
         )
-        self._build_shared()
+        self._build_shared(programs)
+        if not private:
+            _remember_lab_of_this_kernel(self)
 
     def __enter__(self) -> Lab:
         return self
@@ -123,10 +153,12 @@ class Lab:
 
         Raises:
             UnknownApp: the run file has no such app.
+            WrongComponent: a component file cannot be read.
             StartError: a process ended, or was not ready in time; carries its last log lines.
         """
         self._require_open()
         wanted = [self._spec(a) for a in app_ids] or list(self.run_file.apps)
+        components.require_readable(self._resource_folders())
         self._control.start()
         self._infrastructure.start(self._resource_folders())
         for spec in wanted:
@@ -140,13 +172,14 @@ class Lab:
         finally:
             self._note()  # a service that came too early has another pid now
         for app in asked if announce else ():
-            print(f"{app.app_id}: ready")
+            print(f"{app.app_id}: ready{_old_code(app)}")
 
     def down(self) -> None:
         """End everything; the logs stay in ``lab.folder``. Can be called twice."""
         if self._closed:
             return
         self._closed = True
+        lives.note(self.folder, "down", at=time.time())
         everything = [p for app in self._apps.values() for p in app.alive()]
         stop(everything)
         self._supervisor.close()
@@ -154,29 +187,39 @@ class Lab:
         self._ports.close()
         self._folder.close()
 
-    def kill(self, name: str, part: Part | None = None) -> None:
+    def kill(self, name: str, part: Part | None = None, *, announce: bool = True) -> None:
         """End something at once, as a crash would (SIGKILL).
 
         Args:
             name: an app ID, or "placement", "scheduler", "mail" or "redis".
             part: "worker" or "sidecar" of an app; None for both.
+            announce: print a line per process.
         """
         victims = self._shared_process(name) or self._app_processes(name, part)
         for process in victims:
             process.kill()
-            print(f"{process.name}: killed")
+            if announce:
+                print(f"{process.name}: killed")
 
-    def restart(self, app_id: str, part: Part | None = None, within: float = READY_SECONDS) -> None:
+    def restart(
+        self,
+        app_id: str,
+        part: Part | None = None,
+        within: float = READY_SECONDS,
+        *,
+        announce: bool = True,
+    ) -> None:
         """Stop an app in good order (SIGTERM) and start it again; rereads its code and files."""
         for process in self._app_processes(app_id, part):
             stop([process])
-        self.up(app_id, within=within)
+        self.up(app_id, within=within, announce=announce)
 
-    def stop(self, app_id: str, part: Part | None = None) -> None:
+    def stop(self, app_id: str, part: Part | None = None, *, announce: bool = True) -> None:
         """Stop an app, or a part of it, in good order (SIGTERM)."""
         for process in self._app_processes(app_id, part):
             stop([process])
-            print(f"{process.name}: stopped")
+            if announce:
+                print(f"{process.name}: stopped")
 
     @contextmanager
     def frozen(self, name: str, part: Part | None = None) -> Iterator[None]:
@@ -232,9 +275,14 @@ class Lab:
     def client(self, app_id: str) -> DaprWorkflowClient:
         """Return the SDK's own workflow client, connected to the sidecar of an app.
 
+        Its calls have a deadline, and fail at once when the sidecar or the worker has ended; see
+        :mod:`labkit.client`.
+
         Raises:
             AppNotStarted: the app was not started.
+            LabClosed: the lab was ended.
         """
+        self._require_open()
         app = self.app(app_id)
         if app_id not in self._clients:
             self._clients[app_id] = client_of(app)
@@ -274,13 +322,17 @@ class Lab:
 
     def processes(self) -> list[Process]:
         """Return the newest process of everything this lab has started."""
-        apps = [p for a in self._apps.values() for p in a.processes.values()]
+        apps = [p for a in self._apps.values() for p in a.running_or_ended()]
         return [*self._control.processes.values(), *self._infrastructure.processes(), *apps]
 
-    def troubles(self) -> list[str]:
-        """Say which processes have ended, and how."""
-        ended = [f"{p.name} {p.ending()}" for p in self.processes() if not p.is_alive]
-        return ended + self._supervisor.incidents
+    def troubles(self) -> list[Trouble]:
+        """Return the processes that were started and have ended, the first one to end first."""
+        if stopped := lives.stopped(self.folder):
+            return [stopped]
+        shared = [*self._control.processes.values(), *self._infrastructure.processes()]
+        found = [lives.trouble(p, "lab.up() starts it again") for p in shared if not p.is_alive]
+        found += [t for app in self._apps.values() for t in app.ended()]
+        return sorted(found, key=lambda t: t.since)
 
     def status(self) -> str:
         """Return one line per process: running, or how it ended."""
@@ -292,7 +344,7 @@ class Lab:
     def _open_folder(self, resume: bool) -> runs.RunFolder:
         notebook = os.environ.get("JPY_SESSION_NAME")
         if not resume:
-            return runs.create(self.run_file.path, notebook)
+            return runs.create(self.run_file.path, notebook, private=self._private)
         taken = runs.resumable(self.run_file.path, notebook)
         if taken is None:
             raise NothingToResume(
@@ -304,8 +356,7 @@ class Lab:
             )
         return taken
 
-    def _build_shared(self) -> None:
-        programs = runtime.binaries()
+    def _build_shared(self, programs: Any) -> None:
         env = _base_env()
         folder = self._folder.path
         self._control = ControlPlane(
@@ -330,6 +381,8 @@ class Lab:
             resources=self._resources,
             http=self._http,
             supervisor=self._supervisor,
+            run_file=self.run_file.path,
+            loaded_at=self._folder.facts["loaded_at"],
         )
 
     def _resource_folders(self) -> Sequence[Path]:
@@ -357,7 +410,7 @@ class Lab:
         if part is None:
             return app.alive()
         process = app.process(part)
-        return [process] if process and process.is_alive else []
+        return [p for p in app.alive() if p is process]
 
     def _note(self) -> None:
         self._folder.note(
@@ -412,14 +465,39 @@ def _components(named: str | Path) -> Path:
     return own if own.is_dir() else Path(named).resolve()
 
 
-def _replace_lab_of_this_kernel(new: Lab) -> None:
-    """In a notebook there is one lab: running its first cell again ends the earlier one."""
-    global _in_this_kernel
+def _with_env(run_file: RunFile, env: Mapping[str, str]) -> RunFile:
+    apps = tuple(replace(spec, env={**spec.env, **env}) for spec in run_file.apps)
+    return replace(run_file, apps=apps)
+
+
+def _old_code(app: App) -> str:
+    """Say which files are newer than what runs; "" when there are none."""
+    files = app.newer_files()
+    if not files:
+        return ""
+    fix = f"lab.restart({app.app_id!r}) loads what was saved"
+    if app.shared.run_file.name in files:
+        fix = "a new Lab(...) of the run file, and lab.up(), load what was saved"
+    return f", but an older version runs: {', '.join(files)} was saved later; {fix}"
+
+
+def _in_notebook() -> bool:
     with suppress(ImportError):
         from IPython import get_ipython
 
-        if get_ipython() is None:
-            return
-        if _in_this_kernel is not None:
-            _in_this_kernel.down()
+        return get_ipython() is not None
+    return False
+
+
+def _end_lab_of_this_kernel() -> None:
+    """In a notebook there is one lab: running its first cell again ends the earlier one."""
+    global _in_this_kernel
+    if _in_this_kernel is not None and _in_notebook():
+        earlier, _in_this_kernel = _in_this_kernel, None
+        earlier.down()
+
+
+def _remember_lab_of_this_kernel(new: Lab) -> None:
+    global _in_this_kernel
+    if _in_notebook():
         _in_this_kernel = new

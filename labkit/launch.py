@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from labkit import components, lifeline, shellenv
+from labkit import components, lifeline, shellenv, versions
 from labkit.errors import StartError
 from labkit.ports import PortBlock, require_free
 from labkit.runfile import AppSpec, cli_env, daprd_flags
+from labkit.texts import Text
 
 if TYPE_CHECKING:
     import httpx
@@ -37,11 +38,10 @@ class SocketPathTooLong(StartError):
     code = "socket-path-too-long"
 
 
-class Text(str):
-    """A text that a notebook shows as it is, with its line breaks."""
+class CommaInPath(StartError):
+    """The sidecar cannot be given a configuration with such a path."""
 
-    def __repr__(self) -> str:
-        return str(self)
+    code = "comma-in-path"
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Surroundings:
         sidecar_flags: addresses of the control plane, and the like.
         config: the configuration of every sidecar; one that the run file names comes on top.
         resources: replaces the resources that the run file names, when given.
+        run_file, loaded_at: the deployment, and when it was read, in seconds of the epoch.
     """
 
     folder: Path
@@ -67,6 +68,8 @@ class Surroundings:
     resources: tuple[Path, ...] | None
     http: httpx.Client
     supervisor: Supervisor | None
+    run_file: Path
+    loaded_at: float
 
 
 @dataclass
@@ -175,13 +178,32 @@ class Launch:
             *("--metrics-listen-address", HOST),
             *self.shared.sidecar_flags,
             # daprd lays one over the other: the app's own says more, and wins.
-            *("--config", str(self.shared.config)),
-            *(("--config", str(self.spec.config)) if self.spec.config else ()),
+            *("--config", self._config(self.shared.config)),
+            *(("--config", self._config(self.spec.config)) if self.spec.config else ()),
             *(flag for folder in self.resources for flag in ("--resources-path", str(folder))),
             *(("--profile-port", str(self.profile_port)) if self.profile_port else ()),
             *self._socket_flags(),
             *daprd_flags(self.spec),
         ]
+
+    def _config(self, file: Path) -> str:
+        """Return how the sidecar is given a configuration: daprd cuts a path at a comma.
+
+        A path from its working directory has none where only a folder above both has one.
+
+        Raises:
+            CommaInPath: there is a comma in this one, too.
+        """
+        path = str(file) if "," not in str(file) else os.path.relpath(file, self.sidecar_folder)
+        if "," in path:
+            raise CommaInPath(
+                "the path of a configuration holds a comma",
+                asked=f"the sidecar of {self.app_id} with --config {file}",
+                found=f"daprd {versions.DAPR_RUNTIME} takes a comma as the end of a path",
+                look_at=str(file),
+                fix="rename the folder, or keep the state elsewhere: LABKIT_STATE=FOLDER",
+            )
+        return path
 
     def _socket_flags(self) -> list[str]:
         usable = self.socket("grpc") is not None

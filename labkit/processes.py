@@ -16,8 +16,9 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from labkit import lifeline
+from labkit import lifeline, lives
 from labkit.errors import StartError
 from labkit.waiting import poll
 
@@ -36,7 +37,7 @@ class ProgramMissing(StartError):
     code = "program-missing"
 
 
-class Process:
+class Process(lives.Life):
     """One child process with its log file.
 
     Attributes:
@@ -44,16 +45,29 @@ class Process:
         argv, env, cwd: the command line, the environment, the working directory.
         log: the file with its standard output and error.
         started_at, ended_at: seconds since the epoch; ``ended_at`` is None while it runs.
+
+    Args:
+        journal: the run folder that notes its start and its end; None for nowhere.
     """
 
     def __init__(
-        self, name: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cwd: Path,
+        log: Path,
+        journal: Path | None = None,
     ) -> None:
         self.name, self.argv, self.log = name, tuple(argv), log
         self.env, self.cwd = dict(env), cwd
+        self.log_start = log.stat().st_size if log.exists() else 0
         self.started_at = time.time()
         self.ended_at: float | None = None
         self._popen = _spawn(name, argv, env, cwd, log)
+        self._journal = journal
+        self._created = lives.created_at(self.pid)
+        self._note("start", at=self.started_at, started_at=self.started_at, log=log.name)
         threading.Thread(target=self._note_end, daemon=True, name=f"wait {name}").start()
 
     @property
@@ -76,20 +90,6 @@ class Process:
         with suppress(subprocess.TimeoutExpired):
             self._popen.wait(within)
 
-    def ending(self) -> str:
-        """Say in words whether and how it ended."""
-        code = self.exit_code
-        if code is None:
-            return "running"
-        how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
-        return f"ended with {how} after {(self.ended_at or time.time()) - self.started_at:.1f} s"
-
-    def tail(self, lines: int = 12) -> str:
-        """Return the last lines of the log."""
-        with suppress(OSError):
-            return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
-        return ""
-
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and all it started in its session."""
         if self.is_alive:
@@ -102,19 +102,43 @@ class Process:
         self._popen.wait(STOP_SECONDS)
 
     def require_alive(self, asked: str, fix: str) -> None:
-        """Raise ProcessEnded, with the last lines of the log, when it has ended."""
+        """Raise ProcessEnded, with the telling line of its log, when it has ended."""
         if not self.is_alive:
-            raise ProcessEnded(
-                f"{self.name} has ended",
-                asked=asked,
-                found=f"{self.ending()}; last lines of its log:\n{self.tail()}",
-                look_at=str(self.log),
-                fix=fix,
-            )
+            raise self.ended(asked, fix)
+
+    def ended(self, asked: str, fix: str, so: str = "") -> ProcessEnded:
+        """Return the error for a process that has ended: how, and what its log says.
+
+        Args:
+            so: what follows from it, in words, for the title.
+        """
+        return ProcessEnded(
+            f"{self.name} {self.ending()}{so}",
+            asked=asked,
+            found=f"its log says: {self.last_line() or 'nothing'}",
+            look_at=str(self.log),
+            fix=fix,
+        )
+
+    def left_something(self) -> bool:
+        """Whether something that it started in its session still runs."""
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass
+        return True
 
     def _note_end(self) -> None:
-        self._popen.wait()
+        code = self._popen.wait()
         self.ended_at = time.time()
+        self._note("end", at=self.ended_at, code=code)
+
+    def _note(self, event: str, **facts: Any) -> None:
+        if self._journal is not None:
+            who = {"name": self.name, "pid": self.pid, "created": self._created}
+            lives.note(self._journal, event, **who, log_start=self.log_start, **facts)
 
 
 class Supervisor:
@@ -123,10 +147,11 @@ class Supervisor:
     Args:
         run_id: marks every process of this run in its environment.
         hold: file descriptors that the lifeline keeps open until the last process is gone.
+        journal: the run folder that notes starts and ends, see :mod:`labkit.lives`.
     """
 
-    def __init__(self, run_id: str, hold: Sequence[int]) -> None:
-        self.run_id = run_id
+    def __init__(self, run_id: str, hold: Sequence[int], journal: Path | None = None) -> None:
+        self.run_id, self._journal = run_id, journal
         self.incidents: list[str] = []
         self._hold = tuple(hold)
         self._closing = False
@@ -147,7 +172,8 @@ class Supervisor:
         Raises:
             ProgramMissing: the program or its folder does not exist.
         """
-        process = Process(name, argv, {**env, lifeline.MARK: self.run_id}, cwd, log)
+        marked = {**env, lifeline.MARK: self.run_id}
+        process = Process(name, argv, marked, cwd, log, self._journal)
         with self._lock:
             self._processes.append(process)
         return process

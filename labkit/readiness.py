@@ -1,7 +1,8 @@
 """When is a lab ready: asked of the running system, never assumed.
 
 Ready means: placement and scheduler healthy; each sidecar healthy; each service alive with its
-worker connected; and each sidecar finds the actors behind its workflows, so that calls arrive.
+worker connected; and each sidecar finds the actors behind its workflows, so that calls arrive. A
+service that has ended is never ready, whatever its exit code.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from labkit.apps import App, SidecarSilent
 from labkit.controlplane import ControlPlane
 from labkit.errors import StartError
 from labkit.history import finds_workflows
+from labkit.launch import Part
 from labkit.processes import Process
+from labkit.waiting import patience
 
 POLL_SECONDS = 0.02
 OPTIONAL_WORKER_SECONDS = 3.0
@@ -49,8 +52,9 @@ def wait(
     """Return when everything is ready.
 
     Raises:
-        ProcessEnded: a process ended while starting; carries its last log lines.
-        AppWithoutWorker, TwoWorkers, NotReady: not ready after ``within`` seconds.
+        ProcessEnded: a process ended while starting; carries the telling line of its log.
+        AppWithoutWorker, TwoWorkers, NotReady: not ready after ``within`` seconds, or longer on a
+            machine that is busy.
     """
     watched = [*control.processes.values(), *others]
     began = time.monotonic()
@@ -64,22 +68,22 @@ def wait(
         waiting = [a for a in waiting if not _is_ready(a, late)]
         if not waiting and control.is_ready():
             return
-        if late > within:
-            raise _too_late(control, waiting or list(apps), within)
+        if late > within and late > within * patience():
+            raise _too_late(control, waiting or list(apps), late)
         time.sleep(POLL_SECONDS)
 
 
 def _is_ready(app: App, late: float) -> bool:
     if not app.is_healthy():
         return False
-    if not app.has_service or _has_finished(app):
+    if not app.has_service:
         return True
     workers, offered = _offers(app)
     if workers > 1 and (strangers := _strangers(app)):
         raise _two_workers(app, workers, strangers)
     if workers and offered:
         return app.lacks_actor_store() or finds_workflows(app.grpc_address, app.shared.token)
-    optional = late > OPTIONAL_WORKER_SECONDS
+    optional = late > OPTIONAL_WORKER_SECONDS * patience()
     return optional and (bool(app.spec.app_port) or app.lacks_actor_store())
 
 
@@ -110,22 +114,16 @@ def _strangers(app: App) -> list[str]:
     return found
 
 
-def _has_finished(app: App) -> bool:
-    """Whether the command was a job that did its work: it ended with exit code 0."""
-    worker = app.process("worker")
-    return worker is not None and worker.exit_code == 0
-
-
 def _require_processes(app: App) -> None:
-    for part in ("sidecar", "worker"):
-        process = app.process(part)
-        if part == "worker" and (_has_finished(app) or app.starts_again()):
+    for process in app.running_or_ended():
+        if process.is_alive:
             continue
-        if process is not None:
-            process.require_alive(
-                f"start {app.app_id}",
-                f"correct what the last lines name, then lab.up({app.app_id!r})",
-            )
+        if process is app.process("sidecar"):
+            raise process.ended(f"start {app.app_id}", app.fix_of(process))
+        # It may have come too early, or have left a worker that runs on its own.
+        if not app.starts_again() and not process.left_something():
+            so = ", so no worker is connected"
+            raise process.ended(f"start {app.app_id}", app.fix_of(process), so)
 
 
 def _two_workers(app: App, workers: int, strangers: Sequence[str]) -> TwoWorkers:
@@ -139,15 +137,15 @@ def _two_workers(app: App, workers: int, strangers: Sequence[str]) -> TwoWorkers
     )
 
 
-def _too_late(control: ControlPlane, waiting: Sequence[App], within: float) -> StartError:
+def _too_late(control: ControlPlane, waiting: Sequence[App], late: float) -> StartError:
     app = waiting[0]
-    asked = f"start {', '.join(a.app_id for a in waiting)} within {within:g} s"
+    asked = f"start {', '.join(a.app_id for a in waiting)} within {late:.0f} s"
     if not app.is_healthy():
         return NotReady(
-            f"{app.app_id} is not ready after {within:g} s",
+            f"{app.app_id} is not ready after {late:.0f} s",
             asked=asked,
             found=f"its sidecar does not answer; control plane ready: {control.is_ready()};"
-            f" last lines of its log:\n{app.logs('sidecar', 6)}",
+            f" its log says: {_said(app, 'sidecar')}",
             look_at=str(app.shared.folder / "logs" / f"{app.app_id}.sidecar.log"),
             fix=f"fix what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)",
         )
@@ -157,15 +155,20 @@ def _too_late(control: ControlPlane, waiting: Sequence[App], within: float) -> S
             f"{app.app_id} has a healthy sidecar, but no worker is connected to it",
             asked=asked,
             found=f"connected workers 0; the service process is "
-            f"{worker.ending() if worker else 'not started'}; last lines of its log:\n"
-            f"{app.logs('worker', 6)}",
+            f"{worker.ending() if worker else 'not started'}; its log says: "
+            f"{_said(app, 'worker')}",
             look_at=str(app.shared.folder / "logs" / f"{app.app_id}.worker.log"),
-            fix="let the service call WorkflowRuntime().start(), then lab.up() again",
+            fix=f"let the service call WorkflowRuntime().start(), then lab.restart({app.app_id!r})",
         )
     return NotReady(
-        f"calls to {app.app_id} do not arrive after {within:g} s",
+        f"calls to {app.app_id} do not arrive after {late:.0f} s",
         asked=asked,
         found="its worker is connected, and its sidecar does not find its own workflows",
         look_at="lab.placement_state(), and the logs of placement and of the sidecar",
         fix="lab.down(), then Lab() and lab.up() again",
     )
+
+
+def _said(app: App, part: Part) -> str:
+    life = app.process(part)
+    return (life.last_line() if life else "") or "nothing"

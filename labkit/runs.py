@@ -13,11 +13,12 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labkit import lifeline, paths
+from labkit import lifeline, lives, paths
 from labkit.errors import StartError
 from labkit.waiting import poll
 
@@ -80,14 +81,36 @@ class RunInfo:
     processes: tuple[int, ...]
     facts: dict[str, Any]
 
+    @property
+    def is_private(self) -> bool:
+        """Whether a check made this lab for itself; no learner works in it."""
+        return bool(self.facts.get("private"))
 
-def create(run_file: Path, notebook: str | None) -> RunFolder:
+    @property
+    def has_kernel(self) -> bool:
+        """Whether the kernel that started it still runs; false while a lifeline ends the rest."""
+        if not self.alive or self.kernel_pid is None:
+            return False
+        return lives.runs_still(self.kernel_pid, float(self.facts.get("kernel_created", 0)))
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether ``./lab stop`` ended its processes and nothing was started since."""
+        return lives.stopped(self.path) is not None
+
+
+def create(run_file: Path, notebook: str | None, *, private: bool = False) -> RunFolder:
     """Make the folder of a new run, end what dead runs left behind, and remove old folders.
+
+    Args:
+        private: the lab of a check; the folder of the last one of this run file is removed.
 
     Raises:
         NoRoom: there is too little free disk, even without the runs that have ended.
     """
     sweep()
+    if private:
+        _remove(r for r in _ended(private=True) if r.facts.get("run_file") == str(run_file))
     prune(KEEP - 1)
     _require_room()
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
@@ -97,25 +120,32 @@ def create(run_file: Path, notebook: str | None) -> RunFolder:
     run.note(
         id=name,
         created=time.time(),
-        kernel_pid=os.getpid(),
+        **_this_kernel(),
         run_file=str(run_file),
         notebook=notebook,
+        private=private,
         token=secrets.token_hex(16),
     )
     return run
 
 
+def _this_kernel() -> dict[str, Any]:
+    """What identifies this process, and when it read the run file."""
+    pid = os.getpid()
+    return {"kernel_pid": pid, "kernel_created": lives.created_at(pid), "loaded_at": time.time()}
+
+
 def resumable(run_file: Path, notebook: str | None) -> RunFolder | None:
     """Take over the newest run of this run file that has ended; prefers this notebook's own."""
     sweep()
-    ended = [r for r in all_runs() if not r.alive and r.facts.get("run_file") == str(run_file)]
+    ended = [r for r in _ended() if r.facts.get("run_file") == str(run_file)]
     ended.sort(key=lambda r: (r.facts.get("notebook") == notebook, r.facts.get("created", 0)))
     while ended:
         info = ended.pop()
         lock = _locked(info.path)
         if lock >= 0:
             run = RunFolder(info.path, lock, dict(info.facts))
-            run.note(kernel_pid=os.getpid(), notebook=notebook)
+            run.note(**_this_kernel(), notebook=notebook)
             return run
     return None
 
@@ -126,11 +156,12 @@ def all_runs() -> list[RunInfo]:
 
 
 def stop(run: RunInfo) -> list[int]:
-    """End all processes of a run.
+    """End all processes of a run, and note in its journal that they were ended from outside.
 
     Returns:
         The pids that could not be ended; empty when all is well.
     """
+    lives.note(run.path, "stop", at=time.time())
     return lifeline.end(run.id)
 
 
@@ -138,13 +169,22 @@ def sweep() -> None:
     """End the processes of runs whose kernel and lifeline are both gone."""
     for run in all_runs():
         if not run.alive and run.processes:
-            stop(run)
+            lifeline.end(run.id)
 
 
 def prune(keep: int) -> None:
-    """Remove the folders of ended runs, except the newest ``keep``."""
-    ended = [r for r in all_runs() if not r.alive and not r.processes]
-    for run in ended[: max(0, len(ended) - keep)]:
+    """Remove the folders of ended runs, except the newest ``keep`` of labs and of private ones."""
+    for private in (False, True):
+        ended = [r for r in _ended(private=private) if not r.processes]
+        _remove(ended[: max(0, len(ended) - keep)])
+
+
+def _ended(*, private: bool = False) -> list[RunInfo]:
+    return [r for r in all_runs() if not r.alive and r.is_private == private]
+
+
+def _remove(runs: Iterable[RunInfo]) -> None:
+    for run in runs:
         shutil.rmtree(run.path, ignore_errors=True)
 
 

@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 import inspect
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 from labkit.errors import ObservationError
 
 T = TypeVar("T")
 POLL_SECONDS = 0.02
+MOST_PATIENCE = 15.0
+_LOADAVG = "/proc/loadavg"
 
 
 class NotInTime(ObservationError):
     """A condition did not become true before its deadline."""
 
     code = "not-in-time"
+
+
+def patience() -> float:
+    """Return by what factor a deadline must be longer now, because this machine is busy.
+
+    It is the number of runnable processes per core, at least 1 and at most 15: a machine of two
+    cores with 24 of them needs twelve times as long for everything. The load average of the last
+    minute counts, and on Linux the number at this moment when that is higher.
+    """
+    return min(MOST_PATIENCE, max(1.0, _runnable() / (os.cpu_count() or 1)))
+
+
+def _runnable() -> float:
+    found = 0.0
+    with suppress(OSError):
+        found = os.getloadavg()[0]
+    with suppress(OSError, ValueError, IndexError):
+        # "0.52 0.74 0.63 3/412 9876": 3 of 412 are runnable; the reader itself is one of them.
+        now = Path(_LOADAVG).read_text("ascii").split()[3].partition("/")[0]
+        found = max(found, float(now) - 1)
+    return found
 
 
 def poll(condition: Callable[[], T], within: float, every: float = POLL_SECONDS) -> tuple[T, bool]:

@@ -6,17 +6,20 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import grpc
 
+from labkit import lives
 from labkit.apps import App, Down
 from labkit.errors import ObservationError
-from labkit.history import HistoryEvent, RunHistory, events_of, join
+from labkit.history import HistoryEvent, RunHistory, SidecarUnreachable, cuts, events_of, join
+from labkit.lives import Trouble
 from labkit.swimlane import Swimlane
+from labkit.waiting import patience
 from labkit.widgets import Picture
 
 if TYPE_CHECKING:
@@ -27,6 +30,11 @@ POLL_SECONDS = 0.1
 """Polling a state more often makes 1.18.1 fail now and then with "inbox key ... missing"."""
 PASSING_SECONDS = 5.0
 SETTLE_SECONDS = 60.0
+GONE_SECONDS = 1.0
+"""A process that a workflow needs may be gone for so long: another thread may start it again."""
+QUIET_SECONDS = 1.5
+"""A workflow stands still when its history has had no event for so long, and its app has ended."""
+LOOK_SECONDS = 0.5
 
 
 class InstanceUnknown(ObservationError):
@@ -53,7 +61,7 @@ class LabView(Protocol):
     def client(self, app_id: str) -> DaprWorkflowClient: ...
     def app(self, app_id: str) -> App: ...
     def started_apps(self) -> Iterable[App]: ...
-    def troubles(self) -> list[str]: ...
+    def troubles(self) -> list[Trouble]: ...
 
 
 @dataclass(frozen=True)
@@ -121,36 +129,74 @@ class Run:
             within: deadline in seconds.
 
         Raises:
-            NotFinished: it still runs at the deadline; says which processes are not there.
+            NotFinished: it still runs at the deadline; says which processes have ended. Raised
+                at once when it cannot go on, because the app that it waits for has ended.
             KeyboardInterrupt: the stop button; the workflow goes on.
         """
-        deadline = time.monotonic() + within
-        status = "not known yet"
-        while True:
-            try:
-                status = self.status
-            except StateNotReadable as problem:
-                status = f"not readable ({problem.found})"
-            if status in ENDED:
-                return self
-            if time.monotonic() >= deadline:
-                raise self._not_finished(within, status)
-            time.sleep(POLL_SECONDS)
+        began = time.monotonic()
+        status, stuck = self._watch(within)
+        if status in ENDED:
+            return self
+        raise self._not_finished(time.monotonic() - began, status, stuck)
 
     def settle(self, within: float = 5) -> str:
         """Wait until the workflow has ended, or stands still; return the status then.
 
         Args:
-            within: it stands still when its history has had no new event for so many seconds. On a
-                slow machine this goes on as long as there are some, at most for 60 s more.
+            within: it stands still when its history has had no new event for so many seconds,
+                or for longer on a machine that is busy (see :func:`labkit.waiting.patience`). As
+                long as there are some, this goes on, at most for 60 s more, on a busy machine
+                for longer.
+
+        Raises:
+            StateNotReadable: the sidecar of its app does not answer.
         """
-        left, end = within, time.monotonic() + within + SETTLE_SECONDS
+        slow = patience()
+        left, end = within * slow, time.monotonic() + (within + SETTLE_SECONDS) * slow
         while left >= 0 and time.monotonic() < end:
-            with suppress(NotFinished):
-                self.wait(left)
+            status, stuck = self._watch(left)
+            if status in ENDED or stuck:
                 break
-            left = within - self._quiet_seconds() if within else -1
+            slow = max(slow, patience())
+            left = within * slow - self._quiet_seconds() if within else -1
         return self.status
+
+    def _watch(self, within: float) -> tuple[str, list[Trouble]]:
+        """Return the status at the end, at the deadline, or when the workflow is stuck; and why."""
+        deadline, look = time.monotonic() + within, 0.0
+        while True:
+            status, stuck = self._status_now(), list[Trouble]()
+            if time.monotonic() >= look:
+                look, stuck = time.monotonic() + LOOK_SECONDS, self._stuck()
+            if status in ENDED or stuck or time.monotonic() >= deadline:
+                return status, stuck
+            time.sleep(POLL_SECONDS)
+
+    def _status_now(self) -> str:
+        try:
+            return self.status
+        except StateNotReadable as problem:
+            return f"not readable ({problem.found})"
+
+    def _stuck(self) -> list[Trouble]:
+        """Return the ended processes without which this workflow cannot go on; empty if it can."""
+        gone = [t for t in self._lab.troubles() if time.time() - t.since >= GONE_SECONDS]
+        if own := [t for t in gone if t.name in (self.app_id, lives.WHOLE)]:
+            return own
+        others = [t for t in gone if t.part != "process"]
+        if not others or self._quiet_seconds() < QUIET_SECONDS * patience():
+            return []
+        return others if self._waits_for() <= {t.name for t in others} else []
+
+    def _waits_for(self) -> set[str]:
+        """Return the apps in which a step of this workflow runs, or should; its own for a timer."""
+        try:
+            histories = list(self.history.walk())
+        except ObservationError:
+            return {self.app_id}
+        read = {h.instance_id for h in histories}
+        steps = [s for h in histories for s in h.own_steps() if s.ended is None]
+        return {s.app_id for s in steps if s.child_instance_id not in read}
 
     def _quiet_seconds(self) -> float:
         """How long ago the last event came; infinite when nobody can tell."""
@@ -161,10 +207,12 @@ class Run:
 
     def swimlane(self) -> Swimlane:
         """Return the picture of this run: one lane per app ID."""
-        history = self.history
+        history, now = self.history, time.time()
         since = min(event.time for event in history.all_events).timestamp()
-        downs: list[Down] = [d for app in self._lab.started_apps() for d in app.downs(since)]
-        return Swimlane(history, down=downs)
+        apps = list(self._lab.started_apps())
+        downs: list[Down] = [d for app in apps for d in app.downs(since)]
+        cut = [c for app in apps for c in cuts(app.app_id, app.logs("sidecar"))]
+        return Swimlane(history, down=downs, cuts=cut, now=now)
 
     def show(self) -> Swimlane:
         """The same as :meth:`swimlane`, for the last line of a cell."""
@@ -177,7 +225,7 @@ class Run:
             within: redrawn at most so long, in seconds.
             every: seconds between two drawings.
         """
-        view = Picture(self.swimlane().svg, lambda: repr(self.swimlane()))
+        view = Picture(self.swimlane().html, lambda: repr(self.swimlane()))
 
         def redraw() -> None:
             deadline = time.monotonic() + within
@@ -186,7 +234,7 @@ class Run:
                 time.sleep(every)
                 with suppress(ObservationError):  # a sidecar that is down: draw again later
                     ended = self.has_ended
-                    view.value = self.swimlane().svg
+                    view.value = self.swimlane().html
 
         threading.Thread(target=redraw, daemon=True, name=f"live {self.instance_id}").start()
         return view
@@ -199,42 +247,51 @@ class Run:
 
     def _fetch(self, app_id: str, instance_id: str) -> list[HistoryEvent]:
         app = self._lab.app(app_id)
-        return events_of(app.grpc_address, app.shared.token, app_id, instance_id)
+        try:
+            return events_of(app.grpc_address, app.shared.token, app_id, instance_id)
+        except SidecarUnreachable as problem:
+            raise _not_readable(app, f"the history of {instance_id}", problem.found) from problem
 
-    def _not_finished(self, within: float, status: str) -> NotFinished:
-        troubles = self._lab.troubles()
+    def _not_finished(self, late: float, status: str, stuck: list[Trouble]) -> NotFinished:
+        troubles = stuck or self._lab.troubles()
+        title = f"workflow {self.instance_id} has not ended after {late:.0f} s"
+        if stuck:
+            title = f"workflow {self.instance_id} cannot go on: {stuck[0].title} has ended"
         return NotFinished(
-            f"workflow {self.instance_id} has not ended after {within:g} s",
-            asked=f"wait for {self.instance_id} on {self.app_id}, at most {within:g} s",
-            found=f"status {status}; " + ("; ".join(troubles) or "all processes are running"),
-            look_at=f"lab.run({self.instance_id!r}).history, and lab.app({self.app_id!r})"
+            title,
+            asked=f"wait for {self.instance_id} on {self.app_id}",
+            found=f"status {status}; "
+            + ("; ".join(map(str, troubles)) or "all processes are running"),
+            look_at=str(troubles[0].log)
+            if troubles
+            else f"lab.run({self.instance_id!r}).history, and lab.app({self.app_id!r})"
             ".logs('sidecar')",
-            fix="lab.up() starts again what has ended"
+            fix=troubles[0].fix
             if troubles
             else "read the last history event: it names the step, and the app, that is waited for",
         )
 
 
-def find(lab: LabView, instance_id: str, known: Callable[[App, str], bool] | None = None) -> Run:
+def find(lab: LabView, instance_id: str) -> Run:
     """Return the handle of an instance, from the first running app that knows it.
 
     Raises:
-        InstanceUnknown: no running app knows it.
+        InstanceUnknown: no running app knows it; says which processes have ended.
     """
-    known = known or (lambda app, iid: state_of(lab, app.app_id, iid) is not None)
     silent = []
     apps = list(lab.started_apps())
     for app in apps:
         try:
-            if known(app, instance_id):
+            if state_of(lab, app.app_id, instance_id) is not None:
                 return Run(lab, instance_id, app.app_id)
         except StateNotReadable as problem:
-            silent.append(f"{app.app_id}: {problem.found}")
-    raise unknown(instance_id, [a.app_id for a in apps], silent)
+            if not app.ended():  # those are named anyway
+                silent.append(f"{app.app_id}: {problem.found}")
+    raise unknown(instance_id, [a.app_id for a in apps], silent, lab.troubles())
 
 
 def state_of(lab: LabView, app_id: str, instance_id: str) -> WorkflowState | None:
-    """Return the state that an app's sidecar tells; None when it has no such instance.
+    """Return the state that an app's sidecar reports; None when it has no such instance.
 
     A refusal is passing while actors move: FAILED_PRECONDITION, CANCELLED, UNKNOWN and UNAVAILABLE
     were all seen on 1.18.1 with a workflow that was fine, up to seconds after a restart. So the
@@ -243,38 +300,58 @@ def state_of(lab: LabView, app_id: str, instance_id: str) -> WorkflowState | Non
     Raises:
         StateNotReadable: still refused after 5 s, or the sidecar is not running.
     """
-    client, sidecar = lab.client(app_id), lab.app(app_id).process("sidecar")
-    if lab.app(app_id).lacks_actor_store():
+    client, app = lab.client(app_id), lab.app(app_id)
+    if app.lacks_actor_store():
         return None  # nothing can be stored there, and to ask would end the sidecar
-    deadline = time.monotonic() + PASSING_SECONDS
+    deadline = time.monotonic() + PASSING_SECONDS * patience()
     while True:
         try:
             return client.get_workflow_state(instance_id)
         except grpc.RpcError as problem:
-            gone = not lab.app(app_id).is_healthy() if sidecar is None else not sidecar.is_alive
-            if gone or time.monotonic() > deadline:
-                raise StateNotReadable(
-                    f"the state of {instance_id} cannot be read",
-                    asked=f"the state of {instance_id} from the sidecar of {app_id}",
-                    found="its sidecar is not running" if gone else _reason(problem),
-                    look_at=f"lab.status(), and lab.app({app_id!r}).logs('sidecar')",
-                    fix="lab.up() starts again what has ended",
-                ) from problem
+            if _sidecar_ended(app) or time.monotonic() > deadline:
+                what = f"the state of {instance_id}"
+                raise _not_readable(app, what, _reason(problem)) from problem
         time.sleep(POLL_SECONDS)
 
 
-def unknown(instance_id: str, asked: list[str], silent: Iterable[str] = ()) -> InstanceUnknown:
+def _sidecar_ended(app: App) -> list[Trouble]:
+    return [t for t in app.ended() if t.part != "worker"]
+
+
+def _not_readable(app: App, what: str, said: str) -> StateNotReadable:
+    ended = _sidecar_ended(app)
+    return StateNotReadable(
+        f"{what} cannot be read" + (f": {ended[0].title} has ended" if ended else ""),
+        asked=f"{what} from the sidecar of {app.app_id}",
+        found=str(ended[0]) if ended else said,
+        look_at=str(ended[0].log) if ended else f"lab.app({app.app_id!r}).logs('sidecar')",
+        fix=ended[0].fix if ended else f"lab.restart({app.app_id!r}, 'sidecar')",
+    )
+
+
+def unknown(
+    instance_id: str,
+    asked: list[str],
+    silent: Iterable[str] = (),
+    troubles: Sequence[Trouble] = (),
+) -> InstanceUnknown:
     """Return the error for an instance that nobody knows."""
-    answers = "; ".join(silent)
+    found = ["none of them has it", *(f"no answer from {s}" for s in silent), *map(str, troubles)]
+    title = f"no running app knows the instance {instance_id}"
+    if ended := [t.title for t in troubles]:
+        title += f"; {', '.join(ended)} has ended"
     return InstanceUnknown(
-        f"no running app knows the instance {instance_id}",
+        title,
         asked=f"the state of {instance_id}, from: {', '.join(asked) or 'no app is running'}",
-        found="none of them has it" + (f"; no answer from {answers}" if answers else ""),
-        look_at="the instance_id given to schedule_new_workflow",
-        fix="schedule it first, or correct the instance ID; a child is known to its own app only",
+        found="; ".join(dict.fromkeys(found)),
+        look_at=str(troubles[0].log) if troubles else "the instance_id of schedule_new_workflow",
+        fix=troubles[0].fix
+        if troubles
+        else "schedule it first, or correct the instance ID; a child is known to its own app only",
     )
 
 
 def _reason(problem: grpc.RpcError) -> str:
     code = getattr(problem, "code", lambda: None)()
-    return getattr(code, "name", str(problem))
+    details = getattr(problem, "details", lambda: "")() or ""
+    return f"{getattr(code, 'name', problem)}: {details}".removesuffix(": ")

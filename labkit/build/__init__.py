@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from labkit.build import claims, index
+from labkit.build import attack, claims, glossary, index, readme
 from labkit.build.catalogue import Notebook, notebooks, orphans
 from labkit.build.compare import drift
 from labkit.build.execute import execute
@@ -19,11 +19,21 @@ from labkit.build.lint import problems
 from labkit.build.source import read, store
 from labkit.exercises import in_order
 
+PAGES = (claims, glossary, index, readme)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build or check the named notebooks, or all."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv[:1] == ["attack"]:
+        return attack.main(argv[1:])
     parser = argparse.ArgumentParser(prog="./lab build", description=__doc__)
-    parser.add_argument("name", nargs="*", help="start of a name, number, or: pages; none: all")
+    parser.add_argument(
+        "name",
+        nargs="*",
+        help="number or start of a name; pages: the generated pages; attack ID: see "
+        "labkit/build/attack.py; none: all",
+    )
     parser.add_argument("--check", action="store_true", help="build nothing; say what differs")
     options = parser.parse_args(argv)
     if options.name == ["pages"]:
@@ -48,14 +58,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _write_pages() -> None:
-    for made in (claims, index):
+    for made in PAGES:
         made.target().write_text(made.page(), "utf-8")
 
 
 def _check(wanted: Sequence[Notebook], *, everything: bool) -> int:
     found = [f"{n.target.name}: {p}" for n in wanted for p in [*drift(n), *problems(n)]]
     if everything:
-        found += [*claims.problems(), *index.problems()]
+        found += [p for made in PAGES for p in made.problems()]
         found += [f"{path}: has no source; remove it" for path in orphans()]
     for line in found:
         print(line, file=sys.stderr)

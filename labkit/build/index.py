@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labkit import paths, progress
-from labkit.exercises import Exercise, in_order
+from labkit.exercises import KINDS, Exercise, in_order
 
-KINDS = {"build": "exercise", "break": "break lab"}
 INTRO = (
-    "In an *exercise* you build or change something. In a *break lab* one thing of a deployment is "
-    "wrong: you see a symptom, find the cause by evidence, and fix it. Both are judged by looking "
-    'at your running system, with `check("id")` in the notebook or `./lab check id` in a terminal. '
+    "In an *exercise* you build or change something. In a *break lab* one part of a deployment is "
+    "wrong: you see a symptom, find the cause by evidence, and repair it. Both are judged by "
+    'looking at your running system, with `check("id")` in the notebook or `./lab check id` in a '
+    "terminal. A check also starts your files in a second lab and orders something that nobody "
+    "knew before. "
     "`./lab next` names the one to go on with."
 )
 
@@ -24,7 +25,12 @@ def page() -> str:
         slug = str(lesson["slug"])
         mine = [e for e in in_order() if e.lesson == slug[:2]]
         if mine:
-            lines += ["", f"## {slug[:2]} {_title(slug)}", "", "| | | kind | you will | minutes |"]
+            lines += [
+                "",
+                f"## {slug[:2]} {title_of(slug)}",
+                "",
+                "| | | kind | you will | minutes |",
+            ]
             lines += ["|---|---|---|---|---|", *map(_row, mine)]
     return "\n".join(lines) + "\n"
 
@@ -41,8 +47,8 @@ def target() -> Path:
     return paths.repo() / "exercises" / "README.md"
 
 
-def _title(slug: str) -> str:
-    """The heading of a lesson."""
+def title_of(slug: str) -> str:
+    """Return the heading of a lesson, without its number."""
     source = (paths.repo() / "authoring" / "lessons" / f"{slug}.py").read_text("utf-8")
     return source.partition("# # ")[2].partition("\n")[0]
 
@@ -50,4 +56,5 @@ def _title(slug: str) -> str:
 def _row(exercise: Exercise) -> str:
     does = exercise.objective[0].lower() + exercise.objective[1:]
     link = f"[{exercise.id}]({exercise.id}.ipynb)"
-    return f"| {exercise.label} | {link} | {KINDS[exercise.kind]} | {does} | {exercise.minutes} |"
+    kind = KINDS[exercise.kind].lower()
+    return f"| {exercise.label} | {link} | {kind} | {does} | {exercise.minutes} |"

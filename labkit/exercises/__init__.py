@@ -4,17 +4,17 @@ An exercise is a folder of ``authoring/exercises``: ``exercise.yaml`` (objective
 states, hints), ``exercise.py`` (the notebook) and ``check.py`` (steps that observe).
 """
 
-from labkit.exercises.catalogue import Exercise, ids, in_order, load
+from labkit.exercises.catalogue import KINDS, Exercise, ids, in_order, load
 from labkit.exercises.checking import check
-from labkit.exercises.deployment import apply, begin, broken, reset
+from labkit.exercises.deployment import apply, begin, reset
 from labkit.exercises.hinting import diagnose, hint
 from labkit.exercises.overview import next_exercise, overview
 
 __all__ = [
+    "KINDS",
     "Exercise",
     "apply",
     "begin",
-    "broken",
     "check",
     "diagnose",
     "hint",

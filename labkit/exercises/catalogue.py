@@ -13,6 +13,8 @@ import yaml
 from labkit import naming, paths, progress
 from labkit.errors import ObservationError
 
+KINDS = {"build": "Exercise", "break": "Break lab"}
+
 
 class NoSuchExercise(ObservationError):
     """An exercise that was named does not exist."""
@@ -22,7 +24,10 @@ class NoSuchExercise(ObservationError):
 
 @dataclass(frozen=True)
 class Edit:
-    """One change of a file: ``find`` (exactly once) becomes ``put``; without ``find`` all of it."""
+    """One change of a file: ``find`` (exactly once) becomes ``put``; without ``find`` all of it.
+
+    A line ``...`` in ``find`` stands for as few lines as possible.
+    """
 
     file: str
     put: str
@@ -31,7 +36,11 @@ class Edit:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A wrong repair: what it changes, the step that must stop it, words of the observation."""
+    """A wrong answer: its edits on the learner's copy, the step that stops it, words it shows.
+
+    In ``exercise.yaml`` its edits are written as the difference from the repair, or from the
+    fault with ``from: fault``.
+    """
 
     name: str
     edits: tuple[Edit, ...]
@@ -46,6 +55,8 @@ class Exercise:
     Attributes:
         kind: "break": a fault is found and fixed; "build": something is added or changed.
         number: its place among the exercises of its lesson, from 1.
+        workflow: the name of the workflow that its scenario schedules.
+        file: the file that most of its edits are in; what a learner changes first.
         apps: services of the course that are copied.
         components: the set of ``components/`` that is copied.
         healthy: what makes the copy whole, where the services alone are not.
@@ -64,6 +75,8 @@ class Exercise:
     misconception: str
     out_of_scope: str
     folder: Path
+    workflow: str
+    file: str
     apps: tuple[str, ...]
     components: str
     env: Mapping[str, str]
@@ -94,6 +107,13 @@ class Exercise:
     def run_file(self) -> Path:
         """The run file of the learner's copy."""
         return self.work / "dapr.yaml"
+
+    def files(self) -> list[str]:
+        """Return the files of the copy that a learner may want to open, relative to ``work``."""
+        components = sorted((paths.repo() / "components" / self.components).glob("*.yaml"))
+        found = ["dapr.yaml", *(f"components/{c.name}" for c in components)]
+        found += [f"{app_id}/main.py" for app_id in self.apps]
+        return list(dict.fromkeys([*found, *(e.file for e in self.fault)]))
 
 
 def ids() -> list[str]:
@@ -152,35 +172,46 @@ def _is_lesson(name: str, lesson: str, practice: Mapping[str, str]) -> NoSuchExe
     )
 
 
-def _exercise(id: str, folder: Path, told: Mapping[str, Any]) -> Exercise:
+def _exercise(id: str, folder: Path, source: Mapping[str, Any]) -> Exercise:
+    usual = source["file"]
+    repair = edits_from(source["repair"], usual)
+
+    def variant(raw: Any) -> tuple[Edit, ...]:
+        """Edits on the learner's copy: those of the repair come first, unless it says otherwise."""
+        edits = edits_from(raw["edits"], usual)
+        return edits if raw.get("from") == "fault" else (*repair, *edits)
+
     return Exercise(
         id=id,
-        kind=told.get("kind", "break"),
-        lesson=str(told["lesson"]),
-        number=int(told["number"]),
-        title=told["title"],
-        objective=told["objective"],
-        minutes=int(told["minutes"]),
-        misconception=told["misconception"],
-        out_of_scope=told["out_of_scope"],
+        kind=source.get("kind", "break"),
+        lesson=str(source["lesson"]),
+        number=int(source["number"]),
+        title=source["title"],
+        objective=source["objective"],
+        minutes=int(source["minutes"]),
+        misconception=source["misconception"],
+        out_of_scope=source["out_of_scope"],
         folder=folder,
-        apps=tuple(told["apps"]),
-        components=told.get("components", "default"),
-        env={k: str(v) for k, v in (told.get("env") or {}).items()},
-        healthy=_edits(told.get("healthy", [])),
-        fault=_edits(told["fault"]),
-        symptom=told["symptom"],
-        repair=_edits(told["repair"]),
-        alternative=_edits(told["alternative"]),
+        workflow=source["workflow"],
+        file=source["file"],
+        apps=tuple(source["apps"]),
+        components=source.get("components", "default"),
+        env={k: str(v) for k, v in (source.get("env") or {}).items()},
+        healthy=edits_from(source.get("healthy", []), usual),
+        fault=edits_from(source["fault"], usual),
+        symptom=source["symptom"],
+        repair=repair,
+        alternative=variant(source["alternative"]),
         mutants=tuple(
-            Mutant(m["name"], _edits(m["edits"]), m["step"], m["words"]) for m in told["mutants"]
+            Mutant(m["name"], variant(m), m["step"], str(m["words"])) for m in source["mutants"]
         ),
-        hints={step: tuple(levels) for step, levels in told["hints"].items()},
+        hints={step: tuple(levels) for step, levels in source["hints"].items()},
     )
 
 
-def _edits(told: list[Mapping[str, str]]) -> tuple[Edit, ...]:
-    return tuple(Edit(e["file"], e["put"], e.get("find")) for e in told)
+def edits_from(raw: list[Mapping[str, str]], usual: str) -> tuple[Edit, ...]:
+    """Return edits as a file of an exercise has them; ``usual`` is edited where none is named."""
+    return tuple(Edit(e.get("file", usual), e["put"], e.get("find")) for e in raw)
 
 
 def _root() -> Path:

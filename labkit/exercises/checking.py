@@ -1,16 +1,33 @@
-"""Runs the steps of a check against the running lab, and makes the verdict.
+"""Runs the checks of an exercise and makes the verdict.
 
-A check reads history, metadata, placement, logs, ledgers and the inbox. Learner code runs in
+First the learner's own lab is looked at; when all holds there, the learner's files are started in a
+second lab, with data that nobody knew (see :mod:`labkit.exercises.trial`). Learner code runs in
 processes of its own and is never loaded here, so it cannot hang or corrupt a verdict. A question
-that has no answer makes the verdict *unknown*, with the reason.
+without an answer makes the verdict *unknown*, with the reason; no exception leaves a check.
+
+A ``check.py`` defines:
+
+``wished(case)``
+    yields a :class:`Check` for each wish of the text. It is asked twice: about the learner's
+    instance ``order`` and about the one of the counter-scenario.
+``steps(lab)``
+    instead of ``wished`` on the learner's lab, where there is more than one instance.
+``counter(trial)``
+    instead of the usual counter-scenario, which orders the workflow of the exercise.
+``CHANGED``, ``OTHERS``
+    names of steps that need not be as before; the other workflows that must be (all by default).
 """
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from dataclasses import replace
+from io import StringIO
+from types import ModuleType
 
 import grpc
 import httpx
@@ -18,11 +35,19 @@ import httpx
 from labkit import progress
 from labkit.attached import Attached
 from labkit.errors import AuthoringError, LabError
+from labkit.exercises import fresh
+from labkit.exercises.cases import Case
 from labkit.exercises.catalogue import Exercise, load
+from labkit.exercises.observations import Check, as_before, ordered
+from labkit.exercises.trial import Trial
 from labkit.verdict import Outcome, Row, Verdict
 
 SHOWN = 300
 """Longest observation that is printed, in characters."""
+SILENT = (grpc.RpcError, httpx.HTTPError, OSError, sqlite3.Error)
+"""Nobody answered: no verdict. Any other exception is an answer in a form that nobody expects."""
+UNFINISHED = ("RUNNING", "PENDING", "SUSPENDED")
+"""Where something has ended, such a status is no answer."""
 
 
 class WrongCheck(AuthoringError):
@@ -31,101 +56,176 @@ class WrongCheck(AuthoringError):
     code = "wrong-check"
 
 
-@dataclass(frozen=True)
-class Step:
-    """One thing to check.
-
-    Attributes:
-        observe: asks the system; its answer is compared with ``expected``.
-        holds: tells whether an answer is good; None means that it equals ``expected``.
-    """
-
-    id: str
-    checked: str
-    expected: Any
-    observe: Callable[[], Any]
-    look_at: str
-    holds: Callable[[Any], bool] | None = None
-
-
-Steps = Callable[[Attached], Iterator[Step]]
-
-
 def check(id: str) -> Verdict:
-    """Look at the running lab of an exercise; note the verdict and return it.
+    """Look at the running lab of an exercise, note the verdict and return it.
+
+    Args:
+        id: of an exercise, or its number, e.g. ``"07.1"``.
 
     Raises:
         NoSuchExercise: no exercise has this id.
     """
     exercise = load(id)
+    started = time.monotonic()
     verdict = look(exercise)
     stopped = verdict.stopped_at
     progress.note(
         "verdict",
-        id,
+        exercise.id,
         lesson=exercise.lesson,
         passed=verdict.passed,
         outcome=verdict.outcome,
         step=stopped.step if stopped else None,
+        seconds=round(time.monotonic() - started, 2),
     )
     return verdict
 
 
-def look(exercise: Exercise) -> Verdict:
-    """Return the verdict without noting it."""
-    rows: list[Row] = []
+def look(exercise: Exercise, *, counter: bool = True) -> Verdict:
+    """Return the verdict without noting it.
+
+    Args:
+        counter: also run the counter-scenario when all else holds.
+    """
+    module = _module(exercise)
+    rows, notice = _in_own_lab(exercise, module)
+    if counter and all(row.outcome == "passed" for row in rows):
+        rows += try_out(exercise, module)
+    return Verdict(exercise.id, tuple(rows), notice)
+
+
+def try_out(exercise: Exercise, module: ModuleType | None = None) -> list[Row]:
+    """Return the rows of the counter-scenario alone, up to the first that does not pass."""
+    module = module or _module(exercise)
+    trial = Trial(exercise)
+    try:
+        with redirect_stdout(StringIO()):
+            rows = _rows(_counter(module, trial), None)
+    finally:
+        trial.close()
+    return [_from_second_lab(row, trial) for row in rows]
+
+
+def _in_own_lab(exercise: Exercise, module: ModuleType) -> tuple[list[Row], str]:
+    """Return the rows about the learner's lab, and which lab that is where there is a choice."""
     try:
         seen = Attached(exercise.run_file)
     except LabError as problem:
-        return Verdict(exercise.id, (_unknown("lab", "the lab of this exercise runs", problem),))
+        return [_unknown("lab", "the lab of this exercise runs", problem)], ""
     try:
-        for step in _steps_of(exercise)(seen):
-            rows.append(_row(step, seen))
-            if rows[-1].outcome != "passed":
-                break
-    except LabError as problem:  # what the steps are about cannot be found
-        told = _unknown("lab", "the scenario was played in this lab", problem)
-        rows.append(_with_the_dead(told, seen))
+        if outdated := fresh.reason(exercise, seen):
+            row = _unknown("lab", "the lab runs the files as they are now", outdated)
+            return [row], seen.notice
+        return _rows(_own(exercise, module, seen), seen), seen.notice
     finally:
         seen.close()
-    return Verdict(exercise.id, tuple(rows))
 
 
-def _row(step: Step, seen: Attached) -> Row:
+def _own(exercise: Exercise, module: ModuleType, seen: Attached) -> Iterator[Check]:
+    if hasattr(module, "steps"):
+        yield from module.steps(seen)
+        return
+    case = Case(seen, "order", exercise.workflow)
+    yield ordered(case)
+    yield from module.wished(case)
+    yield from as_before(case, getattr(module, "CHANGED", ()))
+
+
+def _counter(module: ModuleType, trial: Trial) -> Iterator[Check]:
+    if hasattr(module, "counter"):
+        yield from module.counter(trial)
+    else:
+        trial.lab()
+        case = trial.order()
+        yield from module.wished(case)
+        yield from as_before(case, getattr(module, "CHANGED", ()))
+    yield from trial.others(getattr(module, "OTHERS", None))
+
+
+# --- rows -------------------------------------------------------------------------------------
+
+
+def _rows(checks: Iterator[Check], seen: Attached | None) -> list[Row]:
+    """Ask one question after the other, up to the first that does not hold."""
+    rows: list[Row] = []
     try:
-        observed = step.observe()
-        good = step.holds(observed) if step.holds else observed == step.expected
+        for one in checks:
+            rows.append(_row(one, seen))
+            if rows[-1].outcome != "passed":
+                break
+    except LabError as problem:  # what the questions are about cannot be found
+        row = _unknown("lab", "the scenario was run in this lab", problem)
+        rows.append(_with_the_ended(row, seen))
+    except SILENT as problem:
+        rows.append(_row(_raising(problem, "unknown"), seen))
+    except Exception as problem:
+        rows.append(_row(_raising(problem, "failed"), seen))
+    return rows
+
+
+def _row(one: Check, seen: Attached | None) -> Row:
+    try:
+        observed = one.observe()
+        good = one.holds(observed) if one.holds else observed == one.expected
     except LabError as problem:
-        told = _unknown(step.id, step.checked, problem, str(step.expected))
-        return _with_the_dead(told, seen)
-    except (grpc.RpcError, httpx.HTTPError, KeyError, TypeError, ValueError) as problem:
-        # The system answered in a shape that no step expects: that is no verdict either.
-        observed = f"{type(problem).__name__}: {problem}"
-        return _filled(step, observed, "unknown")
-    return _filled(step, str(observed), "passed" if good else "failed")
+        row = _unknown(one.id, one.checked, problem, str(one.expected))
+        return _with_the_ended(row, seen)
+    except SILENT as problem:
+        return _with_the_ended(_filled(one, _named(problem), "unknown"), seen)
+    except Exception as problem:
+        return _filled(one, f"an answer of another form ({_named(problem)})", "failed")
+    return _with_the_ended(_filled(one, str(observed), "passed" if good else one.otherwise), seen)
 
 
-def _filled(step: Step, observed: str, outcome: Outcome) -> Row:
-    shown = observed if len(observed) <= SHOWN else observed[:SHOWN].rpartition(" ")[0] + " …"
-    return Row(step.id, step.checked, str(step.expected), shown, step.look_at, outcome)
+def _raising(problem: Exception, outcome: Outcome) -> Check:
+    """A check for what could not even be asked."""
+    told = _named(problem) if outcome == "unknown" else f"another form ({_named(problem)})"
+    return Check(
+        "lab", "the scenario was run in this lab", "an answer", lambda: told,
+        "lab.status(), and the history of the workflow", lambda _: False, outcome,
+    )  # fmt: skip
+
+
+def _named(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {problem}"
+
+
+def _filled(one: Check, observed: str, outcome: Outcome) -> Row:
+    return Row(one.id, one.checked, str(one.expected), _cut(observed), one.look_at, outcome)
 
 
 def _unknown(step: str, checked: str, problem: LabError, expected: str = "an answer") -> Row:
-    told = f"no answer: {problem.title}. {problem.found}"[:SHOWN]
-    return Row(step, checked, expected, told, f"{problem.look_at}; {problem.fix}", "unknown")
+    said = _cut(f"no answer: {problem.title}. {problem.found}")
+    return Row(step, checked, expected, said, f"{problem.look_at}; {problem.fix}", "unknown")
 
 
-def _with_the_dead(row: Row, seen: Attached) -> Row:
-    """Put before a question without an answer which services have ended, and their last words."""
-    for app in seen.ended_services():
-        last = app.logs("worker").strip().rpartition("\n")[2]
-        log = seen.folder / "logs" / f"{app.app_id}.worker.log"
-        told = f"{app.app_id} has ended; the last line of its log: {last}. {row.observed}"
-        return replace(row, observed=told[:SHOWN], look_at=f"{log}; then run the scenario again")
-    return row
+def _with_the_ended(row: Row, seen: Attached | None) -> Row:
+    """Put what has ended, and its last words, before an answer that is not good."""
+    ended = seen.troubles() if seen else []
+    if not ended or row.outcome == "passed":
+        return row
+    first = ended[0]
+    outcome: Outcome = "unknown" if row.observed.startswith(UNFINISHED) else row.outcome
+    said = _cut(f"{first}. {row.observed}")
+    look_at = f"{first.log}; {first.fix}, then run the scenario again; {row.look_at}"
+    return replace(row, observed=said, look_at=look_at, outcome=outcome)
 
 
-def _steps_of(exercise: Exercise) -> Steps:
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else text[:SHOWN].rpartition(" ")[0] + " …"
+
+
+def _from_second_lab(row: Row, trial: Trial) -> Row:
+    """Say that a row is about the second lab, and what was ordered there."""
+    given = trial.cases[0].given if trial.cases else None
+    look_at = row.look_at
+    if row.outcome != "passed":
+        look_at = f"run the scenario with this input: {given}. " if given else ""
+        look_at += f"The logs of the second lab: {trial.folder}"
+    return replace(row, where="second lab", look_at=look_at[: 2 * SHOWN])
+
+
+def _module(exercise: Exercise) -> ModuleType:
     file = exercise.folder / "check.py"
     spec = importlib.util.spec_from_file_location(f"check_{exercise.id}", file)
     if spec is None or spec.loader is None or not file.exists():
@@ -134,9 +234,8 @@ def _steps_of(exercise: Exercise) -> Steps:
             asked=str(file),
             found="no such file",
             look_at="docs/authoring.md",
-            fix="write a function steps(lab) that yields Step",
+            fix="write a function wished(case) that yields Check",
         )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    steps: Steps = module.steps
-    return steps
+    return module

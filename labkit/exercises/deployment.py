@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from labkit import progress
+from labkit import paths, progress
 from labkit.errors import AuthoringError
 from labkit.exercises.catalogue import Edit, Exercise, load
 from labkit.predict import Line
@@ -19,10 +20,10 @@ class EditDoesNotFit(AuthoringError):
     code = "edit-does-not-fit"
 
 
-def broken(id: str) -> Path:
-    """Return the run file of the learner's copy; makes and breaks it when it is not there.
+def begin(id: str) -> Path:
+    """Return the run file of the learner's copy of the services; makes the copy when it is missing.
 
-    A copy that is there stays as it is, with all that was changed in it.
+    A copy that exists stays as it is, with all that was changed in it.
 
     Raises:
         NoSuchExercise: no exercise has this id.
@@ -32,19 +33,8 @@ def broken(id: str) -> Path:
         print(f'your copy is as you left it; to start over: reset("{exercise.id}")')
     else:
         prepare(exercise, exercise.fault)
-        print("your copy of the services is made")
+        print("your copy of the services is ready")
     return exercise.run_file
-
-
-def begin(id: str) -> Path:
-    """Return the run file of the learner's copy for an exercise in which something is built.
-
-    A copy that is there stays as it is, with all that was changed in it.
-
-    Raises:
-        NoSuchExercise: no exercise has this id.
-    """
-    return broken(id)
 
 
 def prepare(exercise: Exercise, edits: Iterable[Edit]) -> Path:
@@ -64,7 +54,7 @@ def edit(folder: Path, edits: Iterable[Edit]) -> str:
     for one in edits:
         file = folder / one.file
         before = file.read_text("utf-8") if file.exists() else ""
-        after = one.put if one.find is None else _replaced(file, before, one)
+        after = one.put if one.find is None else edited(before, one, file)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(after, "utf-8")
         lines = difflib.unified_diff(
@@ -72,6 +62,18 @@ def edit(folder: Path, edits: Iterable[Edit]) -> str:
         )
         told += [line for line in lines if not line.startswith("@@")]
     return "\n".join(told)
+
+
+def code_after(exercise: Exercise, edits: Iterable[Edit]) -> dict[str, str]:
+    """Return the Python files of a copy after edits, by path; no copy is made."""
+    services = paths.repo() / "services"
+    files = (services / app_id / "main.py" for app_id in exercise.apps)
+    texts = {str(f.relative_to(services)): f.read_text("utf-8") for f in files}
+    for one in edits:
+        if one.file.endswith(".py"):
+            before = texts.get(one.file, "")
+            texts[one.file] = one.put if one.find is None else edited(before, one, Path(one.file))
+    return texts
 
 
 def apply(id: str) -> None:
@@ -105,18 +107,30 @@ def reset(id: str) -> Line:
 
 def _is_done(folder: Path, one: Edit) -> bool:
     text = (folder / one.file).read_text("utf-8") if (folder / one.file).exists() else ""
-    return one.put in text and (one.find is None or one.find not in text or one.find in one.put)
+    if one.find is None or one.find in one.put:
+        return one.put in text
+    return one.put in text and not _pattern(one).search(text)
 
 
-def _replaced(file: Path, before: str, one: Edit) -> str:
-    assert one.find is not None
-    count = before.count(one.find)
-    if count != 1:
+def edited(before: str, one: Edit, file: Path) -> str:
+    """Return a text after one edit.
+
+    Raises:
+        EditDoesNotFit: what is looked for is not found, or more than once.
+    """
+    found = _pattern(one).findall(before)
+    if len(found) != 1:
         raise EditDoesNotFit(
             f"an edit does not fit {one.file}",
             asked=f"find once: {one.find!r}",
-            found=f"{count} times in {file}",
+            found=f"{len(found)} times in {file}",
             look_at=str(file),
             fix="start over with reset(id), or correct the edit in exercise.yaml",
         )
-    return before.replace(one.find, one.put)
+    return before.replace(found[0], one.put)
+
+
+def _pattern(one: Edit) -> re.Pattern[str]:
+    """What ``find`` matches; a line ``...`` in it stands for as few lines as possible."""
+    parts = (one.find or "").split("\n...\n")
+    return re.compile(r"\n(?:.*\n)*?".join(map(re.escape, parts)))

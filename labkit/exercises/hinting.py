@@ -11,6 +11,24 @@ from labkit.predict import Line
 from labkit.verdict import Row
 
 LEVELS = 3
+GENERAL = {
+    "ordered": (
+        "Which workflow ran under this ID? lab.run(ID).history.name names it.",
+        "The exercise is about the workflow that its scenario schedules. Did the scenario change?",
+        "Restore the scenario cell of the exercise, then run it again.",
+    ),
+    "before": (
+        "A step that was not to change is missing. Compare the steps in lab.run(ID).history.",
+        "Which line called it before your change? Its app and its input should be as they were.",
+        "Undo the last edit, and change only what the exercise asks for.",
+    ),
+    "others": (
+        "Another workflow of the same file no longer works. Schedule it yourself and look.",
+        "What do both workflows use: a constant, a helper, an activity, a component?",
+        "Undo the last edit, and change only what the exercise asks for.",
+    ),
+}
+"""Hints for the checks that every exercise has; an exercise may have its own."""
 ELSEWHERE = {
     "FAILED": (
         "The workflow FAILED now. Print its failure: lab.run(ID).failure.",
@@ -37,13 +55,15 @@ def hint(id: str) -> Line:
     stopped = look(exercise).stopped_at
     if stopped is None:
         return Line("No hint is needed: the check passes.")
+    if stopped.outcome == "unknown":  # a hint about the task would mislead: nobody can judge yet
+        return Line(f"There is no verdict yet. {stopped.observed} Look at: {stopped.look_at}")
     key, levels = _levels(exercise.hints, stopped)
     if not levels:
         return Line(f"First: {stopped.look_at}")
-    taken = [e for e in progress.entries("hint", id) if e.facts.get("step") == key]
+    taken = [e for e in progress.entries("hint", exercise.id) if e.facts.get("step") == key]
     level = min(len(taken), LEVELS - 1)
     if len(taken) < LEVELS:  # the last one again is no further hint
-        progress.note("hint", id, step=key, level=level + 1, lesson=exercise.lesson)
+        progress.note("hint", exercise.id, step=key, level=level + 1, lesson=exercise.lesson)
     again = ", the last" if len(taken) >= LEVELS else ""
     told = f"Hint {level + 1} of {LEVELS}{again}, on “{stopped.checked}”: {levels[level]}"
     return Line(told)
@@ -54,12 +74,13 @@ def _levels(hints: Mapping[str, tuple[str, ...]], stopped: Row) -> tuple[str, tu
 
     Those for what was observed (``step:WORD``) come first, then those for the step.
     """
+    hints = {**GENERAL, **hints}
     for key, levels in hints.items():
         step, _, word = key.partition(":")
         if step == stopped.step and word and word in stopped.observed:
             return key, levels
-    if stopped.step in hints or stopped.outcome == "unknown":
-        return stopped.step, hints.get(stopped.step, ())
+    if stopped.step in hints:
+        return stopped.step, hints[stopped.step]
     for word, levels in ELSEWHERE.items():
         if word in stopped.observed:
             return f"{stopped.step}:{word}", levels
@@ -74,6 +95,6 @@ def diagnose(id: str, cause: str) -> Line:
         asked = "what do you change, and where will you see that it works?"
         asked = asked if build else "which part does what wrong, and how do you know?"
         return Line(f"Write one sentence: {asked}")
-    progress.note("explanation", id, text=cause, lesson=exercise.lesson)
-    saved = "Your plan is saved. Change" if build else "Your diagnosis is saved. Fix"
+    progress.note("explanation", exercise.id, text=cause, lesson=exercise.lesson)
+    saved = "Your plan is saved. Change" if build else "Your diagnosis is saved. Repair"
     return Line(f"{saved} the files, then run the scenario again.")

@@ -13,8 +13,10 @@ from labkit.history.sidecar import (
     finds_workflows,
     instance_ids_of,
 )
+from labkit.history.streams import Cut, connections, cuts, next_after
 
 __all__ = [
+    "Cut",
     "Failure",
     "HistoryEvent",
     "Missing",
@@ -23,10 +25,13 @@ __all__ = [
     "Step",
     "TokenRefused",
     "UnknownInstance",
+    "connections",
+    "cuts",
     "events_of",
     "finds_workflows",
     "from_json",
     "instance_ids_of",
     "join",
+    "next_after",
     "to_json",
 ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from labkit.errors import LabError
 from labkit.history.events import NEVER, Failure, HistoryEvent
+from labkit.texts import wrapped
 
 Fetch = Callable[[str, str], list[HistoryEvent]]
 Kind = Literal["activity", "child", "timer", "event"]
@@ -39,6 +40,8 @@ class Step:
         attempt: 1 for the first try, 2 for the first retry, and so on.
         ended: None while it is running.
         timer_for: of a timer, what it serves; see HistoryEvent.
+        due: when a timer fires, UTC.
+        argument, value: what it was given and what it answered, parsed from JSON.
     """
 
     kind: Kind
@@ -55,6 +58,9 @@ class Step:
     child_instance_id: str | None = None
     timer_for: str | None = None
     task_execution_id: str | None = None
+    due: datetime | None = None
+    argument: Any = None
+    value: Any = None
 
     @property
     def is_remote(self) -> bool:
@@ -101,6 +107,9 @@ class RunHistory:
         gone = [m for run in self.walk() for m in run.missing]
         lines += [f"not read: {m.instance_id} of {m.app_id}: {m.reason}" for m in gone]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return wrapped(repr(self))
 
     @property
     def name(self) -> str:
@@ -224,6 +233,9 @@ def _step(
         child_instance_id=event.child_instance_id,
         timer_for=event.timer_for,
         task_execution_id=event.task_execution_id,
+        due=event.fire_at,
+        argument=event.argument,
+        value=end.value if end else None,
     )
 
 

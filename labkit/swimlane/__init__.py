@@ -6,11 +6,13 @@ exports. Same input, same bytes. It draws records and has never heard of a lab.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from labkit.history import RunHistory
-from labkit.swimlane.layout import DownTime, during, laid_out
+from labkit.history import Cut, RunHistory
+from labkit.swimlane.account import Account, DownTime
+from labkit.swimlane.layout import laid_out
+from labkit.swimlane.style import scrolling
 from labkit.swimlane.svg import drawn
 from labkit.swimlane.text import summary, table
 
@@ -22,31 +24,45 @@ class Swimlane:
 
     Args:
         history: of the run and its children.
-        down: times in which a part of an app did not run (records with ``app_id``, ``part``,
+        down: times in which a part of an app could not work (records with ``app_id``, ``part``,
             ``start`` and ``end`` in seconds since the epoch; ``end`` None means still down).
+        cuts: runs of activities that were cut off, as :func:`labkit.history.cuts` finds them.
+        now: when the history was read, in seconds since the epoch; the picture of a run that has
+            not ended goes up to there.
     """
 
-    def __init__(self, history: RunHistory, down: Iterable[DownTime] = ()) -> None:
+    def __init__(
+        self,
+        history: RunHistory,
+        down: Iterable[DownTime] = (),
+        cuts: Iterable[Cut] = (),
+        now: float | None = None,
+    ) -> None:
         self.history = history
-        self.down: Sequence[DownTime] = during(history, down)
+        self._account = Account(history, down, cuts, now)
 
     @property
     def svg(self) -> str:
         """The picture, as SVG."""
-        return drawn(laid_out(self.history, self.down), self.text)
+        return drawn(laid_out(self._account), self.text)
+
+    @property
+    def html(self) -> str:
+        """The picture in a frame that scrolls sideways where the page is narrow."""
+        return scrolling(self.svg, "swimlane of the run")
 
     @property
     def text(self) -> str:
         """The same as a table with times, for reading and for screen readers."""
-        return table(self.history, self.down)
+        return table(self._account)
 
     @property
     def summary(self) -> str:
         """What happened, in an order and in words that are the same in every run."""
-        return summary(self.history)
+        return summary(self._account)
 
     def __repr__(self) -> str:
         return self.summary
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/html": self.svg, "text/plain": self.summary}
+        return {"text/html": self.html, "text/plain": self.summary}

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 from labkit.history import RunHistory, Step
+from labkit.swimlane.account import MANY, UNDER_WAY, Account, DownTime, Ending, Span, seconds
+from labkit.swimlane.measure import width_of
 
 WIDTH, LEFT, RIGHT = 880.0, 16.0, 24.0
-ROW, GAP, HEAD, PAD = 20.0, 5.0, 22.0, 8.0
-CHAR = 6.3
-"""Width of a character at 11 px, generous, so that labels never overlap."""
-MANY = 8
-"""More calls of one activity than this from one workflow are drawn as one bar with a count."""
+ROW, GAP, HEAD, PAD = 22.0, 6.0, 28.0, 8.0
+BAND_ROW = 17.0
+THIN, TORN, SYMBOL = 4.0, 9.0, 10.0
+"""Least width of a bar, least width of a bar that was cut off, width of a symbol."""
 
 Shape = Literal["workflow", "activity", "timer", "event"]
-
-
-class DownTime(Protocol):
-    """A time in which a part of an app did not run."""
-
-    @property
-    def app_id(self) -> str: ...
-    @property
-    def part(self) -> str: ...
-    @property
-    def start(self) -> float: ...
-    @property
-    def end(self) -> float | None: ...
 
 
 @dataclass(frozen=True)
@@ -38,34 +25,39 @@ class Mark:
 
     Attributes:
         caller: index of the lane that an arrow comes from, or None.
+        inside: whether the label lies on the bar.
     """
 
     shape: Shape
     label: str
-    outcome: str
+    outcome: Ending
     x: float
     y: float
     width: float
     label_x: float
     caller: int | None
+    inside: bool
 
 
 @dataclass(frozen=True)
 class Band:
-    """A time in which a part of an app was down."""
+    """A time in which no worker of an app was connected, with the row of its label."""
 
     label: str
     x: float
     width: float
+    label_x: float
+    row: int
 
 
 @dataclass(frozen=True)
 class Lane:
-    """One app: its place, its marks and the times it was down."""
+    """One app: its place, its marks and the times it was down; ``floor`` is where marks end."""
 
     app_id: str
     y: float
     height: float
+    floor: float
     marks: tuple[Mark, ...]
     bands: tuple[Band, ...]
 
@@ -84,29 +76,31 @@ class Picture:
 class _Item:
     shape: Shape
     label: str
-    outcome: str
+    outcome: Ending
     app_id: str
     began: float
     ended: float
     caller: str | None
+    step: tuple[str, str, int] | None = None
+    """Of an activity, which call it is: its runs share a row where there is room."""
 
 
-def laid_out(history: RunHistory, down: Sequence[DownTime]) -> Picture:
+def laid_out(account: Account) -> Picture:
     """Return where everything lies."""
-    items = _items(history)
+    items = _items(account)
     zero = min(i.began for i in items)
     end = max(i.ended for i in items)
-    app_ids = history.app_ids
-    inside = [d for d in down if d.app_id in app_ids]
+    app_ids = account.history.app_ids
     scale = _Scale(zero, max(end - zero, 0.001))
     lanes: list[Lane] = []
     top = 8.0
     for app_id in app_ids:
         mine = [i for i in items if i.app_id == app_id]
-        lane = _lane(app_id, top, mine, [d for d in inside if d.app_id == app_id], scale, app_ids)
-        lanes.append(lane)
-        top += lane.height + 6
-    title = f"{history.name}: {history.status}, {len(app_ids)} apps"
+        down = [d for d in account.down if d.app_id == app_id]
+        lanes.append(_lane(app_id, top, mine, down, scale, app_ids))
+        top += lanes[-1].height + 6
+    apps = "1 app" if len(app_ids) == 1 else f"{len(app_ids)} apps"
+    title = f"{account.history.name}: {account.history.status}, {apps}"
     return Picture(title, tuple(lanes), scale.seconds, top)
 
 
@@ -120,6 +114,31 @@ class _Scale:
         return LEFT + min(max(share, 0.0), 1.0) * (WIDTH - LEFT - RIGHT)
 
 
+class _Rows:
+    """Rows of which each is filled from left to right; says into which row something fits."""
+
+    def __init__(self) -> None:
+        self._ends: list[float] = []
+        self._row_of: dict[object, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def place(self, left: float, right: float, key: object = None) -> int:
+        """Return a row with room from ``left`` on, and take it up to ``right``.
+
+        It is the row that was taken before with the same ``key``, else the first.
+        """
+        free = [r for r, end in enumerate(self._ends) if end + 8 <= left]
+        before = self._row_of.get(key)
+        row = before if before in free else next(iter(free), len(self._ends))
+        assert row is not None
+        self._ends[row : row + 1] = [right]
+        if key is not None:
+            self._row_of[key] = row
+        return row
+
+
 def _lane(
     app_id: str,
     top: float,
@@ -128,57 +147,90 @@ def _lane(
     scale: _Scale,
     app_ids: list[str],
 ) -> Lane:
-    marks: list[Mark] = []
-    row_ends: list[float] = []
-    for item in sorted(items, key=lambda i: (i.shape != "workflow", i.began, i.label)):
-        x = scale.x(item.began)
-        width = max(scale.x(item.ended) - x, 4.0) if item.shape in _BARS else 10.0
-        text = len(item.label) * CHAR
-        left, right, label_x = _place_label(x, width, text)
-        row = next((r for r, e in enumerate(row_ends) if e + 6 <= left), len(row_ends))
-        row_ends[row:] = [right] if row == len(row_ends) else [right, *row_ends[row + 1 :]]
-        y = top + HEAD + row * (ROW + GAP)
-        crossed = item.caller if item.caller and item.caller != app_id else None
-        caller = app_ids.index(crossed) if crossed in app_ids else None
-        marks.append(Mark(item.shape, item.label, item.outcome, x, y, width, label_x, caller))
-    bands = tuple(
-        Band(
-            f"{d.part} down",
-            scale.x(d.start),
-            max(scale.x(d.end if d.end else scale.zero + scale.seconds) - scale.x(d.start), 3.0),
-        )
-        for d in down
-    )
-    extra = 14.0 if bands else 0.0
-    height = HEAD + max(len(row_ends), 1) * (ROW + GAP) + PAD + extra
-    return Lane(app_id, top, height, tuple(marks), bands)
+    rows = _Rows()
+    ordered = sorted(items, key=lambda i: (i.shape != "workflow", i.began, i.label))
+    marks = tuple(_mark(i, top, rows, scale, app_ids) for i in ordered)
+    floor = top + HEAD + max(len(rows), 1) * (ROW + GAP)
+    bands = tuple(_bands(down, scale))
+    labels = max((b.row for b in bands), default=-1) + 1
+    height = floor + labels * BAND_ROW + PAD - GAP - top
+    return Lane(app_id, top, height, floor, marks, bands)
 
 
-_BARS = ("workflow", "activity")
+def _mark(item: _Item, top: float, rows: _Rows, scale: _Scale, app_ids: list[str]) -> Mark:
+    x = scale.x(item.began)
+    width = _width(item, scale.x(item.ended) - x)
+    left, right, label_x = _place_label(item, x, width)
+    y = top + HEAD + rows.place(left, right, item.step) * (ROW + GAP)
+    crossed = item.caller if item.caller and item.caller != item.app_id else None
+    caller = app_ids.index(crossed) if crossed in app_ids else None
+    inside = x < label_x < x + width
+    return Mark(item.shape, item.label, item.outcome, x, y, width, label_x, caller, inside)
 
 
-def _place_label(x: float, width: float, text: float) -> tuple[float, float, float]:
+def _width(item: _Item, natural: float) -> float:
+    if item.shape not in ("workflow", "activity"):
+        return SYMBOL
+    return max(natural, TORN if item.outcome == "cut" else THIN)
+
+
+def _place_label(item: _Item, x: float, width: float) -> tuple[float, float, float]:
     """Return the left and right end of mark and label together, and where the label starts."""
-    if text + 10 <= width:
-        return x, x + width, x + 6
-    if x + width + 5 + text <= WIDTH - 4:
-        return x, x + width + 5 + text, x + width + 5
-    start = max(x - 5 - text, 2.0)
-    return start, x + width, start
+    text = width_of(item.label)
+    after = x + width + (10 if item.outcome == "failed" else 6)  # beside the cross
+    if text + 18 <= width:
+        return x, x + width, x + 7
+    before = x - 6 - text
+    # What was cut off is followed by a hatched band, so its label lies before it.
+    if after + text <= WIDTH - 6 and not (item.outcome == "cut" and before >= LEFT):
+        return x, after + text, after
+    return max(before, 4.0), x + width + 5, max(before, 4.0)
 
 
-def _items(history: RunHistory) -> list[_Item]:
-    found: list[_Item] = []
-    last = max(e.time for e in history.all_events)
-    for run in history.walk():
-        ended = run.events[-1].time if run.status not in ("RUNNING", "SUSPENDED") else last
-        parent = _caller_of(history, run)
-        label = run.name if run.status == "COMPLETED" else f"{run.name} ({run.status})"
-        outcome = {"COMPLETED": "completed", "RUNNING": "running"}.get(run.status, "failed")
-        began, end = _s(run.events[0].time), _s(ended)
-        found.append(_Item("workflow", label, outcome, run.app_id, began, end, parent))
-        found += _calls(run, _s(last))
+def _bands(down: list[DownTime], scale: _Scale) -> Iterable[Band]:
+    rows = _Rows()
+    for parts, start, end in _together(down):
+        x = scale.x(start)
+        right = scale.x(end if end is not None else scale.zero + scale.seconds)
+        label = f"{' and '.join(parts)} down"
+        text = width_of(label)
+        label_x = min(max(x + (right - x - text) / 2, LEFT), WIDTH - 8 - text)
+        yield Band(label, x, max(right - x, THIN), label_x, rows.place(label_x, label_x + text))
+
+
+def _together(down: list[DownTime]) -> list[tuple[list[str], float, float | None]]:
+    """The times in which something was down, with all that was; those that overlap as one."""
+    found: list[tuple[list[str], float, float | None]] = []
+    for d in sorted(down, key=lambda d: (d.start, d.part)):
+        if found and (found[-1][2] is None or d.start <= found[-1][2]):
+            parts, start, end = found[-1]
+            later = None if end is None or d.end is None else max(end, d.end)
+            found[-1] = (list(dict.fromkeys([*parts, d.part])), start, later)
+        else:
+            found.append(([d.part], d.start, d.end))
     return found
+
+
+def _items(account: Account) -> list[_Item]:
+    found: list[_Item] = []
+    for run in account.history.walk():
+        running = run.status in UNDER_WAY
+        name = account.name_of_run(run)
+        label = name if run.status == "COMPLETED" else f"{name} ({run.status})"
+        outcome: Ending = _STATUS.get(run.status, "failed")
+        began = seconds(run.events[0].time)
+        end = account.last if running else seconds(run.events[-1].time)
+        parent = _caller_of(account.history, run)
+        found.append(_Item("workflow", label, outcome, run.app_id, began, end, parent))
+        found += _calls(account, run)
+    return found
+
+
+_STATUS: dict[str, Ending] = {
+    "COMPLETED": "completed",
+    "RUNNING": "running",
+    "SUSPENDED": "running",
+}
 
 
 def _caller_of(history: RunHistory, run: RunHistory) -> str | None:
@@ -188,7 +240,7 @@ def _caller_of(history: RunHistory, run: RunHistory) -> str | None:
     return None
 
 
-def _calls(run: RunHistory, last: float) -> list[_Item]:
+def _calls(account: Account, run: RunHistory) -> list[_Item]:
     groups: dict[tuple[str, str, str], list[Step]] = {}
     known = {(c.app_id, c.instance_id) for c in run.children}
     for step in run.own_steps():
@@ -199,47 +251,57 @@ def _calls(run: RunHistory, last: float) -> list[_Item]:
         groups.setdefault((step.kind, step.app_id, step.name), []).append(step)
     found = []
     for steps in groups.values():
-        found += [_group(steps, last)] if len(steps) > MANY else [_one(s, last) for s in steps]
+        if len(steps) > MANY:
+            found.append(_group(account, steps))
+        else:
+            found += [item for s in steps for item in _each(account, s)]
     return found
 
 
-def _one(step: Step, last: float) -> _Item:
-    words = [step.name]
-    if step.attempt > 1:
-        words.append(f"try {step.attempt}")
-    if step.outcome != "completed":
-        words.append(step.outcome if step.kind != "timer" else "not fired")
-    shape: Shape = "activity" if step.kind in ("activity", "child") else _symbol(step.kind)
-    ended = _s(step.ended) if step.ended else last
-    began = ended if shape == "timer" and step.ended else _s(step.began)  # where it fired
-    label = words[0] if len(words) == 1 else f"{words[0]} ({', '.join(words[1:])})"
-    return _Item(shape, label, step.outcome, step.app_id, began, ended, step.caller)
+def _each(account: Account, step: Step) -> Iterable[_Item]:
+    """One item for each run of a step; only the first is a call that crosses apps."""
+    shape = _shape(step)
+    for span in account.spans(step):
+        ended = span.ended if span.ended is not None else account.last
+        began = ended if shape == "timer" and step.ended else span.began  # where it fired
+        label = _label(account.name(step), step, span)
+        caller = step.caller if span.run == 1 else None
+        key = (step.caller, step.instance_id, step.number) if shape == "activity" else None
+        yield _Item(shape, label, span.outcome, step.app_id, began, ended, caller, key)
 
 
-def _symbol(kind: str) -> Shape:
-    return "timer" if kind == "timer" else "event"
+def _label(name: str, step: Step, span: Span) -> str:
+    words = [f"try {step.attempt}"] if step.attempt > 1 else []
+    words += [f"run {span.run}"] if span.run > 1 else []
+    if span.outcome == "cut":
+        words.append("cut off")
+    elif span.outcome != "completed":
+        words.append(span.outcome if step.kind != "timer" else "not fired")
+    return f"{name} ({', '.join(words)})" if words else name
 
 
-def _group(steps: list[Step], last: float) -> _Item:
+def _shape(step: Step) -> Shape:
+    if step.kind in ("activity", "child"):
+        return "activity"
+    return "timer" if step.kind == "timer" else "event"
+
+
+def _group(account: Account, steps: list[Step]) -> _Item:
     counts = {o: sum(s.outcome == o for s in steps) for o in ("completed", "failed", "running")}
-    told = ", ".join(f"{n} {o}" for o, n in counts.items() if n)
-    worst = next(o for o in ("failed", "running", "completed") if counts[o])
+    words = [f"{n} {o}" for o, n in counts.items() if n]
+    cut = sum(account.times_cut(s) for s in steps)
+    words += [f"{cut} cut off and run again"] if cut else []
+    worst: Ending = "failed" if counts["failed"] else "running"
     first = steps[0]
-    ended = max(_s(s.ended) if s.ended else last for s in steps)
-    began = min(_s(s.began) for s in steps)
-    label = f"{first.name} × {len(steps)} ({told})"
-    shape: Shape = "activity" if first.kind in ("activity", "child") else _symbol(first.kind)
-    return _Item(shape, label, worst, first.app_id, began, ended, first.caller)
-
-
-def during(history: RunHistory, down: Iterable[DownTime]) -> list[DownTime]:
-    """Return the down times that fall into the time of a run."""
-    times = [_s(e.time) for e in history.all_events]
-    return [d for d in down if d.start < max(times) and (d.end is None or d.end > min(times))]
-
-
-def _s(moment: datetime) -> float:
-    return moment.timestamp()
+    return _Item(
+        _shape(first),
+        f"{first.name} × {len(steps)} ({', '.join(words)})",
+        "completed" if counts["completed"] == len(steps) else worst,
+        first.app_id,
+        min(seconds(s.began) for s in steps),
+        max(seconds(s.ended) if s.ended else account.last for s in steps),
+        first.caller,
+    )
 
 
 def nice_ticks(seconds: float, most: int = 8) -> Iterable[float]:

@@ -2,72 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import datetime
 
 from labkit.history import RunHistory, Step
-from labkit.swimlane.layout import DownTime
+from labkit.swimlane.account import Account, DownTime, Span
 
 RETRY_TIMERS = ("activityRetry", "childWorkflowRetry")
+Row = tuple[str, str, str, str, str]
 
 
-def table(history: RunHistory, down: Sequence[DownTime] = ()) -> str:
-    """Return one row per step: start and length relative to the start, app, step, outcome."""
+def table(account: Account) -> str:
+    """Return one row per run of a step: start and length, app, step, outcome; then times down."""
+    history = account.history
     zero = min(e.time for e in history.all_events)
-    rows = [("start", "took", "app", "step", "outcome")]
-    rows.append(_row(zero, history.events[0].time, None, history.app_id, history.name, ""))
-    for step in history.steps():
-        depth = _depth(history, step)
-        name = "  " * depth + step.name
-        rows.append(_row(zero, step.began, step.seconds, step.app_id, name, _outcome(step)))
-    for time in down:
-        start = datetime.fromtimestamp(time.start, zero.tzinfo)
-        took = time.end - time.start if time.end else None
-        rows.append(_row(zero, start, took, time.app_id, f"({time.part} down)", ""))
+    rows: list[Row] = [("start", "took", "app", "step", "outcome")]
+    rows.append(_row(zero, history.events[0].time.timestamp(), None, history.app_id, history.name))
+    rows += (row for _, row in sorted(_timed(account, zero), key=lambda timed: timed[0]))
     rows.append(("", "", history.app_id, history.name, history.status))
     for missing in history.missing:
         rows.append(("", "", missing.app_id, missing.instance_id, f"unknown: {missing.reason}"))
     widths = [max(len(r[i]) for r in rows) for i in range(4)]
-    return "\n".join(
-        "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=False)) + "  " + r[4] for r in rows
-    ).replace(" \n", "\n")
+    lines = (
+        "  ".join([*(c.ljust(w) for c, w in zip(r, widths, strict=False)), r[4]]) for r in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
 
 
-def summary(history: RunHistory) -> str:
+def summary(account: Account) -> str:
     """Return the steps in the order of the workflow's code, without times and ids."""
+    history = account.history
     head = f"{history.name} on {history.app_id}: {history.status}"
-    return "\n".join([head, *_below(history, 1)])
+    return "\n".join([head, *_below(account, history, 1)])
 
 
-def _below(run: RunHistory, depth: int) -> list[str]:
-    lines: list[str] = []
+def _timed(account: Account, zero: datetime) -> Iterator[tuple[float, Row]]:
+    """The rows of steps and of times down, each with its moment."""
+    for step in account.history.steps():
+        name = "  " * _depth(account.history, step) + account.name(step)
+        for span in account.spans(step):
+            yield span.began, _run(zero, step, name, span)
+    for down in account.down:
+        yield down.start, _down(zero, down)
+
+
+def _run(zero: datetime, step: Step, name: str, span: Span) -> Row:
+    took = span.ended - span.began if span.ended is not None else None
+    outcome = "cut off" if span.outcome == "cut" else _outcome(step)
+    again = f", run {span.run}" if span.run > 1 else ""
+    return _row(zero, span.began, took, step.app_id, name, outcome + again)
+
+
+def _down(zero: datetime, down: DownTime) -> Row:
+    took = down.end - down.start if down.end is not None else None
+    until = "until a worker was connected again" if took is not None else "not back yet"
+    return _row(zero, down.start, took, down.app_id, f"({down.part} down)", until)
+
+
+def _below(account: Account, run: RunHistory, depth: int) -> Iterator[str]:
     children = {(c.app_id, c.instance_id): c for c in run.children}
-    for step, times in _grouped(run):
-        where = f" on {step.app_id}" if step.is_remote else ""
+    for step, words, times in _grouped(account, run):
         count = f" × {times}" if times > 1 else ""
-        lines.append(f"{'  ' * depth}{step.name}{where}{count}: {_outcome(step)}")
+        yield f"{'  ' * depth}{words.replace(': ', f'{count}: ', 1)}"
         child = children.get((step.app_id, step.child_instance_id or ""))
         if child is not None and times == 1:
-            lines += _below(child, depth + 1)
-    return lines
+            yield from _below(account, child, depth + 1)
 
 
-def _grouped(run: RunHistory) -> list[tuple[Step, int]]:
-    """Return steps that follow each other and read alike as one, with their number."""
+def _grouped(account: Account, run: RunHistory) -> list[tuple[Step, str, int]]:
+    """Return steps with their words; activities that read alike, one after another, as one."""
     steps = [s for s in run.own_steps() if s.timer_for not in RETRY_TIMERS]
-    ordered = sorted(steps, key=lambda s: s.number if s.number >= 0 else 10**6)
-    groups: list[tuple[Step, int]] = []
-    for step in ordered:
-        if groups and _alike(groups[-1][0], step):
-            groups[-1] = (groups[-1][0], groups[-1][1] + 1)
+    groups: list[tuple[Step, str, int]] = []
+    for step in sorted(steps, key=lambda s: s.number if s.number >= 0 else 10**6):
+        words = _words(account, step)
+        if groups and step.kind == groups[-1][0].kind == "activity" and words == groups[-1][1]:
+            groups[-1] = (*groups[-1][:2], groups[-1][2] + 1)
         else:
-            groups.append((step, 1))
+            groups.append((step, words, 1))
     return groups
 
 
-def _alike(one: Step, two: Step) -> bool:
-    same = (one.kind, one.name, one.app_id, _outcome(one))
-    return same == (two.kind, two.name, two.app_id, _outcome(two)) and one.kind == "activity"
+def _words(account: Account, step: Step) -> str:
+    where = f" on {step.app_id}" if step.is_remote else ""
+    spans = account.spans(step)
+    if spans[-1].outcome == "cut":
+        told = "cut off, not back yet"
+    elif len(spans) > 1:
+        told = f"{_outcome(step)} in run {len(spans)}, cut off before"
+    else:
+        told = _outcome(step)
+    return f"{account.name(step)}{where}: {told}"
 
 
 def _outcome(step: Step) -> str:
@@ -92,7 +116,7 @@ def _depth(history: RunHistory, step: Step) -> int:
 
 
 def _row(
-    zero: datetime, began: datetime, took: float | None, app: str, name: str, outcome: str
-) -> tuple[str, str, str, str, str]:
-    start = f"{(began - zero).total_seconds():.3f} s"
+    zero: datetime, began: float, took: float | None, app: str, name: str, outcome: str = ""
+) -> Row:
+    start = f"{began - zero.timestamp():.3f} s"
     return start, f"{took:.3f} s" if took is not None else "", app, name, outcome

@@ -7,53 +7,19 @@ The scenario is the one of the notebook: its cells with the tag ``scenario`` are
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from io import StringIO
-from typing import Any
-
-import grpc
-import jupytext
 import pytest
 
-from labkit.errors import LabError
-from labkit.exercises import Exercise, ids, load
+from labkit.build.attack import attacks, run
+from labkit.build.proof import played
+from labkit.exercises import ids, load
 from labkit.exercises.checking import look
-from labkit.exercises.deployment import prepare
+from labkit.exercises.hinting import GENERAL
 from labkit.verdict import Verdict
 
 
 @pytest.fixture(autouse=True)
 def own_state(tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "state"))
-
-
-def scenario_of(exercise: Exercise) -> str:
-    """Return the code of the cells that make the lab and use it."""
-    nb = jupytext.read(exercise.folder / "exercise.py", fmt="py:percent")
-    wanted = [c.source for c in nb.cells if (c.metadata.get("tags") or [""])[0] == "scenario"]
-    assert wanted, f"{exercise.id} has no cell with the tag scenario"
-    return "\n\n".join(wanted)
-
-
-@contextmanager
-def played(exercise: Exercise, edits) -> Iterator[Verdict]:
-    """Prepare the deployment with these edits, play the scenario, and yield the verdict."""
-    import labkit
-
-    run_file = prepare(exercise, edits)
-    names: dict[str, Any] = {n: getattr(labkit, n) for n in labkit.__all__}
-    names |= {"run_file": run_file, "RpcError": grpc.RpcError}
-    with redirect_stdout(StringIO()):
-        try:
-            exec(compile(scenario_of(exercise), f"{exercise.id} scenario", "exec"), names)
-        except LabError as problem:  # a broken deployment may not start at all
-            names["problem"] = problem
-    try:
-        yield look(exercise)
-    finally:
-        for lab in [v for v in names.values() if isinstance(v, labkit.Lab)]:
-            lab.down()
 
 
 CASES = [pytest.param(id, id=id) for id in ids()]
@@ -83,7 +49,7 @@ def test_the_repair_passes(id):
     exercise = load(id)
     with played(exercise, (*exercise.fault, *exercise.repair)) as verdict:
         assert verdict.passed, verdict
-        again = look(exercise)  # as the terminal does after the notebook
+        again = look(exercise, counter=False)  # as the terminal does after the notebook
         assert again.passed, again
 
 
@@ -103,12 +69,27 @@ def test_a_wrong_repair_is_stopped_at_its_step_with_its_words(id, name):
         _require_stopped(verdict, mutant.step, mutant.words)
 
 
+ATTACKS = [
+    pytest.param(id, attack.name, id=f"{id}-{attack.name}")
+    for id in ids()
+    for attack in attacks(load(id))
+]
+
+
+@pytest.mark.parametrize(("id", "name"), ATTACKS)
+def test_an_attack_is_judged_rightly(id, name):
+    exercise = load(id)
+    attack = next(a for a in attacks(exercise) if a.name == name)
+    verdict = run(exercise, attack)
+    assert verdict.outcome in attack.accepted, verdict
+
+
 @pytest.mark.parametrize("id", CASES)
 def test_it_has_three_mutants_and_three_hints_for_each_step_that_stops(id):
     exercise = load(id)
     assert len(exercise.mutants) >= 3
     steps = {exercise.symptom["step"], *(m.step for m in exercise.mutants)}
-    assert steps <= {key.partition(":")[0] for key in exercise.hints}
+    assert steps <= {key.partition(":")[0] for key in exercise.hints} | set(GENERAL)
     assert all(len(levels) == 3 for levels in exercise.hints.values())
 
 

@@ -8,17 +8,16 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from typing import ClassVar
 
 import pytest
 
-from labkit import Lab, paths, progress
+from labkit import Lab, paths, progress, runs
 from labkit.attached import AppNotRunning, Attached, LabNotRunning
 from labkit.cli import exercises as cli
 from labkit.cli import progress as progress_cli
 from labkit.exercises import (
     apply,
-    broken,
+    begin,
     check,
     diagnose,
     hint,
@@ -30,7 +29,6 @@ from labkit.exercises import (
 from labkit.exercises.catalogue import Edit, NoSuchExercise
 from labkit.exercises.deployment import EditDoesNotFit, edit
 from labkit.exercises.hinting import _levels
-from labkit.exercises.steps import part
 from labkit.processes import ProcessEnded
 from labkit.verdict import Row
 
@@ -51,7 +49,7 @@ def own_state(tmp_path, monkeypatch):
 @contextmanager
 def running():
     """The broken deployment, with its order scheduled."""
-    with Lab(broken(ID)) as lab:
+    with Lab(begin(ID)) as lab:
         lab.up(announce=False)
         client = lab.client("task-orchestrator-service")
         client.schedule_new_workflow("task_processing_multi_app", input=ORDER, instance_id="order")
@@ -60,7 +58,7 @@ def running():
 
 
 def test_without_a_running_lab_the_verdict_is_unknown_and_says_what_to_run():
-    broken(ID)
+    begin(ID)
     verdict = check(ID)
     assert verdict.outcome == "unknown"
     assert "not running" in verdict.stopped_at.observed
@@ -79,7 +77,7 @@ def test_a_dead_sidecar_makes_it_unknown_and_never_wrong():
 
 
 def test_a_service_that_ended_is_named_with_its_last_words():
-    main = broken(ID).parent / "task-orchestrator-service" / "main.py"
+    main = begin(ID).parent / "task-orchestrator-service" / "main.py"
     main.write_text("def broken(:\n")
     with Lab(load(ID).run_file) as lab:
         with pytest.raises(ProcessEnded):
@@ -103,13 +101,41 @@ def test_a_hint_is_about_the_status_that_is_seen_now():
     assert "FAILED now" in told("nobody-answers", "FAILED: x")
 
 
-def test_an_output_of_another_form_is_shown_and_not_a_type_error():
-    class Told:
-        output: ClassVar = {"sent": [None]}
+def test_files_that_are_newer_than_what_runs_make_it_unknown_and_are_named():
+    with running() as lab:
+        assert check(ID).outcome == "failed"
+        main = lab.run_file.path.parent / "task-orchestrator-service" / "main.py"
+        main.write_text(main.read_text() + "\n# a change\n")
+        stopped = check(ID).stopped_at
+        assert stopped.outcome == "unknown"
+        assert "task-orchestrator-service/main.py" in stopped.observed
+        assert "run the scenario again" in stopped.look_at
+        assert "no verdict yet" in hint(ID)
 
-    assert part(Told, "sent", 0) is None
-    assert part(Told, "sent", 0, "sent") == "another form: {'sent': [None]}"
-    assert part(Told, "status") == "another form: {'sent': [None]}"
+
+def test_after_a_reset_the_old_lab_gives_no_verdict():
+    begin(ID)
+    apply(ID)
+    with running():
+        assert check(ID).passed
+        reset(ID)
+        stopped = check(ID).stopped_at
+        assert stopped.outcome == "unknown"
+        assert "reset" in stopped.observed
+
+
+def test_the_second_lab_leaves_the_learners_lab_and_no_process_behind(tmp_path):
+    begin(ID)
+    apply(ID)
+    with running() as lab:
+        before = (lab.folder, len(lab.inbox))
+        verdict = check(ID)
+        assert verdict.passed
+        assert "second lab" in {row.where for row in verdict.rows}
+        assert (lab.folder, len(lab.inbox)) == before
+        others = [r for r in runs.all_runs() if r.path != lab.folder]
+        assert [r for r in others if r.alive or r.processes] == []
+        assert Attached(lab.run_file.path).folder == lab.folder
 
 
 def test_terminal_and_notebook_give_the_same_verdict():
@@ -136,7 +162,7 @@ def test_hints_come_in_three_levels_and_are_noted():
 def test_solved_twice_in_a_row_and_beside_another_learners_lab(tmp_path, monkeypatch):
     with running():
         monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "another"))
-        broken(ID)
+        begin(ID)
         apply(ID)
         for _ in range(2):
             with running():
@@ -174,10 +200,10 @@ def test_next_names_an_exercise_of_a_finished_lesson(capsys):
 
 
 def test_reset_keeps_what_it_replaces():
-    run_file = broken(ID)
+    run_file = begin(ID)
     mine = run_file.parent / "notification-service" / "main.py"
     mine.write_text("mine")
-    assert broken(ID) == run_file
+    assert begin(ID) == run_file
     assert mine.read_text() == "mine", "a second look leaves it alone"
     assert "kept-1" in reset(ID)
     assert mine.read_text() != "mine"
@@ -194,7 +220,7 @@ if os.fork() == 0:
     raise BaseException("a child")
 threading.Event().wait()
 """
-    run_file = broken(ID)
+    run_file = begin(ID)
     (run_file.parent / "notification-service" / "main.py").write_text(wild)
     with Lab(run_file) as lab:
         lab.up("task-orchestrator-service", announce=False)

@@ -18,6 +18,7 @@ import pytest
 from labkit import apps
 from labkit.apps import NoLedger, SidecarSilent, UnknownPart
 from labkit.attached import Attached
+from labkit.client import NoClient
 from labkit.lab import AppNotStarted, LabClosed, NothingToResume, UnknownApp
 from labkit.launch import SocketPathTooLong
 from labkit.ports import PortTaken, is_listening
@@ -92,7 +93,7 @@ def test_a_sidecar_with_unix_sockets_is_an_app_like_any_other(make_lab, short_fo
     run = lab.run("c").wait()
     assert run.status == "COMPLETED"
     assert [c.app_id for c in run.history.children] == ["target"]
-    with pytest.raises(apps.NoClient):
+    with pytest.raises(NoClient):
         lab.client("target")
     lab.kill("target")  # the sockets of a killed sidecar stay
     lab.up(announce=False)
@@ -338,7 +339,9 @@ def test_a_command_finds_its_sidecar_listening_and_files_of_its_folder(make_lab,
         text.replace("- appID: target\n", "- appID: target\n  enableProfiling: yes\n")
     )
     lab = make_lab(run_file)
-    lab.up("target", announce=False)
+    with pytest.raises(ProcessEnded) as caught:  # its work is done, and no worker is connected
+        lab.up("target", announce=False)
+    assert "exit code 0" in caught.value.title
     app = lab.app("target")
     assert 'secret {"word":"found"}' in app.logs("worker")
     assert is_listening("127.0.0.1", app.profile_port)

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
+import pytest
+
 from labkit.apps import Down
+from labkit.history import connections, cuts
 from labkit.swimlane import Swimlane
-from tests.support.recorded import recorded
+from labkit.swimlane.account import Account
+from labkit.swimlane.layout import WIDTH, laid_out
+from labkit.swimlane.names import short_forms
+from labkit.swimlane.style import COLOUR
+from tests.support.recorded import killed, recorded
+
+
+def picture_of(name: str) -> Swimlane:
+    """The picture of a recorded run in which something was killed."""
+    run = killed(name)
+    now = max(e.time for e in run.history.all_events).timestamp() + 0.5
+    return Swimlane(run.history, run.down, run.cuts, now)
+
+
+def marks_of(name: str):
+    run = killed(name)
+    picture = laid_out(Account(run.history, run.down, run.cuts))
+    return [m for lane in picture.lanes for m in lane.marks], picture
 
 
 def test_every_app_and_every_step_is_in_it():
@@ -46,3 +68,142 @@ def test_the_summary_holds_no_times():
     summary = repr(Swimlane(recorded("audited")))
     assert "COMPLETED" in summary
     assert not any(char.isdigit() for char in summary.replace("×", ""))
+
+
+@pytest.mark.parametrize("name", ["worker", "remote", "sidecar", "app"])
+def test_a_run_that_was_cut_off_and_the_next_one_are_two_bars(name):
+    marks, _ = marks_of(name)
+    cut = [m for m in marks if m.outcome == "cut"]
+    assert len(cut) == 1
+    (again,) = [m for m in marks if "(run 2)" in m.label]
+    assert cut[0].label == again.label.replace("run 2", "cut off")
+    assert cut[0].x + cut[0].width < again.x
+    assert "cut off" in picture_of(name).text
+    assert "completed, run 2" in picture_of(name).text
+    assert "in run 2, cut off before" in picture_of(name).summary
+
+
+@pytest.mark.parametrize("name", ["worker", "remote", "sidecar", "app"])
+def test_the_band_lasts_until_a_worker_was_connected_again(name):
+    marks, picture = marks_of(name)
+    ((band),) = [b for lane in picture.lanes for b in lane.bands]
+    (again,) = [m for m in marks if "(run 2)" in m.label]
+    assert abs(band.x + band.width - again.x) < 1
+    started = [d.end for d in killed(name).down]
+    assert all(end in killed(name).connected for end in started)
+
+
+def test_the_band_of_a_kill_is_longer_than_the_start_of_a_process():
+    (down,) = killed("worker").down
+    assert down.end - down.start > 0.1, "a Python worker takes longer to connect"
+
+
+def test_a_call_that_waited_for_the_worker_was_not_cut():
+    run = killed("worker")
+    others = [replace(c, number=99) for c in run.cuts]
+    assert "cut off" not in Swimlane(run.history, run.down, others).text
+
+
+def test_a_run_that_is_still_cut_off_ends_at_the_cut():
+    picture = picture_of("gone")
+    assert "cut off, not back yet" in picture.summary
+    assert "(worker down)  not back yet" in picture.text
+    assert "worker down" in picture.svg
+    assert "(run 2)" not in picture.svg
+
+
+def test_names_that_repeat_carry_their_input():
+    picture = picture_of("worker")
+    for name in ("greet Ada", "greet Bob", "greet Cleo"):
+        assert f"{name}<" in picture.svg or f"{name} (" in picture.svg
+        assert name in picture.text
+        assert name in picture.summary
+
+
+@pytest.mark.parametrize(
+    ("inputs", "forms"),
+    [
+        (["Ada", "Bob"], ["Ada", "Bob"]),
+        ([1, 2, 2], ["1", "2", "2"]),
+        (["same", "same"], ["", ""]),
+        ([None, "x"], ["null", "x"]),
+        ([{"id": "4f2a9c1b", "to": "a"}, {"id": "5f2a9c1b", "to": "b"}], ["a", "b"]),
+        (
+            [{"kind": "x", "to": "a"}, {"kind": "y", "to": "b"}, {"kind": "y", "to": "c"}],
+            list("abc"),
+        ),
+        ([{"a": {"deep": 1}}, {"a": {"deep": 2}}], ["", ""]),
+        ([{}, {"a": 1}], ["", ""]),
+        (["a long text of many words\nand lines", "b"], ["a long text of many…", "b"]),
+        (["2026-11-25T10:00:00", "2026-11-25T10:00:01"], ["", ""]),
+    ],
+)
+def test_a_short_form_tells_inputs_apart(inputs, forms):
+    assert short_forms(inputs) == forms
+
+
+@pytest.mark.parametrize("name", ["worker", "remote", "sidecar", "app", "gone"])
+def test_no_bar_lies_on_another_and_no_label_leaves_the_picture(name):
+    _, picture = marks_of(name)
+    for lane in picture.lanes:
+        for one in lane.marks:
+            assert 0 < one.label_x < WIDTH
+            for two in lane.marks:
+                if one is not two and one.y == two.y:
+                    assert one.x + one.width <= two.x or two.x + two.width <= one.x
+
+
+def test_text_outside_bars_has_a_halo_and_is_drawn_last():
+    svg = picture_of("remote").svg
+    last_arrow, first_label = svg.rindex("marker-end"), svg.index("paint-order")
+    assert last_arrow < first_label
+    title = re.search(r"<text[^>]*>target</text>", svg)
+    assert title is not None
+    assert "paint-order" in title[0]
+
+
+def test_it_keeps_its_size_where_the_page_is_narrow_and_scrolls_by_keyboard():
+    html = picture_of("worker").html
+    assert "overflow-x:auto" in html
+    assert 'tabindex="0"' in html
+    assert re.search(r"min-width:(\d+)px", html)[1] == "800"
+
+
+@pytest.mark.parametrize("paper", ["#ffffff", "#111111"])
+def test_every_colour_is_seen_on_light_and_on_dark(paper):
+    for name, colour in COLOUR.items():
+        assert _contrast(colour, paper) >= 3, f"{name} on {paper}"
+
+
+def _contrast(one: str, two: str) -> float:
+    high, low = sorted((_luminance(one), _luminance(two)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+LINE = (
+    'time="2026-11-25T17:47:03.327597608Z" level=info msg="work item stream established by '
+    'user-agent: [grpc]" app_id=x'
+)
+ABORTED = (
+    'time="2026-11-25T17:47:02.5Z" level=warning msg="a::b::2::1: execution failed with a '
+    'recoverable error and will be retried later: execution aborted" app_id=x'
+)
+
+
+def test_connections_and_cuts_are_read_from_a_log():
+    (cut,) = cuts("x", f"{ABORTED}\n{LINE}\nwork item stream established, without a time\n")
+    assert (cut.app_id, cut.instance_id, cut.number) == ("x", "a::b", 2)
+    assert cut.again - cut.at == pytest.approx(0.827597)
+    assert connections("nothing of this") == []
+    assert cuts("x", ABORTED)[0].again is None
+
+
+def test_a_log_in_json_says_the_same():
+    log = '{"app_id":"x","msg":"work item stream established by x","time":"2026-11-25T17:47:03.3Z"}'
+    assert connections(log) == [pytest.approx(connections(LINE)[0], abs=0.03)]

@@ -1,0 +1,355 @@
+"""What checks observe: how a workflow ended, who sent a mail, what is as before.
+
+Each function returns a :class:`Check` about one :class:`~labkit.exercises.cases.Case`, so the same
+words hold in the learner's lab and in a counter-scenario. Evidence comes from the history, the
+sidecars, the processes and the inbox. An effect belongs to a step when it carries the step's
+``task_execution_id``; what learner code writes about itself is never enough.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from labkit.apps import App, NoLedger, SidecarSilent
+from labkit.errors import ObservationError
+from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, QUIET_SECONDS, Case, View, part
+from labkit.exercises.reference import KNOWN, Known
+from labkit.verdict import Outcome
+
+
+class MomentMissed(ObservationError):
+    """A counter-scenario did not hit the moment that it is about, so it says nothing."""
+
+    code = "moment-missed"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question to the running system.
+
+    Attributes:
+        id: hints and mutants name it.
+        checked: what is looked at, in words that claim nothing that was not observed.
+        observe: asks the system; its answer is compared with ``expected``.
+        holds: tells whether an answer is good; None means that it equals ``expected``.
+        otherwise: the outcome when it does not hold; "unknown" where the scenario is to blame.
+    """
+
+    id: str
+    checked: str
+    expected: Any
+    observe: Callable[[], Any]
+    look_at: str
+    holds: Callable[[Any], bool] | None = None
+    otherwise: Outcome = "failed"
+
+
+# --- the workflow -----------------------------------------------------------------------------
+
+
+def ordered(case: Case) -> Check:
+    """The workflow that was asked for ran under the ID, and no other."""
+    return Check(
+        "ordered",
+        f"the instance {case.name} is the workflow of the scenario",
+        case.workflow,
+        lambda: case.history.name,
+        f"lab.run({case.instance_id!r}).history; the scenario cell as the exercise gives it",
+    )
+
+
+def ended(
+    case: Case, status: str = "COMPLETED", within: float = QUIET_SECONDS, id: str = "ended"
+) -> Check:
+    """The workflow has ended with this status.
+
+    Args:
+        within: see :meth:`Case.settled`, in seconds.
+    """
+    return Check(
+        id,
+        f"the workflow {case.name} ends with {status}",
+        status,
+        lambda: case.settled(within),
+        f"lab.run({case.instance_id!r}).history",
+        lambda seen: str(seen).partition(":")[0] == status,
+    )
+
+
+def says(case: Case, expected: Any, *keys: str | int, id: str = "says", checked: str) -> Check:
+    """A part of the output has this value."""
+    return Check(
+        id,
+        checked,
+        expected,
+        lambda: part(case.output, *keys),
+        f"lab.run({case.instance_id!r}).output",
+    )
+
+
+def missed(moment: str, found: str) -> MomentMissed:
+    """Return the error for a counter-scenario that did not hit its moment.
+
+    Args:
+        moment: what the scenario is about, e.g. "kill while the mail server hangs".
+        found: what was seen in its place.
+    """
+    return MomentMissed(
+        "the counter-scenario did not hit its moment",
+        asked=moment,
+        found=found,
+        look_at="the logs of the second lab",
+        fix="check again; on a busy machine, when less runs",
+    )
+
+
+# --- effects and the steps that made them -----------------------------------------------------
+
+
+def mailed(
+    case: Case,
+    recipient: str | None = None,
+    count: int = 1,
+    app_id: str = NOTIFICATIONS,
+    id: str = "mail",
+    who: str = "the assignee",
+) -> Check:
+    """So many mails arrived, each sent by a step of this workflow in that app.
+
+    Args:
+        recipient: None means the assignee of the order.
+    """
+
+    def observe() -> str:
+        address = recipient or case.order.get("assignee_email", "")
+        keys = [mail.idempotency_key for mail in case.lab.inbox.to(address)]
+        return origin(case, "mail", keys)
+
+    return Check(
+        id,
+        f"{who} gets {_many(count, 'mail')}, sent by {app_id}",
+        _from(count, "mail", app_id),
+        observe,
+        f"lab.inbox: the keys of the mails; lab.run({case.instance_id!r}).history.steps()",
+    )
+
+
+def pushed(case: Case, count: int = 1, app_id: str = NOTIFICATIONS, id: str = "push") -> Check:
+    """So many pushes were handed over, each by a step of this workflow in that app."""
+
+    def observe() -> str:
+        user = case.order.get("assignee_user_id")
+        rows = rows_of(case.lab, app_id, "pushes")
+        return origin(case, "push", [str(r["key"]) for r in rows if r["user_id"] == user])
+
+    return Check(
+        id,
+        f"the assignee gets {_many(count, 'push')}, sent by {app_id}",
+        _from(count, "push", app_id),
+        observe,
+        f'lab.ledger("{app_id}", "pushes"); lab.run({case.instance_id!r}).history.steps()',
+    )
+
+
+def origin(case: Case, what: str, keys: Iterable[str]) -> str:
+    """Say how many effects there are, and which app's step of this workflow made each.
+
+    In the learner's lab the effects of an earlier run of the scenario may be there, too: those
+    that carry a key of another run are left out when this run has its own.
+    """
+    owners = {s.task_execution_id: s.app_id for s in case.steps() if s.task_execution_id}
+    seen = [(key, _owner(owners, key)) for key in keys]
+    if case.is_own and any(owner for _, owner in seen):
+        seen = [(key, owner) for key, owner in seen if owner or not key]
+    counts = Counter(owner or "no step of this workflow" for _, owner in seen)
+    return ", ".join(_from(n, what, owner) for owner, n in counts.items()) or _many(0, what)
+
+
+def _owner(owners: dict[str, str], key: str) -> str | None:
+    """The app of the step whose key an effect carries; a service may add words of its own."""
+    return next((app_id for own, app_id in owners.items() if key and own in key), None)
+
+
+def rows_of(lab: View, app_id: str, table: str) -> list[dict[str, Any]]:
+    """Return the rows of a ledger; none when the service has written no such table."""
+    with suppress(NoLedger):
+        return lab.ledger(app_id, table)
+    return []
+
+
+# --- sidecars and their stores ----------------------------------------------------------------
+
+
+def sidecars_run(lab: View) -> Check:
+    """Every sidecar of the lab answers; one that has ended is shown with its last words."""
+    return Check(
+        "sidecars",
+        "all sidecars run",
+        "each of them answers",
+        lambda: ", ".join(f"{app.app_id}: {_answer(app)}" for app in lab.started_apps()),
+        "lab.status(), and the last lines in the log of the sidecar",
+        lambda said: all(told.endswith(": answers") for told in str(said).split(", ")),
+    )
+
+
+def keep_workflows(lab: View, *app_ids: str) -> Check:
+    """The sidecars of these apps have an actor state store.
+
+    A sidecar that has one offers workflow actors as soon as its worker is connected; its log names
+    the store, at the level info.
+    """
+    return Check(
+        "store",
+        f"{' and '.join(app_ids)} {'have' if len(app_ids) > 1 else 'has'} an actor state store",
+        ", ".join(f"{app_id}: has one" for app_id in app_ids),
+        lambda: ", ".join(f"{app_id}: {_actor_store(lab.app(app_id))}" for app_id in app_ids),
+        "the log of the sidecar, which names its actor state store; its metadata: components",
+    )
+
+
+def an_order_with_stores(case: Case) -> Iterator[Check]:
+    """Sidecars run and have their stores, and an order is carried out as before."""
+    yield sidecars_run(case.lab)
+    yield keep_workflows(case.lab, ORCHESTRATOR, NOTIFICATIONS)
+    yield ordered(case)
+    yield ended(case)
+    yield mailed(case)
+    yield from as_before(case)
+
+
+def databases(lab: View, app_id: str) -> list[Path]:
+    """Return the SQLite files that the sidecar of an app has open; not for the learner's lab."""
+    sidecar = lab.app(app_id).process("sidecar")
+    files = psutil.Process(sidecar.pid).open_files() if sidecar else []
+    return sorted({Path(f.path) for f in files if _is_database(Path(f.path))})
+
+
+def kept_in(case: Case, app_id: str = ORCHESTRATOR) -> list[str]:
+    """Return the names of the SQLite files in which an app's sidecar keeps this instance."""
+    return [f.name for f in databases(case.lab, app_id) if _holds(f, f"||{case.instance_id}||")]
+
+
+def _is_database(file: Path) -> bool:
+    with suppress(OSError), file.open("rb") as opened:
+        return opened.read(15) == b"SQLite format 3"
+    return False
+
+
+def _holds(file: Path, words: str) -> bool:
+    asked = "SELECT 1 FROM state WHERE instr(key, ?) LIMIT 1"
+    with suppress(sqlite3.Error), closing(_opened(file)) as db:
+        return db.execute(asked, (words,)).fetchone() is not None
+    return False
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)
+
+
+def _answer(app: App) -> str:
+    with suppress(SidecarSilent):
+        app.metadata()
+        return "answers"
+    fatal = [line for line in app.logs("sidecar").splitlines() if "level=fatal" in line]
+    said = re.findall(r'msg="(.*?)" app_id', fatal[-1]) if fatal else []
+    return said[0] if said else "does not answer"
+
+
+def _actor_store(app: App) -> str:
+    # Without a store a sidecar offers no actors, until a client asks for a workflow (1.18.1).
+    if app.lacks_actor_store():
+        return "none"
+    if (app.metadata().get("actorRuntime") or {}).get("activeActors"):
+        return "has one"
+    raise SidecarSilent(
+        f"nothing says whether {app.app_id} has an actor state store",
+        asked=f"the metadata and the log of the sidecar of {app.app_id}",
+        found="it offers no workflow actors, and its log has no line about an actor state store",
+        look_at=f"lab.app({app.app_id!r}).metadata(), and lab.app({app.app_id!r}).logs()",
+        fix="let its worker connect; if it runs, let logLevel be info, and run the scenario again",
+    )
+
+
+# --- as before --------------------------------------------------------------------------------
+
+
+def as_before(case: Case, changed: Iterable[str] = (), id: str = "before") -> Iterator[Check]:
+    """The steps that the exercise is not about still run, and the output still names the task.
+
+    Args:
+        changed: names of steps that may be missing, or may run elsewhere.
+    """
+    known = KNOWN.get(case.workflow)
+    if known is None:
+        return
+    wanted = [step for step in known.steps if step[0] not in set(changed)]
+    yield Check(
+        id,
+        "the other steps run as before",
+        _listed(wanted),
+        lambda: _listed(_present(case, wanted)),
+        f"lab.run({case.instance_id!r}).history.steps()",
+    )
+    if "send_push" not in changed and ("send_push", NOTIFICATIONS) in known.steps:
+        yield pushed(case, id=id)
+    yield Check(
+        id,
+        "the output names the task",
+        case.order.get("task_id"),
+        lambda: part(case.output, "task_id"),
+        f"lab.run({case.instance_id!r}).output",
+    )
+
+
+def untouched(cases: Sequence[Case]) -> Check:
+    """The other workflows of the same file do what they did."""
+    return Check(
+        "others",
+        "the other workflows of the file work as before",
+        ", ".join(f"{c.workflow}: as before" for c in cases),
+        lambda: ", ".join(f"{c.workflow}: {_state(c, KNOWN[c.workflow])}" for c in cases),
+        "what else your change touches in the same file",
+    )
+
+
+def _state(case: Case, known: Known) -> str:
+    status = case.settled()
+    if status != "COMPLETED":
+        return status
+    if missing := [s for s in known.steps if s not in _present(case, known.steps)]:
+        return f"without {_listed(missing)}"
+    address = case.order["assignee_email"]
+    mails = origin(case, "mail", [m.idempotency_key for m in case.lab.inbox.to(address)])
+    if mails != _from(1, "mail", NOTIFICATIONS):
+        return mails
+    answers = [s.value for name in known.sent for s in case.steps(name) if s.ended]
+    if known.sent and part(case.output, "notifications_sent") != answers:
+        return f"its output is {case.output}"
+    return "as before"
+
+
+def _present(case: Case, wanted: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    done = {(s.name, s.app_id) for s in case.steps() if s.outcome == "completed"}
+    return [step for step in wanted if step in done]
+
+
+def _listed(steps: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{name} in {app_id}" for name, app_id in steps) or "none of them"
+
+
+def _many(count: int, what: str) -> str:
+    plural = f"{what}es" if what.endswith("sh") else f"{what}s"
+    return f"{count} {what if count == 1 else plural}"
+
+
+def _from(count: int, what: str, owner: str) -> str:
+    return f"{_many(count, what)} from {owner}" if count else _many(0, what)
