@@ -21,6 +21,7 @@ SLOW = 150_000
 """Deadline for what takes a moment on a machine that has nothing else to do, in ms."""
 PATH = "window.jupyterapp.shell.currentWidget?.context?.path"
 ARTEFACTS = paths.repo() / ".lab" / "screenshots"
+expect.set_options(timeout=SLOW)
 
 
 @dataclass
