@@ -15,9 +15,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.apps import NoLedger
+from labkit.errors import ObservationError
 from labkit.exercises.cases import NOTIFICATIONS, QUIET_SECONDS, Case, View, part
 from labkit.exercises.reference import KNOWN, Known
 from labkit.verdict import Outcome
+
+
+class MomentMissed(ObservationError):
+    """A counter-scenario did not hit the moment that it is about, so it says nothing."""
+
+    code = "moment-missed"
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,44 @@ def says(case: Case, expected: Any, *keys: str | int, id: str = "says", checked:
         expected,
         lambda: part(case.output, *keys),
         f"lab.run({case.instance_id!r}).output",
+    )
+
+
+def killed(case: Case, app_id: str, id: str = "killed") -> Check:
+    """The worker of an app was killed after the workflow had begun; else the scenario is to blame.
+
+    The times at which processes ended are those of the lab's journal.
+    """
+
+    def observe() -> str:
+        began = case.history.events[0].time.timestamp()
+        ends = [x for part, x in case.lab.app(app_id).past if part == "worker" and x.was_killed]
+        return _many(sum((x.ended_at or 0) > began for x in ends), "kill")
+
+    return Check(
+        id,
+        f"the worker of {app_id} was killed after the workflow {case.name} had begun",
+        "1 kill or more",
+        observe,
+        "the scenario cell as the exercise gives it, then run it again",
+        lambda seen: seen != _many(0, "kill"),
+        "unknown",
+    )
+
+
+def missed(moment: str, found: str) -> MomentMissed:
+    """Return the error for a counter-scenario that did not hit its moment.
+
+    Args:
+        moment: what the scenario is about, e.g. "kill while the mail server hangs".
+        found: what was seen in its place.
+    """
+    return MomentMissed(
+        "the counter-scenario did not hit its moment",
+        asked=moment,
+        found=found,
+        look_at="the logs of the second lab",
+        fix="check again; on a busy machine, when less runs",
     )
 
 
