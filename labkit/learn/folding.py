@@ -57,7 +57,7 @@ def _fold(cell: Cell, asks: bool) -> Cell:
 
 
 def _is_prediction(cell: Cell | None) -> bool:
-    return bool(cell) and cell["cell_type"] == "code" and _tag(cell) == "predict"
+    return cell is not None and cell["cell_type"] == "code" and _tag(cell) == "predict"
 
 
 def _tag(cell: Cell) -> str:
