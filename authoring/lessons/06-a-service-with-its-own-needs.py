@@ -1,7 +1,7 @@
 # %% [markdown] tags=["opening"]
 # # A service with its own needs: ML inference
 #
-# **You will** run a small machine learning model as an app of its own, limit how much it does at once, and send it too much. 35 minutes.
+# **You will** run a small machine learning model as an app of its own, limit how much it does at once, and send it too much. 40 minutes.
 #
 # **You will be able to**
 #
@@ -10,14 +10,17 @@
 # - predict what happens to an input that is too large, and replace it by a reference
 # - name reasons for a separate app, each with something you measured
 #
-# **You need** lesson 04. First three questions from earlier lessons, from memory.
+# **You need** lesson 04. Three questions from earlier lessons come first: answer from memory.
+#
+# Words: [glossary](../docs/glossary.md).
 
 # %% tags=["recall"]
+import re
 import subprocess
 
-from labkit import Lab, copy_of_services, finish, observe, paths, predict, quiz
+from labkit import Lab, copy_of_services, finish, observe, paths, predict, quiz, wait_until
 
-quiz("04-parent-killed")
+quiz("does-it-fit")
 
 # %% tags=["recall"]
 quiz("03-shape")
@@ -28,7 +31,7 @@ quiz("01-reason-to-split")
 # %% [markdown] tags=["story"]
 # ## How urgent is a task?
 #
-# The data team has a model that judges this from a task's title. `services/ml-inference-service/train.py` trained it, and a model card says what it is good for.
+# The data team has a model that judges this by a task's title. The model card of `ml-inference-service` says how good it is:
 
 # %% tags=["code"]
 service = paths.repo() / "services" / "ml-inference-service"
@@ -37,7 +40,7 @@ for line in (service / "MODEL.md").read_text().splitlines():
         print(line.replace("**", ""))
 
 # %% [markdown] tags=["predict"]
-# The model needs scikit-learn; the notification service needs FastAPI. Each has its own Python environment. *Which of the two can import which package?*
+# The model needs scikit-learn; the notification service needs FastAPI. Each service has its own Python environment. *Which service can import which package?*
 
 # %% tags=["predict"]
 predict("imports", ["both import both", "each imports its own only"])
@@ -56,9 +59,9 @@ print(*imported, sep="\n")
 observe("imports", "both import both" if len(imported) == 4 else "each imports its own only")
 
 # %% [markdown] tags=["explain"]
-# Two environments: two sets of versions that never have to agree. In `services/dapr.yaml` the command of the one is `python3`, of the other `.venv/bin/python`. Dapr does not look at either.
+# The two environments never have to agree on a version. In `services/dapr.yaml` one service is started with `python3`, the other with `.venv/bin/python`; Dapr does not look inside either.
 #
-# Now the orchestrator asks the model: `task_with_priority` sends a push only for an urgent task.
+# Now the orchestrator asks the model: `task_with_priority` sends a push notification only for an urgent task.
 
 # %% tags=["code"]
 lab = Lab()
@@ -74,7 +77,7 @@ def judged(task_id, title):
 
 
 # %% [markdown] tags=["predict"]
-# *Which of these gets a push: "Security outage in production", "Fix a typo in the wiki"?*
+# You send two orders: "Security outage in production" and "Fix a typo in the wiki". *Which of them gets a push?*
 
 # %% tags=["predict"]
 predict("pushes", ["both", "the outage only", "the typo only"])
@@ -90,14 +93,14 @@ observe("pushes", "the outage only" if len(pushed) == 1 and urgent else f"{len(p
 lab.run("p-1").show()
 
 # %% [markdown] tags=["explain"]
-# Three apps, one history. The caller knows a name and an app ID; it has neither the model nor its packages. The activity also returns the device it computed on: a GPU where CuPy and a GPU are found, else the processor, with the same result.
+# One workflow, three apps, one history. The caller knows a name and an app ID; it has neither the model nor its packages. The model also reports the device it used: a GPU if there is one, else the processor.
 #
-# ## Slow work, and how much of it at once
+# ## Limit slow work
 #
-# With `explain` the service scores the text once for each word left out. That is slow. Below, a copy of the service and a caller that asks eight times at once.
+# Asked to explain, the model scores the text again and again, each time without one word. That is slow. Below are a caller that asks eight times at once, and a copy of the service.
 
 # %% tags=["write"]
-# %%workfile 05-needs/caller/main.py
+# %%workfile 06-needs/caller/main.py
 import signal
 
 import dapr.ext.workflow as wf
@@ -126,7 +129,7 @@ wfr.start()
 signal.pause()
 
 # %% tags=["code"]
-run_file = copy_of_services("05-needs", "ml-inference-service")
+run_file = copy_of_services("06-needs", "ml-inference-service")
 CALLER = '  - appID: caller\n    appDirPath: caller\n    command: ["python3", "main.py"]\n'
 if "appID: caller" not in run_file.read_text():
     run_file.write_text(run_file.read_text() + CALLER)
@@ -143,7 +146,7 @@ report = run_file.parent / "report.txt"
 size = report.write_text("outage in the wiki " * 150)
 
 # %% tags=["write"]
-# %%workfile 05-needs/ml-inference-service/config.yaml
+# %%workfile 06-needs/ml-inference-service/config.yaml
 # At most two inferences at a time in this sidecar; the next ones wait their turn.
 apiVersion: dapr.io/v1alpha1
 kind: Configuration
@@ -154,7 +157,7 @@ spec:
     maxConcurrentActivityInvocations: 2
 
 # %% [markdown] tags=["predict"]
-# The run file gives this Configuration to the sidecar of the model, so it belongs to the *target*. The caller sends eight calls at once. *How many does the model work on at the same time?*
+# The run file gives this Configuration to the sidecar of the model, which is the *target*. The caller sends eight calls at once. *How many does the model work on at the same time?*
 
 # %% tags=["predict"]
 predict("at-once", ["1", "2", "8"])
@@ -174,14 +177,14 @@ lab, most = most_at_once(run_file)
 observe("at-once", str(most))
 
 # %% [markdown] tags=["explain"]
-# The other calls waited in the runtime. Nothing was refused. The same line in the caller's Configuration limits only what runs in the caller.
+# The other calls waited in the runtime, and none was refused. The same line in the caller's Configuration would limit only activities that run in the caller.
 #
 # ## Change something
 #
-# Give the model room for four, and measure again. A sidecar reads it when it starts.
+# The cell below allows four at a time. Run both cells. Then write a number of your own, from 1 to 20, and run them again. From which number on does a larger one change nothing?
 
 # %% tags=["change"]
-# %%workfile 05-needs/ml-inference-service/config.yaml
+# %%workfile 06-needs/ml-inference-service/config.yaml
 apiVersion: dapr.io/v1alpha1
 kind: Configuration
 metadata:
@@ -197,7 +200,7 @@ print("at most", most, "at the same time")
 # %% [markdown] tags=["predict"]
 # ## Large inputs
 #
-# `judge` makes a text of that many mebibytes (MiB, 1,048,576 bytes) and passes it to the model. Think of inputs of 1, 3 and 5 MiB. *What happens to the one of 3?*
+# `judge` makes a text of a given size in mebibytes (MiB) and passes it to the model. You send 1, 3 and 5 MiB. The smallest completes, the largest fails. *What happens to the one of 3 MiB?*
 
 # %% tags=["predict"]
 predict("three-mib", ["COMPLETED", "FAILED, with a message", "RUNNING, without a message"])
@@ -213,16 +216,22 @@ words = {"RUNNING": "RUNNING, without a message", "FAILED": "FAILED, with a mess
 observe("three-mib", words.get(seen[3], seen[3]))
 
 # %% tags=["look"]
-print("5 MiB, history:", lab.run("m-5").failure.message[:47])
-print("3 MiB, history:", len(lab.run("m-3").history.own_steps()), "steps")
+def too_large(app_id):
+    """What the log of a sidecar reports about a message that is too large."""
+    line = next((l for l in lab.app(app_id).logs("sidecar").splitlines() if "larger than" in l), "")
+    return re.search(r"[^:=]*larger than max[^)]*\)|$", line)[0].strip()
+
+
+print(f"5 MiB, failure:\n  {lab.run('m-5').failure.message.partition(': ')[2]}")
+print("3 MiB, steps in the history:", len(lab.run("m-3").history.own_steps()))
 for app_id in ("caller", "ml-inference-service"):
-    found = "larger than max" in lab.app(app_id).logs("sidecar")
-    print(f"3 MiB, sidecar log of {app_id}: larger than max, {found}")
+    line = wait_until(lambda a=app_id: too_large(a), within=30, what=f"the log line of {app_id}")
+    print(f"3 MiB, log of the sidecar of {app_id}:\n ", re.sub(r"\(\d+", "(…", line))
 
 # %% [markdown] tags=["explain"]
-# Two limits meet here. From the worker to its sidecar a message may have 4 MiB: above that, the workflow fails and says why. But the input of a remote activity also goes through the scheduler, which takes 2 MiB. In between, the call is tried again for ever, and only the sidecar logs tell.
+# There are two limits. A message from the worker to its sidecar may have 4 MiB; above that, the workflow fails and says why. The input of a remote activity also goes through the scheduler, which takes 2 MiB. Between these limits the call is tried again for ever, and only the logs of the sidecars show it.
 #
-# So keep payloads small: send a **reference**, such as a path or a key of a store that both can read.
+# So keep inputs small. Send a **reference** instead: a path or a key of a store that both apps can read.
 
 # %% tags=["code"]
 size = report.write_text("outage! " * (3 * 2**17))
@@ -236,7 +245,7 @@ quiz("05-too-large")
 # %% [markdown] tags=["predict"]
 # ## A changed model
 #
-# A model file is code that you load. Somebody adds one byte to `model.joblib`. *What does the service do at its next start?*
+# Loading a model file runs code from it. Somebody adds one byte to `model.joblib`. *What does the service do at its next start?*
 
 # %% tags=["predict"]
 predict("changed-model", ["it works as before", "it ends with a message", "each call fails"])
@@ -266,13 +275,15 @@ lab.client("caller").schedule_new_workflow(
 print(lab.run("last").wait().output["priority"])
 
 # %% [markdown] tags=["explain"]
-# The data team changed and restarted its app; the caller ran on. Here are reasons for a separate app, with what you saw:
+# The data team changed and restarted its app while the caller ran on. These are reasons for a separate app, with what you measured:
 #
-# - packages: two environments that cannot import each other's
-# - hardware: the device is the model's affair; results say which
-# - load: a limit at the target, none at the caller
-# - trust: one team checks what it loads
-# - life cycle: a restart of the model, and no restart of the caller
+# | reason | what you saw |
+# |---|---|
+# | packages | two environments, neither imports the other's packages |
+# | hardware | only the model's app needs the device |
+# | load | a limit at the target, none at the caller |
+# | trust | a changed model file is refused by the app that loads it |
+# | life cycle | the model was restarted, the caller was not |
 
 # %% tags=["quiz"]
 quiz("05-where-the-limit")
@@ -280,12 +291,12 @@ quiz("05-where-the-limit")
 # %% [markdown] tags=["close"]
 # ## What you can now do
 #
-# You run a service with its own packages and limits, you measure what it does at once, and you keep large data out of calls.
+# You run a service with its own packages and limits, measure how much it does at once, and keep large data out of calls.
 #
 # [Claims](../docs/claims.md) you have seen: a remote activity can run where its packages or its GPU are, the rest elsewhere.
 #
-# Practise with the exercises `one-at-a-time` and `send-a-reference`. Next: lesson 06 about deployment requirements.
+# Practise with the exercises `one-at-a-time` and `send-a-reference`. Next: lesson 07, find out why a call does not arrive.
 
 # %% tags=["close"]
 lab.down()
-finish("05-a-service-with-its-own-needs")
+finish("06-a-service-with-its-own-needs")

@@ -382,4 +382,4 @@ quiz("07-rescue")
 
 # %% tags=["close"]
 lab.down()
-finish("07-when-a-remote-app-fails")
+finish("09-when-a-remote-app-fails")

@@ -1,0 +1,360 @@
+# %% [markdown] tags=["opening"]
+# # Give workflows a store, and check the manifests
+#
+# **You will** take the actor state store away from one app, then from the other, give each app a store of its own, run on Redis, and fix Kubernetes manifests. 40 minutes.
+#
+# **You will be able to**
+#
+# - diagnose a missing actor state store, of the caller and of the target
+# - compare what an error, the metadata and a log say about a store
+# - locate deployment faults in Kubernetes manifests, and fix them
+#
+# **You need** lesson 07. Three questions from earlier lessons come first: answer from memory.
+#
+# Words: [glossary](../docs/glossary.md).
+
+# %% tags=["recall"]
+import textwrap
+
+from labkit import Lab, finish, observe, predict, quiz, wait_until, workspace
+
+quiz("06-which-symptom")
+
+# %% tags=["recall"]
+quiz("00-where-is-the-history")
+
+# %% tags=["recall"]
+quiz("04-whose-history")
+
+# %% [markdown] tags=["story"]
+# ## Where workflows are kept
+#
+# `caller` has two workflows: one calls an activity of `target`, the other a child workflow of `target`. Each app gets a folder of components, which its sidecar reads when it starts.
+
+# %% tags=["write"]
+# %%workfile 08-stores/caller/main.py
+import signal
+
+import dapr.ext.workflow as wf
+
+wfr = wf.WorkflowRuntime()
+
+
+@wfr.workflow(name="activity")
+def activity(ctx, given):
+    return (yield ctx.call_activity("work", app_id="target"))
+
+
+@wfr.workflow(name="child")
+def child(ctx, given):
+    return (yield ctx.call_child_workflow("work_in_a_child", app_id="target"))
+
+
+wfr.start()
+signal.pause()
+
+# %% tags=["write"]
+# %%workfile 08-stores/target/main.py
+import signal
+
+import dapr.ext.workflow as wf
+
+wfr = wf.WorkflowRuntime()
+
+
+@wfr.activity(name="work")
+def work(ctx):
+    return "done"
+
+
+@wfr.workflow(name="work_in_a_child")
+def work_in_a_child(ctx, given):
+    return (yield ctx.call_activity(work))
+
+
+wfr.start()
+signal.pause()
+
+# %% tags=["code"]
+folder = workspace("08-stores")
+ENTRY = """  - appID: {app}
+    appDirPath: {app}
+    resourcesPath: ../{components}
+    command: ["python3", "main.py"]
+"""
+
+
+def deploy(caller="components", target="components", **more):
+    """Start both apps, each with a folder of components."""
+    apps = ENTRY.format(app="caller", components=caller) + ENTRY.format(app="target", components=target)
+    (folder / "dapr.yaml").write_text(f"version: 1\napps:\n{apps}")
+    lab = Lab(folder / "dapr.yaml", **more)
+    lab.up(announce=False)
+    return lab
+
+
+# %% tags=["code"]
+def status(workflow):
+    """Start a workflow of the caller; return its status when it has ended or stands still."""
+    lab.client("caller").schedule_new_workflow(workflow, instance_id=workflow)
+    return lab.run(workflow).settle()
+
+
+lab = deploy()
+print("activity:", status("activity"))
+print("child:   ", status("child"))
+
+# %% tags=["look"]
+import sqlite3
+
+
+def kept(database="statestore.sqlite"):
+    """The workflows in a database of this lab, with the app that keeps each."""
+    with sqlite3.connect(lab.folder / database) as db:
+        keys = [key.split("||") for (key,) in db.execute("SELECT key FROM state")]
+    return sorted({f"{key[0]}: {key[2]}" for key in keys if key[1].endswith(".workflow")})
+
+
+print(*kept(), sep="\n")
+
+# %% [markdown] tags=["explain"]
+# Each app keeps the workflows that it hosts; `child:0001` is the child workflow, with an ID that Dapr made. Activities are not kept. A sidecar keeps workflows in its **actor state store**, the component with the line `actorStateStore: "true"`. In the next folder that line says "false":
+
+# %% tags=["write"]
+# %%workfile 08-stores/no-actors/statestore.yaml
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata:
+  name: statestore
+spec:
+  type: state.sqlite
+  version: v1
+  metadata:
+    - name: connectionString
+      value: statestore.sqlite
+    - name: busyTimeout
+      value: 10s
+    - name: actorStateStore
+      value: "false"
+
+# %% [markdown] tags=["predict"]
+# ## The caller has no actor state store
+#
+# `caller` gets the folder `no-actors`; `target` stays as it is. *What happens to the workflow `activity`?*
+
+# %% tags=["predict"]
+predict("caller-store", ["starting it raises an error", "it stays RUNNING", "it COMPLETED"])
+
+# %% tags=["run"]
+import grpc
+
+lab = deploy(caller="no-actors")
+refusal = None
+try:
+    seen = f"it {status('activity')}"
+except grpc.RpcError as problem:
+    refusal, seen = problem, "starting it raises an error"
+observe("caller-store", seen)
+
+# %% tags=["look"]
+if refusal:
+    print(refusal.code().name)
+    print(textwrap.fill(refusal.details(), 90))
+
+# %% [markdown] tags=["predict"]
+# ## The target has no actor state store
+#
+# Now it is the other way round: `target` gets the folder `no-actors`, and `caller` is right again. *What happens to the two workflows?*
+
+# %% tags=["predict"]
+predict(
+    "target-store",
+    ["both COMPLETED", "activity COMPLETED, child RUNNING", "both RUNNING"],
+)
+
+# %% tags=["run"]
+lab = deploy(target="no-actors")
+seen = f"activity {status('activity')}, child {status('child')}"
+observe("target-store", seen)
+
+# %% tags=["look"]
+def report():
+    """What the caller's sidecar reports about a store, without the time."""
+    lines = lab.app("caller").logs("sidecar").splitlines()
+    reports = [l.partition("will be retried later: '")[2] for l in lines if "state store is" in l]
+    return textwrap.fill(max(reports, default="").partition("?")[0].replace('\\"', '"'), 90)
+
+
+print(wait_until(report, within=30, what="the log line of the caller's sidecar"))
+
+# %% tags=["look"]
+for app_id in ("caller", "target"):
+    components = [(c["name"], c["type"]) for c in lab.app(app_id).metadata()["components"]]
+    log = lab.app(app_id).logs("sidecar")
+    line = [l for l in log.splitlines() if "as actor state store" in l]
+    print(app_id, "metadata:", *components, "- log:", line[0].split('"')[3] if line else "no line")
+
+# %% [markdown] tags=["explain"]
+# An app needs an actor state store when it hosts workflows, child workflows included. An app with activities only needs none on 1.18.1.
+#
+# | who lacks it | you see |
+# |---|---|
+# | the caller | an error at once, which names the missing line |
+# | the target, called for a child | RUNNING; the reason is in the log of the *caller's* sidecar |
+#
+# The metadata lists the component and does not show the line. The log of a sidecar names its actor state store at the start.
+
+# %% tags=["write"]
+# %%workfile 08-stores/own-store/statestore.yaml
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata:
+  name: statestore
+spec:
+  type: state.sqlite
+  version: v1
+  metadata:
+    - name: connectionString
+      value: target.sqlite
+    - name: actorStateStore
+      value: "true"
+
+# %% [markdown] tags=["predict"]
+# ## Two stores
+#
+# This component points to another database, `target.sqlite`. It is given to `target`; `caller` keeps its own. *What happens to the two workflows?*
+
+# %% tags=["predict"]
+predict(
+    "two-stores",
+    ["both COMPLETED", "activity COMPLETED, child RUNNING", "both RUNNING"],
+)
+
+# %% tags=["run"]
+lab = deploy(target="own-store")
+both = {status("activity"), status("child")}
+for database in ("statestore.sqlite", "target.sqlite"):
+    print(f"{database}:", *kept(database))
+observe("two-stores", f"both {both.pop()}" if len(both) == 1 else "they differ")
+
+# %% [markdown] tags=["explain"]
+# > [Multi Application Workflows](https://docs.dapr.io/developing-applications/building-blocks/workflow/workflow-multi-app/) says: all app IDs must use the same actor state store. On 1.18.1 two different ones work.
+#
+# So the compliance team can keep its audits in a database of its own.
+#
+# ## Redis
+#
+# Many clusters keep workflows in Redis: `state.redis` with the same line. The set `components/redis` is that, and the lab starts a Redis server for it.
+
+# %% tags=["code"]
+lab = deploy(components="redis")
+print("activity:", status("activity"), "child:", status("child"))
+print([c["type"] for c in lab.app("caller").metadata()["components"]])
+
+# %% [markdown] tags=["text"]
+# ## The same questions in Kubernetes
+#
+# | question | where you ask |
+# |---|---|
+# | In which namespace is the app? | `kubectl get pods -A -l app=target` |
+# | Which components have the line? | `kubectl get components -A -o yaml` |
+# | What does the caller's sidecar report? | `kubectl logs deploy/caller -c daprd` |
+# | Is a worker connected? | `/v1.0/metadata` of the sidecar, after `kubectl port-forward` |
+#
+# Most answers stand in the manifests before you deploy. Here are two files of a colleague:
+
+# %% tags=["write"]
+# %%workfile 08-stores/manifests/apps.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: caller, namespace: tasks}
+spec:
+  selector: {matchLabels: {app: caller}}
+  template:
+    metadata:
+      labels: {app: caller}
+      annotations: {dapr.io/enabled: "true", dapr.io/app-id: caller}
+    spec:
+      containers: [{name: service, image: "example.com/caller:1.0"}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: target, namespace: work}
+spec:
+  selector: {matchLabels: {app: target}}
+  template:
+    metadata:
+      labels: {app: target}
+      annotations: {dapr.io/enabled: "true", dapr.io/app-id: target}
+    spec:
+      containers: [{name: service, image: "example.com/target:1.0"}]
+
+# %% tags=["write"]
+# %%workfile 08-stores/manifests/statestore.yaml
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: statestore, namespace: tasks}
+spec:
+  type: state.redis
+  version: v1
+  metadata:
+    - {name: redisHost, value: "redis-master.tasks.svc.cluster.local:6379"}
+    - {name: actorStateStore, value: "false"}
+
+# %% [markdown] tags=["predict"]
+# You know three requirements: one namespace, an actor state store, registered names. *How many of them do these manifests break for certain?*
+
+# %% tags=["predict"]
+predict("broken-requirements", ["none", "1", "2", "3"])
+
+# %% tags=["run"]
+from labkit.preflight import inspect
+
+
+def findings():
+    """Print what preflight finds in the manifests; return the requirements that are broken."""
+    found = inspect([folder / "manifests"])
+    for f in found:
+        text = f"{f.state} - {f.requirement}: {f.why}" + (f". Fix: {f.fix}" if f.fix else "")
+        text = text.replace(f"{folder}/", "")
+        print(textwrap.fill(text, 90, subsequent_indent="    "))
+    return {f.requirement for f in found if f.state == "broken"}
+
+
+observe("broken-requirements", len(findings()))
+
+# %% [markdown] tags=["change"]
+# ## Change something
+#
+# `./lab preflight PATH` does the same in a terminal, with the line of each finding. The next cell follows one of the suggestions. Edit the cells of the manifests until no finding is broken: there are two right answers for the namespace.
+
+# %% tags=["change"]
+# %%workfile 08-stores/manifests/statestore.yaml
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: statestore, namespace: tasks}
+spec:
+  type: state.redis
+  version: v1
+  metadata:
+    - {name: redisHost, value: "redis-master.tasks.svc.cluster.local:6379"}
+    - {name: actorStateStore, value: "true"}
+
+# %% tags=["change"]
+print("still broken:", *sorted(findings()) or ["nothing"])
+
+# %% tags=["quiz"]
+quiz("06-who-needs-a-store")
+
+# %% [markdown] tags=["close"]
+# ## What you can now do
+#
+# You find a missing actor state store on either side, give apps stores of their own, and check manifests before you deploy them.
+#
+# [Claims](../docs/claims.md) you have seen: an actor state store where workflows are hosted; different stores work together; the metadata does not show how a store is used.
+#
+# Practise with the exercise `own-store-for-audit` and the break labs `no-order-starts`, `sidecars-end` and `no-store-in-sight`. Next: lesson 09, when a remote app fails.
+
+# %% tags=["close"]
+lab.down()
+finish("08-stores-and-manifests")
