@@ -93,9 +93,8 @@ def _order(nb: Any, stem: str) -> Iterator[str]:
     if not stem.startswith("00") and len([c for c in recalls if c.cell_type == "code"]) < 3:
         yield "it does not open with three recall questions"
     taught = _taught_in()
-    for asked in _ids(nb, "quiz"):
-        if asked not in taught:
-            yield f"asks {asked!r}, which no quiz file has"
+    unknown = [q for q in _ids(nb, "quiz") if q not in taught]
+    yield from (f"asks {q!r}, which no quiz file has" for q in unknown)
     early = re.findall(r"quiz\(\"([^\"]+)", "\n".join(c.source for c in recalls))
     yield from (f"recalls {q!r} before its lesson" for q in early if taught.get(q, "") >= stem[:2])
     for number, cell in enumerate(nb.cells):
