@@ -16,6 +16,7 @@ _WHERE = {
     "labkit.predict": ("predict", "observe", "finish"),
     "labkit.quiz": ("quiz",),
     "labkit.daprmap": ("dapr_here",),
+    "labkit.terms": ("glossary",),
     "labkit.doctor": ("doctor",),
     "labkit.exercises": ("apply", "begin", "check", "diagnose", "hint", "reset"),
     "labkit.workspace": ("workspace", "copy_of_services"),
@@ -41,6 +42,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-if "IPython" in sys.modules:  # a notebook: make its cell magic known
+if "IPython" in sys.modules:  # a notebook: make its cell magic and the form of errors known
     _load("labkit.workspace")
     import_module("labkit.workspace").register()
+    import_module("labkit.cellerrors").register()

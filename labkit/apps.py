@@ -22,11 +22,12 @@ import psutil
 from labkit import lives
 from labkit.errors import ObservationError
 from labkit.history import connections, next_after
-from labkit.launch import HOST, PARTS, Launch, Part, Text
+from labkit.launch import HOST, PARTS, Launch, Part
 from labkit.lives import Life, Trouble, trouble
 from labkit.newer import newer
 from labkit.ports import is_listening, is_listening_at
 from labkit.processes import Process
+from labkit.texts import Text
 from labkit.waiting import patience, poll
 
 TOKEN_HEADER = "dapr-api-token"

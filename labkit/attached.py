@@ -53,6 +53,7 @@ class Attached:
 
     Args:
         run_file: the deployment.
+        run: which of its labs; None for the newest that runs.
 
     Raises:
         LabNotRunning: no kernel runs it now; says whether one did, and how that ended.
@@ -60,15 +61,15 @@ class Attached:
         DeploymentError: the run file is wrong.
     """
 
-    def __init__(self, run_file: Path) -> None:
+    def __init__(self, run_file: Path, run: runs.RunInfo | None = None) -> None:
         own = [r for r in _labs() if r.facts.get("run_file") == str(run_file)]
         found = [r for r in own if r.has_kernel]
-        if not found:
+        if not found and run is None:
             raise _not_running(run_file, own)
-        chosen = found[-1]
+        chosen = run or found[-1]
         self.folder: Path = chosen.path
         self.facts: Mapping[str, Any] = chosen.facts
-        self.notice = _which(chosen, own, found)
+        self.notice = _which(chosen, own, found) if run is None else ""
         self._run_file: RunFile = load(run_file)
         self._http = httpx.Client(trust_env=False, timeout=2.0)
         self._clients: dict[str, DaprWorkflowClient] = {}

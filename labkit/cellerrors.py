@@ -7,12 +7,15 @@ interrupt. Outside IPython nothing is changed.
 from __future__ import annotations
 
 import linecache
+import re
+import sys
 import types
 from contextlib import suppress
 from typing import Any
 
 from labkit.errors import LabError, ObservationError
 
+_REFUSED = re.compile(r"ipv[46]:(\S+): Failed to connect")
 MORE = "%tb in the next cell shows the traceback"
 
 
@@ -23,16 +26,19 @@ class CallRefused(ObservationError):
 
 
 def register() -> None:
-    """Make IPython show these errors in the short form; once per kernel, nothing elsewhere."""
-    import grpc
-
+    """Make IPython show these errors in the short form; nothing elsewhere. Can be called twice."""
     with suppress(ImportError):
         from IPython import get_ipython
 
         shell: Any = get_ipython()
-        kinds = (LabError, grpc.RpcError, KeyboardInterrupt)
-        if shell is not None and not set(kinds) <= set(shell.custom_exceptions):
-            shell.set_custom_exc(kinds, _show)
+        if shell is not None and not set(_kinds()) <= set(shell.custom_exceptions):
+            shell.set_custom_exc(_kinds(), _show)
+
+
+def _kinds() -> tuple[type[BaseException], ...]:
+    """The errors that are shown so; those of gRPC as soon as somebody has loaded it."""
+    grpc = sys.modules.get("grpc")
+    return (LabError, KeyboardInterrupt, *([grpc.RpcError] if grpc else []))
 
 
 def lines_of(problem: BaseException, line: str = "") -> list[str]:
@@ -65,8 +71,9 @@ def refused(problem: Any) -> CallRefused:
 def cause_of(details: str) -> str:
     """Return the last link of a chain of causes, at most 100 characters of it."""
     text = " ".join(details.split())
-    cause = text.rpartition("desc = ")[2]
-    cause = cause.partition(". ")[0]
+    if refusal := _REFUSED.search(text):
+        return f"nothing listens at {refusal[1]}"
+    cause = text.rpartition("desc = ")[2].partition(". ")[0] or "no details"
     return cause if len(cause) <= 100 else cause[:98].rpartition(" ")[0] + " …"
 
 

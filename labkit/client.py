@@ -267,8 +267,9 @@ class _Call:
 
     def _too_long(self, limit: float) -> WaitedTooLong:
         instance = self._request.instanceId
+        what = "started" if self._name == "WaitForInstanceStart" else "ended"
         return WaitedTooLong(
-            f"workflow {instance} has not come so far after {limit:g} s",
+            f"workflow {instance} has not {what} after {limit:g} s",
             asked=self._asked,
             found=f"{self._parts()}; the workflow goes on",
             look_at=f"lab.run({instance!r}).history",

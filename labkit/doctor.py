@@ -133,7 +133,7 @@ def dapr_runtime() -> Finding:
 
 
 def ml_environment() -> Finding:
-    """Whether ml-inference-service has its own environment; lesson 05 needs it."""
+    """Whether ml-inference-service has its own environment; its lesson needs it."""
     python = paths.repo() / "services" / "ml-inference-service" / ".venv" / "bin" / "python"
     good = python.exists()
     return Finding(
@@ -176,7 +176,8 @@ def left_behind() -> Finding:
     """Whether a lab that has ended left processes."""
     orphans = [r for r in runs.all_runs() if r.processes and not r.alive]
     count = sum(len(r.processes) for r in orphans)
-    problem = f"{count} processes of labs that have ended" if count else None
+    what = "process" if count == 1 else "processes"
+    problem = f"{count} {what} of labs that have ended" if count else None
     return Finding("left-over processes", f"{count}", problem, "./lab stop")
 
 
@@ -208,7 +209,7 @@ def free_ports() -> Finding:
 
 
 def redis() -> Finding:
-    """Whether there is a Redis server; lessons 01 and 06 need one."""
+    """Whether there is a Redis server; lesson 01 and that on state stores need one."""
     try:
         return Finding("Redis server", str(redis_server()))
     except LabError as problem:
@@ -226,8 +227,8 @@ def evidence() -> Finding:
             pass
     except OSError as problem:
         return Finding("evidence", str(file), f"{problem}", f"make {file} a file of your own")
-    told = f"; {len(torn)} lines that cannot be read are skipped" if torn else ""
-    return Finding("evidence", f"{count} entries in {file}{told}")
+    torn_lines = f"; lines that cannot be read and are skipped: {len(torn)}" if torn else ""
+    return Finding("evidence", f"{count} entries in {file}{torn_lines}")
 
 
 def _end_left_behind() -> str:

@@ -67,10 +67,6 @@ class LabError(Exception):
         head = f"<strong>{escape(self.code)}</strong>: {escape(self.title)}"
         return f'<div role="alert"><p>{head}</p><table>{rows}</table></div>'
 
-    def _render_traceback_(self) -> list[str]:
-        """Show the error without a traceback in a notebook (IPython asks for this by name)."""
-        return str(self).splitlines()
-
 
 def _rebuild(kind: type[LabError], fields: dict[str, str]) -> LabError:
     return kind(fields["title"], **{f: fields[f] for f in FIELDS})

@@ -23,11 +23,14 @@ from labkit.errors import StartError
 from labkit.learn import Copy
 from labkit.ports import holder_of, is_free
 from labkit.processes import Process, Supervisor
+from labkit.texts import PRINTED_CSS
 from labkit.waiting import poll
 
 HOST = "127.0.0.1"
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
+"""A busy machine is slow; a server that ended is noticed at once."""
 LINKED = ("docs", "lessons", "exercises", "solutions", "services", "components", "README.md")
+JUPYTEXT = ("jupytext", "jupyterlab_jupytext")
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "filebrowser-extension/browser": {"showHiddenFiles": False, "showLastModifiedColumn": False},
@@ -151,10 +154,13 @@ def command(port: int, token: str, folder: Path, root: Path) -> list[str]:
         f"--ServerApp.root_dir={root}",
         f"--ServerApp.preferred_dir={root / 'learn'}",
         "--ServerApp.contents_manager_class=labkit.contents.Contents",
+        # A tool of authors; it would put its own file manager around ours.
+        *(f"--ServerApp.jpserver_extensions={name}=False" for name in JUPYTEXT),
         # Logs are below .lab, and messages name them.
         "--ContentsManager.allow_hidden=True",
         "--ContentsManager.checkpoints_class=labkit.contents.Checkpoints",
         f"--Checkpoints.root_dir={folder / 'checkpoints'}",
+        "--LabApp.custom_css=True",
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
@@ -169,22 +175,25 @@ def write_settings(folder: Path) -> None:
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values), "utf-8")
+    css = folder / "config" / "custom" / "custom.css"
+    css.parent.mkdir(parents=True, exist_ok=True)
+    css.write_text(PRINTED_CSS, "utf-8")
 
 
 def trust(folder: Path, root: Path) -> None:
-    """Sign the notebooks that have outputs, so that these are shown as they are.
+    """Sign the notebooks of the course, so that their outputs are shown as they are.
 
     JupyterLab hides pictures in notebooks that it did not run itself. Whoever runs ``./lab``
-    trusts what is in this repository already. A learner's copy has no outputs to sign; JupyterLab
-    signs it when it saves what was run.
+    trusts what is in this repository already. A learner's copy is signed as it was given out;
+    from then on JupyterLab signs what was run in it.
     """
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
     notary = NotebookNotary(data_dir=str(data))
-    for room in ("lessons", "solutions"):
-        for file in sorted(root.glob(f"{room}/*.ipynb")):
-            with suppress(OSError, ValueError):  # a file that a learner broke stays untrusted
-                notary.sign(nbformat.read(file, as_version=4))
+    built = [file for room in ("lessons", "solutions") for file in root.glob(f"{room}/*.ipynb")]
+    for file in sorted([*built, *learn.untouched()]):
+        with suppress(OSError, ValueError):  # a damaged file stays untrusted
+            notary.sign(nbformat.read(file, as_version=4))
     notary.store.close()
 
 
@@ -197,12 +206,14 @@ def _wait_ready(server: Process, port: int) -> None:
 
     poll(lambda: answers() or not server.is_alive, READY_SECONDS, every=0.1)
     if not answers():
+        again = "close programs that keep this machine busy, then repeat: ./lab start"
+        wrong = "fix what the last lines name; then ./lab clean --all, ./lab start"
         raise JupyterEnded(
             "JupyterLab did not start",
             asked=f"JupyterLab on {HOST}:{port} within {READY_SECONDS:g} s",
             found=f"{server.ending()}; last lines of its log:\n{server.tail(6)}",
             look_at=str(server.log),
-            fix="fix what the last lines name; then ./lab clean --all, ./lab start",
+            fix=again if server.is_alive else wrong,
         )
 
 

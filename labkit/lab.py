@@ -35,10 +35,11 @@ from labkit.client import client_of
 from labkit.controlplane import HOST, ControlPlane
 from labkit.errors import DeploymentError, ObservationError, StartError
 from labkit.infrastructure import Infrastructure
-from labkit.launch import Part, Surroundings, Text
+from labkit.launch import Part, Surroundings
 from labkit.lives import Trouble
 from labkit.processes import Process, Supervisor, stop
 from labkit.runfile import RunFile, load
+from labkit.texts import Text
 from labkit.workflowrun import Run
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from labkit import components, lifeline, shellenv, versions
 from labkit.errors import StartError
 from labkit.ports import PortBlock, require_free
 from labkit.runfile import AppSpec, cli_env, daprd_flags
+from labkit.texts import Text
 
 if TYPE_CHECKING:
     import httpx
@@ -41,13 +42,6 @@ class CommaInPath(StartError):
     """The sidecar cannot be given a configuration with such a path."""
 
     code = "comma-in-path"
-
-
-class Text(str):
-    """A text that a notebook shows as it is, with its line breaks."""
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 @dataclass(frozen=True)

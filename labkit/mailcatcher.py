@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import mailbox
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
@@ -106,14 +106,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--inbox", type=Path, required=True, help="a Maildir; made when missing")
     options = parser.parse_args(argv)
     asyncio.run(serve(options.port, options.inbox))
-
-
-def count_by(mails: Iterable[Mail]) -> dict[str, int]:
-    """Return how many mails arrived per idempotency key."""
-    counts: dict[str, int] = {}
-    for mail in mails:
-        counts[mail.idempotency_key] = counts.get(mail.idempotency_key, 0) + 1
-    return counts
 
 
 if __name__ == "__main__":

@@ -1,61 +1,114 @@
-"""Predictions: saved before a first run, shown beside what was observed after it."""
+"""Predictions: saved before a first run, shown beside what was observed after it.
+
+The prediction that counts is the last one before the result was first seen: a later choice does
+not replace it. A reset of the lesson starts over.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from labkit import progress
+from labkit.progress import Entry
+from labkit.texts import Text
 from labkit.widgets import Choice
+
+Line = Text
+NOTHING = "(nothing saved)"
 
 
 def predict(id: str, options: Sequence[str]) -> Choice:
-    """Ask for a prediction; it is saved at once, and can be changed until you run the cell.
+    """Ask for a prediction; it is saved at once, and can be changed until the result was seen.
+
+    The question stands in the text cell right before.
 
     Args:
         id: joins the prediction with its :func:`observe`.
         options: what can be predicted.
     """
-    earlier = progress.newest("prediction", id)
-    chosen = earlier.facts.get("choice") if earlier else None
-    chosen = chosen if chosen in options else None
 
     def save(choice: str) -> str:
-        progress.note("prediction", id, choice=choice, lesson=progress.current_lesson())
-        return f"Your prediction: <b>{escape(choice)}</b>. It is saved. Now run the next cell."
+        seen, kept = bool(_entries("observation", id)), _kept(id)
+        if kept is None or not seen:
+            _note("prediction", id, choice=choice)
+        if not seen:
+            return f"{_yours(choice)} It is saved. Now run the next cell."
+        return _after(asked, kept.choice if kept else None, choice)
 
-    asked = Choice(options, chosen, save)
-    if chosen:
-        asked.say(f"Your prediction: <b>{escape(chosen)}</b>. It was saved before.")
+    kept = _kept(id)
+    chosen = kept.choice if kept and kept.choice in options else None
+    asked = Choice(
+        options, chosen, save, label="Your prediction", unanswered="Run this cell to predict."
+    )
+    if chosen and kept:
+        late = "" if kept.before else " You chose it when you had seen the result."
+        asked.say(f"{_yours(chosen)} It was saved before.{late}")
     return asked
 
 
-class Observed:
-    """What was observed, beside what was predicted."""
+def _after(asked: Choice, kept: str | None, choice: str) -> str:
+    """What is said to a choice that was made when the result had been seen."""
+    if kept is None:
+        return f"{_yours(choice)} You had already seen the result; next time, predict first."
+    if kept == choice:
+        return f"{_yours(choice)} It was saved before you saw the result."
+    if kept in asked.options:
+        asked.press(kept)
+    return (
+        f"You have seen the result, so your first prediction is kept: <b>{escape(kept)}</b>."
+        f" “{escape(choice)}” was not saved."
+    )
 
-    def __init__(self, predicted: str | None, observed: str) -> None:
-        self.predicted, self.observed = predicted, observed
+
+def _yours(choice: str) -> str:
+    return f"Your prediction: <b>{escape(choice)}</b>."
+
+
+class Observed:
+    """What was observed, beside what was predicted.
+
+    Attributes:
+        predicted: the prediction that counts; None when nothing was saved.
+        observed: what was seen.
+        late: whether the prediction was made after the result was seen.
+    """
+
+    def __init__(self, predicted: str | None, observed: str, late: bool = False) -> None:
+        self.predicted, self.observed, self.late = predicted, observed, late
+
+    @property
+    def verdict(self) -> str:
+        """How the two compare, with a sign; empty when nothing was predicted."""
+        if self.predicted is None:
+            return ""
+        if self.late:
+            return "predicted when the result was known"
+        return "✓ as you predicted" if self.predicted == self.observed else "✗ a surprise"
 
     def __repr__(self) -> str:
-        return f"predicted: {self.predicted or '(nothing saved)'}\nobserved:  {self.observed}"
+        lines = [f"predicted: {self.predicted or NOTHING}", f"observed:  {self.observed}"]
+        return "\n".join([*lines, self.verdict] if self.verdict else lines)
 
     def _repr_html_(self) -> str:
-        predicted = escape(self.predicted or "(nothing saved)")
-        return (
-            "<table><tr><th style='text-align:left'>You predicted</th>"
-            f"<td style='text-align:left'>{predicted}</td></tr>"
-            "<tr><th style='text-align:left'>You observed</th>"
-            f"<td style='text-align:left'>{escape(self.observed)}</td></tr></table>"
+        rows = [("You predicted", self.predicted or NOTHING), ("You observed", self.observed)]
+        left = "text-align:left;vertical-align:top;white-space:normal"
+        cells = "".join(
+            f'<tr><th scope="row" style="{left};white-space:nowrap">{head}</th>'
+            f'<td style="{left}">{escape(text)}</td></tr>'
+            for head, text in rows
         )
+        verdict = f"<p><b>{self.verdict}</b></p>" if self.verdict else ""
+        return f'<table style="font-size:var(--jp-ui-font-size1,inherit)">{cells}</table>{verdict}'
 
 
 def observe(id: str, value: Any) -> Observed:
     """Show what was observed beside the prediction with the same id, and note it."""
-    observed = str(value)
-    progress.note("observation", id, observed=observed, lesson=progress.current_lesson())
-    earlier = progress.newest("prediction", id)
-    return Observed(earlier.facts.get("choice") if earlier else None, observed)
+    observed, kept = str(value), _kept(id)
+    _note("observation", id, observed=observed)
+    return Observed(kept.choice, observed, not kept.before) if kept else Observed(None, observed)
 
 
 def finish(slug: str) -> str:
@@ -63,11 +116,31 @@ def finish(slug: str) -> str:
     progress.note("lesson", slug, state="finished", lesson=slug)
     following = progress.following(slug)
     then = f"Next: {following}" if following else "It was the last one."
-    return Line(f"Lesson {slug} is finished. {then}")
+    return Text(f"Lesson {slug} is finished. {then}")
 
 
-class Line(str):
-    """A text that a notebook shows as it is."""
+@dataclass(frozen=True)
+class _Kept:
+    choice: str
+    before: bool
+    """Whether it was made before the result was seen."""
 
-    def __repr__(self) -> str:
-        return str(self)
+
+def _kept(id: str) -> _Kept | None:
+    """The prediction that counts: the last before the first observation, else the first after."""
+    made, seen = _entries("prediction", id), _entries("observation", id)
+    before = [e for e in made if not seen or e.at <= seen[0].at]
+    if before:
+        return _Kept(str(before[-1].facts.get("choice")), True)
+    return _Kept(str(made[0].facts.get("choice")), False) if made else None
+
+
+def _entries(kind: str, id: str) -> list[Entry]:
+    """The entries since the lesson was last reset."""
+    lesson = progress.current_lesson()
+    reset = progress.newest("reset", lesson) if lesson else None
+    return [e for e in progress.entries(kind, id) if reset is None or e.at > reset.at]
+
+
+def _note(kind: str, id: str, **facts: str) -> None:
+    progress.note(kind, id, **facts, lesson=progress.current_lesson())

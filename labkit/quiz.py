@@ -21,22 +21,34 @@ class NoSuchQuestion(AuthoringError):
 def quiz(id: str) -> Choice:
     """Ask a question; each answer is noted and gets its feedback, and can be given again.
 
+    The newest answer is shown when the cell runs again.
+
     Raises:
         NoSuchQuestion: no quiz file has this id.
     """
     asked = question(id)
-    feedback = {o["text"]: o for o in asked["options"]}
+    feedback = {str(o["text"]): o for o in asked["options"]}
 
     def answer(choice: str) -> str:
-        told = feedback[choice]
-        correct = bool(told.get("correct"))
+        correct = bool(feedback[choice].get("correct"))
         progress.note(
             "answer", id, choice=choice, correct=correct, lesson=progress.current_lesson()
         )
-        word = "Right" if correct else "Not yet"
-        return f"You chose <b>{escape(choice)}</b>. {word}: {escape(told['feedback'])}"
+        return _told(choice, feedback[choice])
 
-    return Choice(list(feedback), None, answer, asked["question"])
+    earlier = progress.newest("answer", id)
+    given = str(earlier.facts.get("choice")) if earlier else None
+    given = given if given in feedback else None
+    shown = Choice(list(feedback), given, answer, asked["question"])
+    if given:
+        shown.say(_told(given, feedback[given]))
+    return shown
+
+
+def _told(choice: str, option: dict[str, Any]) -> str:
+    """What is said to an answer: a sign, a word, and the feedback."""
+    word = "✓ Right:" if option.get("correct") else "✗ Not quite:"
+    return f"You chose <b>{escape(choice)}</b>. <b>{word}</b> {escape(option['feedback'])}"
 
 
 def question(id: str) -> dict[str, Any]:

@@ -211,7 +211,7 @@ class _Reader:
             ) from problem
         if not isinstance(root, yaml.MappingNode):
             raise self._error(
-                "it is no map of keys",
+                "it is not a map of keys",
                 f"a {root.tag[18:]}" if root else "nothing",
                 "start it with the lines: version: 1, and apps:",
             )

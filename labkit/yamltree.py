@@ -21,7 +21,13 @@ import yaml
 _TRUE = {f(w) for w in ("y", "yes", "true", "on") for f in (str.lower, str.title, str.upper)}
 _FALSE = {f(w) for w in ("n", "no", "false", "off") for f in (str.lower, str.title, str.upper)}
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_WORDS = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "a map"}
+_WORDS = {
+    str: "{key}: TEXT",
+    int: "{key}: NUMBER, a whole number",
+    bool: "{key}: true or {key}: false",
+    list: "{key}: [VALUE, VALUE]",
+    dict: "{key}: {{NAME: value}}",
+}
 
 
 class WrongNode(Exception):
@@ -72,7 +78,7 @@ def pairs(node: yaml.Node | None, keys: Mapping[str, type | None], where: str) -
     if node is None or is_null(node):
         return {}
     if not isinstance(node, yaml.MappingNode):
-        raise WrongNode(f"{where} is no map of keys", node, "write it as key: value lines")
+        raise WrongNode(f"{where} is not a map of keys", node, "write it as key: value lines")
     found: dict[str, Given] = {}
     for key_node, value_node in _merged(node):
         key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "?"
@@ -100,7 +106,7 @@ def _merged(node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, yaml.Node]]:
         parts = value.value[::-1] if isinstance(value, yaml.SequenceNode) else [value]
         for part in parts:
             if not isinstance(part, yaml.MappingNode):
-                raise WrongNode("<< takes no map", part, "name a map, or a list of maps")
+                raise WrongNode("<< does not name a map", part, "name a map, or a list of maps")
             yield from _merged(part)
 
 
@@ -109,7 +115,7 @@ def _value(node: yaml.Node, kind: type, key: str) -> Any:
         return None
     read = {str: _text, int: _whole, bool: _truth, list: _texts, dict: _map}[kind](node)
     if read is None:
-        raise WrongNode(f"{key} is {_shown(node)}", node, f"give it {_WORDS[kind]}")
+        raise WrongNode(f"{key} is {_shown(node)}", node, f"write {_WORDS[kind].format(key=key)}")
     return read
 
 

@@ -11,12 +11,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from labkit.build import attack, claims, index
+from labkit.build import attack, claims, glossary, index, readme
 from labkit.build.catalogue import Notebook, notebooks, orphans
 from labkit.build.compare import drift
 from labkit.build.execute import execute
 from labkit.build.lint import problems
 from labkit.build.source import read, store
+
+PAGES = (claims, glossary, index, readme)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,14 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _write_pages() -> None:
-    for made in (claims, index):
+    for made in PAGES:
         made.target().write_text(made.page(), "utf-8")
 
 
 def _check(wanted: Sequence[Notebook], *, everything: bool) -> int:
     found = [f"{n.target.name}: {p}" for n in wanted for p in [*drift(n), *problems(n)]]
     if everything:
-        found += [*claims.problems(), *index.problems()]
+        found += [p for made in PAGES for p in made.problems()]
         found += [f"{path}: has no source; remove it" for path in orphans()]
     for line in found:
         print(line, file=sys.stderr)

@@ -10,14 +10,15 @@ happened), ``wanted`` (what is asked for), ``scenario`` (a text, or code other t
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 import labkit
-from labkit.exercises import KINDS, Exercise
+from labkit.exercises import KINDS, Exercise, in_order
 
+TAGS = {"story", "wanted", "scenario", "look", "plan", "expert"}
 USUAL = ("Lab", "begin", "check", "diagnose", "hint", "reset")
 MODULES = ("json", "re", "time")
 ORDER = """\
@@ -44,7 +45,7 @@ GLOSSARY = "Words: [glossary](../docs/glossary.md)."
 def assemble(exercise: Exercise, own: Sequence[Any]) -> list[Any]:
     """Return the cells of the notebook, with the marks of what a stub leaves out."""
     scenario = scenario_cells(exercise, own)
-    looks = [c for c in own if _tag(c) in ("look", "text")]
+    looks = [c for c in own if _tag(c) == "look"]
     return [
         _text("opening", _opening(exercise, _one(own, "story"))),
         _code("setup", _setup(exercise, [*scenario, *looks])),
@@ -62,6 +63,14 @@ def assemble(exercise: Exercise, own: Sequence[Any]) -> list[Any]:
     ]
 
 
+def problems(exercise: Exercise, own: Sequence[Any]) -> Iterator[str]:
+    """Yield what an ``exercise.py`` lacks, or has and should not."""
+    tags = [_tag(c) for c in own]
+    needed = {"story", "plan", "expert"} | ({"wanted"} if exercise.kind == "build" else set())
+    yield from (f"exercise.py has no cell with the tag {tag!r}" for tag in needed - set(tags))
+    yield from (f"exercise.py has a cell with the tag {tag!r}" for tag in set(tags) - TAGS)
+
+
 def scenario_cells(exercise: Exercise, own: Sequence[Any]) -> list[Any]:
     """Return the code cells that make the lab and use it, as the learner gets them."""
     cells = [c for c in own if _tag(c) == "scenario" and c.cell_type == "code"]
@@ -73,6 +82,13 @@ def scenario_cells(exercise: Exercise, own: Sequence[Any]) -> list[Any]:
         sources[0] = f"{ORDER}\n\n{sources[0]}"
     sources[-1] = f"{sources[-1]}\n\n\n{PLAY}"
     return [_code("scenario", source) for source in sources]
+
+
+def practise(number: str) -> str:
+    """Return the line of a lesson's close that names its exercises; "" when it has none."""
+    mine = [e for e in in_order() if e.lesson == number]
+    links = (f"{e.label} [{e.title}](../exercises/{e.id}.ipynb)" for e in mine)
+    return f"Practise: {'; '.join(links)}." if mine else ""
 
 
 SYMPTOM = """\

@@ -25,7 +25,12 @@ def page() -> str:
         slug = str(lesson["slug"])
         mine = [e for e in in_order() if e.lesson == slug[:2]]
         if mine:
-            lines += ["", f"## {slug[:2]} {_title(slug)}", "", "| | | kind | you will | minutes |"]
+            lines += [
+                "",
+                f"## {slug[:2]} {title_of(slug)}",
+                "",
+                "| | | kind | you will | minutes |",
+            ]
             lines += ["|---|---|---|---|---|", *map(_row, mine)]
     return "\n".join(lines) + "\n"
 
@@ -42,8 +47,8 @@ def target() -> Path:
     return paths.repo() / "exercises" / "README.md"
 
 
-def _title(slug: str) -> str:
-    """The heading of a lesson."""
+def title_of(slug: str) -> str:
+    """Return the heading of a lesson, without its number."""
     source = (paths.repo() / "authoring" / "lessons" / f"{slug}.py").read_text("utf-8")
     return source.partition("# # ")[2].partition("\n")[0]
 

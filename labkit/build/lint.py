@@ -6,14 +6,18 @@ import ast
 import re
 import statistics
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+import jupytext
 import yaml
 
 from labkit import paths
+from labkit import terms as glossary
+from labkit.build import frame
 from labkit.build.catalogue import Notebook
 from labkit.build.source import read
-from labkit.exercises import in_order
+from labkit.exercises import load
 
 CELLS = (20, 40)
 CODE_LINES, CODE_MEDIAN = 15, 5
@@ -23,6 +27,7 @@ IGNORED_SHARE = 0.03
 BANNED = re.compile(r"\b(simply|just|obvious|obviously|easy|easily|trivial|of course)\b", re.I)
 VAGUE = re.compile(r"^\W*(understand|know|learn about|be aware|appreciate)\b", re.I)
 FENCE = re.compile(r"(?m)^```(\w+)([^\n]*)\n(.*?)^```", re.S)
+GLOSSARY = "(../docs/glossary.md)"
 BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 
 
@@ -31,7 +36,9 @@ def problems(notebook: Notebook) -> Iterator[str]:
     nb = read(notebook)
     if notebook.kind == "lesson":
         yield from lesson(nb, notebook.target.stem)
-        yield from _practice(nb, notebook.target.stem[:2])
+    else:
+        own = jupytext.read(notebook.source, fmt="py:percent").cells
+        yield from frame.problems(load(notebook.source.parent.name), own)
     yield from cells(nb)
 
 
@@ -43,6 +50,8 @@ def lesson(nb: Any, stem: str) -> Iterator[str]:
     yield from _sizes(nb)
     yield from _opening(nb.cells[0].source)
     yield from _order(nb, stem)
+    yield from _questions(nb)
+    yield from _glossary(nb)
     yield from _terms(nb)
     for what in ("what you can now do", "claims", "next"):
         if what not in nb.cells[-2].source.lower():
@@ -116,27 +125,38 @@ def _taught_in() -> dict[str, str]:
     return {str(entry["id"]): number for number, entries in read for entry in entries}
 
 
-def _practice(nb: Any, number: str) -> Iterator[str]:
-    close = nb.cells[-2].source
-    mine = [e.id for e in in_order() if e.lesson == number]
-    yield from (
-        f"the close does not name its exercise {id}" for id in mine if f"`{id}`" not in close
-    )
+def _questions(nb: Any) -> Iterator[str]:
+    """A prediction is asked for in the text right before its buttons."""
+    for before, cell in zip([None, *nb.cells], nb.cells, strict=False):
+        if cell.cell_type != "code" or "predict" not in _called(cell):
+            continue
+        if before is None or before.cell_type != "markdown" or "?" not in _plain(before.source):
+            yield f"cell {cell.id} asks for a prediction, and the text before it has no question"
+
+
+def _glossary(nb: Any) -> Iterator[str]:
+    """A lesson links the glossary where it begins or ends."""
+    if not any(GLOSSARY in nb.cells[i].source for i in (0, -2)):
+        yield f"neither the opening nor the close links the glossary: {GLOSSARY}"
 
 
 def _ids(nb: Any, function: str) -> list[str]:
-    found = []
-    for cell in nb.cells:
-        if cell.cell_type == "code" and not cell.source.startswith("%%"):
-            for node in ast.walk(ast.parse(cell.source)):
-                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == function:
-                    found.append(ast.literal_eval(node.args[0]))
+    cells = [c for c in nb.cells if c.cell_type == "code"]
+    return [id for cell in cells for id in _called(cell).get(function, [])]
+
+
+def _called(cell: Any) -> dict[str, list[str]]:
+    """The functions that a code cell calls by their names, each with its first arguments."""
+    found: dict[str, list[str]] = {}
+    for node in ast.walk(ast.parse("" if cell.source.startswith("%%") else cell.source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+            with suppress(ValueError):  # not a literal, so no id
+                found.setdefault(node.func.id, []).append(ast.literal_eval(node.args[0]))
     return found
 
 
 def _terms(nb: Any) -> Iterator[str]:
-    text = (paths.repo() / "authoring" / "glossary.yaml").read_text("utf-8")
-    known = {str(e["term"]).lower() for e in yaml.safe_load(text) or []}
+    known = {t.term.lower() for t in glossary.terms()}
     prose = [c.source for c in nb.cells[1:] if c.cell_type == "markdown"]
     used = {m.lower() for p in prose for m in BOLD.findall(p) if not m.endswith("?")}
     terms = {t for t in used if t in known}

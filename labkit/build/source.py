@@ -10,7 +10,7 @@ import jupytext
 import nbformat
 
 from labkit.build import frame
-from labkit.build.catalogue import Notebook
+from labkit.build.catalogue import Kind, Notebook
 from labkit.errors import AuthoringError
 from labkit.exercises import load
 
@@ -40,6 +40,8 @@ def read(notebook: Notebook) -> Any:
         raise _wrong(notebook, f"{type(problem).__name__}: {problem}") from problem
     if notebook.kind != "lesson":
         nb.cells = frame.assemble(load(notebook.source.parent.name), nb.cells)
+    elif len(nb.cells) > 1 and (more := frame.practise(notebook.target.stem[:2])):
+        nb.cells[-2].source += f"\n\n{more}"
     nb.metadata = nbformat.from_dict(
         {
             "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
@@ -56,7 +58,7 @@ def read(notebook: Notebook) -> Any:
         kept = {k: cell.metadata[k] for k in KEPT_METADATA if k in cell.metadata}
         cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
-            cell.source = _for_kind(cell.source, notebook)
+            cell.source = for_kind(cell.source, notebook.kind)
             cell.outputs, cell.execution_count = [], None
     nbformat.validate(nb)
     return nb
@@ -69,9 +71,9 @@ def store(nb: Any, target: Path) -> None:
     target.write_text(text.rstrip("\n") + "\n", "utf-8")
 
 
-def _for_kind(code: str, notebook: Notebook) -> str:
-    """Cut the solution out of a stub; remove the marks in a solution."""
-    if notebook.kind == "exercise":
+def for_kind(code: str, kind: Kind) -> str:
+    """Return code for a stub, without the solution, or for a solution, without the marks."""
+    if kind == "exercise":
         return _SOLUTION.sub(_gap, code + "\n").rstrip("\n")
     return re.sub(r"(?m)^[ \t]*# </?solution[^\n]*>\n?", "", code)
 
@@ -83,7 +85,7 @@ def _gap(match: re.Match[str]) -> str:
 
 def _wrong(notebook: Notebook, found: str) -> WrongSource:
     return WrongSource(
-        f"{notebook.source.name} is no notebook source",
+        f"{notebook.source.name} is not a notebook source",
         asked=f"read {notebook.source}",
         found=found,
         look_at="docs/authoring.md",

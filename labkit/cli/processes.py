@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
-from labkit import paths, runs
-from labkit.errors import ObservationError
+from labkit import lives, paths, runs
+from labkit.attached import Attached
+from labkit.errors import LabError, ObservationError
 
 
 class NoSuchLog(ObservationError):
@@ -38,21 +40,87 @@ def _ps(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="./lab ps", description="the labs that run now")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     options = parser.parse_args(argv)
-    found = [r for r in runs.all_runs() if r.alive or r.processes]
+    found = [_seen(r) for r in runs.all_runs() if r.alive or r.processes]
     if options.json:
-        told = [
-            {"id": r.id, "kernel": r.kernel_pid, "pids": list(r.processes), "apps": list(r.apps)}
-            for r in found
-        ]
-        print(json.dumps({"labs": told}))
+        print(json.dumps({"labs": found}))
         return 0
-    for run in found:
-        print(f"lab {run.id}, kernel {run.kernel_pid}, {run.facts.get('run_file')}")
-        for pid in run.processes:
-            print(f"  {pid:>8}  {_named(pid)}")
+    for lab in found:
+        print(_text(lab))
     if not found:
         print("no lab is running")
     return 0
+
+
+def _seen(run: runs.RunInfo) -> dict[str, Any]:
+    """Return what is known of a lab from outside."""
+    newest = lives.newest(run.path)
+    named = {life.pid: life.name for life in newest if life.is_alive}
+    children = {pid: _child(pid, named) for pid in run.processes if pid not in named}
+    return {
+        "id": run.id,
+        "kernel": run.kernel_pid,
+        "run_file": run.facts.get("run_file"),
+        "notebook": run.facts.get("notebook"),
+        "state": _state(run),
+        "pids": list(run.processes),
+        "apps": list(run.apps),
+        "processes": [_life(life) for life in newest],
+        "children": {pid: name for pid, name in children.items() if name},
+        "newer_files": _newer(run) if run.processes else {},
+    }
+
+
+def _state(run: runs.RunInfo) -> str:
+    """Say in words what a lab is doing, for its first line."""
+    if whole := lives.stopped(run.path):
+        return f"{whole.how}; {whole.fix}"
+    if not run.has_kernel:
+        return "its kernel has ended, and what is left is being ended"
+    return "a check runs in it" if run.is_private else "running"
+
+
+def _life(life: lives.Seen) -> dict[str, Any]:
+    alive = life.is_alive
+    last = "" if alive else life.last_line()
+    return {
+        "name": life.name,
+        "pid": life.pid if alive else None,
+        "how": life.ending(),
+        "log": last,
+    }
+
+
+def _newer(run: runs.RunInfo) -> dict[str, list[str]]:
+    """Return, by app ID, the files that were saved after the processes that use them started."""
+    with suppress(LabError):  # the run file is not as it was, or gone
+        seen = Attached(Path(str(run.facts.get("run_file"))), run)
+        try:
+            return {a.app_id: f for a in seen.started_apps() if (f := a.newer_files())}
+        finally:
+            seen.close()
+    return {}
+
+
+def _child(pid: int, named: dict[int, str]) -> str:
+    """Name a process that a service or a sidecar started itself; "" when it is gone."""
+    try:
+        words = psutil.Process(pid).cmdline()
+        parent = named.get(os.getsid(pid), "a process that has ended")
+    except (psutil.Error, OSError):
+        return ""
+    return f"started by {parent}: {' '.join([Path(words[0]).name, *words[1:]])}" if words else ""
+
+
+def _text(lab: dict[str, Any]) -> str:
+    lines = [f"lab {lab['id']}, kernel {lab['kernel']}, {lab['run_file']}: {lab['state']}"]
+    for life in lab["processes"]:
+        said = f'; its log says: "{life["log"]}"' if life["log"] else ""
+        lines.append(f"  {life['pid'] or '-':>8}  {life['name']}: {life['how']}{said}")
+    lines += [f"  {pid:>8}  {name}" for pid, name in lab["children"].items()]
+    for app_id, files in lab["newer_files"].items():
+        what = f"{', '.join(files)}: saved after it was started"
+        lines.append(f"            {app_id}: {what}; lab.restart({app_id!r}) loads it")
+    return "\n".join(lines)
 
 
 def _stop(argv: Sequence[str]) -> int:
@@ -71,7 +139,8 @@ def _stop(argv: Sequence[str]) -> int:
     left: list[int] = []
     for run in [r for r in running if not options.id or r.id in options.id]:
         left += runs.stop(run)
-        print(f"lab {run.id}: ended {len(run.processes)} processes")
+        count = len(run.processes)
+        print(f"lab {run.id}: ended {count} process{'es' if count != 1 else ''}")
     if not running:
         print("no lab is running")
     if left:
@@ -109,12 +178,3 @@ def _newest_log(app: str, part: str) -> Path:
         look_at=os.fspath(paths.runs()),
         fix="name an app of a lab that has run",
     )
-
-
-def _named(pid: int) -> str:
-    try:
-        words = psutil.Process(pid).cmdline()
-    except psutil.Error:
-        return "(ended)"
-    app = next((b for a, b in itertools.pairwise(words) if a == "--app-id"), "")
-    return f"{Path(words[0]).name} {app or ' '.join(words[1:3])}" if words else "?"

@@ -30,6 +30,7 @@ STATIC = {
     "style": ["ruff", "check", "--quiet", "."],
     "form": ["ruff", "format", "--check", "--quiet", "."],
     "types": ["mypy", "--no-error-summary"],
+    "types of scripts": [sys.executable, "-m", "labkit.cli.scripts"],
     "floors": ["lint-imports"],
     "notebooks": [sys.executable, "-m", "labkit.build", "--check"],
 }

@@ -12,8 +12,6 @@ SHOWN = 60
 NEVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
 """A wait for an event without time-out makes a timer at the end of the year 9999."""
 
-TEXTS = {"name", "input", "output"}
-
 
 @dataclass(frozen=True)
 class Failure:

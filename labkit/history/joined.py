@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from labkit.errors import LabError
 from labkit.history.events import NEVER, Failure, HistoryEvent
+from labkit.texts import wrapped
 
 Fetch = Callable[[str, str], list[HistoryEvent]]
 Kind = Literal["activity", "child", "timer", "event"]
@@ -106,6 +107,9 @@ class RunHistory:
         gone = [m for run in self.walk() for m in run.missing]
         lines += [f"not read: {m.instance_id} of {m.app_id}: {m.reason}" for m in gone]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return wrapped(repr(self))
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ from labkit.learn.folder import (
     LearnFolderNotWritable,
     NotebookDamaged,
     restore,
+    untouched,
     update,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "copies",
     "find",
     "restore",
+    "untouched",
     "update",
 ]

@@ -58,6 +58,7 @@ def update(console: Console | None = None) -> list[str]:
         LearnFolderBusy: another command did not finish within 30 s.
     """
     with _alone(console or Console()):
+        paths.work()  # an empty folder shows where files will be
         said = _moved_from_before()
         known = copies()
         wanted = _wanted(known)
@@ -92,6 +93,11 @@ def restore(copy: Copy, console: Console | None = None) -> list[str]:
         if copy.is_lesson:
             progress.note("reset", copy.id, lesson=copy.file.stem)
         return _restored(copy, kept, files)
+
+
+def untouched() -> list[Path]:
+    """Return the copies that are as they were given out."""
+    return [p for p in sorted(paths.learn().glob("*.ipynb")) if notebook.is_untouched(p)]
 
 
 def _wanted(known: list[Copy]) -> dict[Copy, notebook.Notebook]:

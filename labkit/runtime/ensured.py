@@ -102,7 +102,7 @@ def _kept(way: Way, console: Console) -> Binaries:
         version = found.version_of(new / "daprd")
         if version != versions.DAPR_RUNTIME:
             raise SetupError(
-                "the sidecar that was got is of another version",
+                "the sidecar we obtained has the wrong version",
                 asked=versions.DAPR_RUNTIME,
                 found=version,
                 look_at=origin,

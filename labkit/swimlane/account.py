@@ -71,7 +71,14 @@ class Account:
         self._cuts: dict[tuple[str, str, int], list[Cut]] = {}
         for cut in cuts:
             self._cuts.setdefault((cut.app_id, cut.instance_id, cut.number), []).append(cut)
-        self._names = {key: name for run in history.walk() for key, name in _names(run)}
+        steps = [(run, run.own_steps()) for run in history.walk()]
+        self._names = {key: name for run, own in steps for key, name in _names(run, own)}
+        self._names_of_children = {
+            (s.app_id, s.child_instance_id): self.name(s)
+            for _, own in steps
+            for s in own
+            if s.kind == "child"
+        }
 
     def name(self, step: Step) -> str:
         """The name of a step, with a short form of its input where names repeat."""
@@ -79,11 +86,7 @@ class Account:
 
     def name_of_run(self, run: RunHistory) -> str:
         """The name of a workflow, as its parent's step is named."""
-        for parent in self.history.walk():
-            if any(child is run for child in parent.children):
-                calls = (s for s in parent.own_steps() if s.child_instance_id == run.instance_id)
-                return next((self.name(s) for s in calls if s.app_id == run.app_id), run.name)
-        return run.name
+        return self._names_of_children.get((run.app_id, run.instance_id), run.name)
 
     def spans(self, step: Step) -> list[Span]:
         """Return the runs of a step: one, and one more for each time it was cut off."""
@@ -140,10 +143,10 @@ def _merged(gaps: list[tuple[float, float | None]]) -> list[tuple[float, float |
     return merged
 
 
-def _names(run: RunHistory) -> Iterable[tuple[tuple[str, str, int], str]]:
+def _names(run: RunHistory, own: Iterable[Step]) -> Iterable[tuple[tuple[str, str, int], str]]:
     inputs = {e.event_id: e.argument for e in run.events if e.input is not None}
     alike: dict[tuple[str, str, str], list[Step]] = {}
-    for step in run.own_steps():
+    for step in own:
         if step.kind in ("activity", "child"):
             alike.setdefault((step.kind, step.app_id, step.name), []).append(step)
     for steps in alike.values():

@@ -1,41 +1,42 @@
-"""JupyterLab on a copy of the lessons, and a page of a real browser that looks at it."""
+"""JupyterLab on a learner's folder, and a page of a real browser that looks at it."""
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
-from labkit import jupyter, paths
+from labkit import jupyter, learn, paths
 from labkit.cli.test import browser
 from labkit.processes import Supervisor
 from labkit.waiting import wait_until
 
 HOST, TOKEN = "127.0.0.1", "t0k"
+PATH = "window.jupyterapp.shell.currentWidget?.context?.path"
 ARTEFACTS = paths.repo() / ".lab" / "screenshots"
 
 
 @dataclass
 class Opened:
-    """A notebook of ``folder``, open in JupyterLab, and the requests that left this machine."""
+    """A learner's notebook, open in JupyterLab, and the requests that left this machine.
+
+    Attributes:
+        folder: what JupyterLab shows; ``learn`` is in it.
+    """
 
     page: Page
+    url: str
     folder: Path
+    notebook: Path
     strangers: set[str] = field(default_factory=set)
 
     def run_all(self, within: float = 120) -> None:
         """Run all cells and wait until each has a number."""
-        idle = (
-            "() => window.jupyterapp.shell.currentWidget?.sessionContext"
-            "?.session?.kernel?.status === 'idle'"
-        )
-        self.page.wait_for_function(idle, timeout=60_000)
         self.command("notebook:run-all-cells")
         done = """() => {
             const cells = window.jupyterapp.shell.currentWidget.content.model.cells;
@@ -53,9 +54,37 @@ class Opened:
             f"() => {{ window.jupyterapp.commands.execute('{name}', {arguments}); }}"
         )
 
-    def clear_outputs(self) -> None:
-        """Remove the stored outputs, so that what is seen was made now."""
-        self.command("notebook:clear-all-cell-outputs")
+    def run_first(self, words: str) -> None:
+        """Run the first cell that holds these words, and wait for its end."""
+        cell = self.page.locator(".jp-CodeCell").filter(has_text=words).first
+        cell.click()
+        self.command("notebook:run-cell")
+        expect(cell.locator(".jp-OutputArea-output").first).to_be_attached(timeout=60_000)
+
+    def shows(self, path: str) -> None:
+        """Wait until a file of ``folder`` is in front."""
+        self.page.wait_for_function(f"() => {PATH} === '{path}'", timeout=30_000)
+
+    def open(self, path: str) -> None:
+        """Open a file of ``folder``, and wait until it is shown."""
+        self.command("docmanager:open", f"{{path: '{path}'}}")
+        self.shows(path)
+
+    def open_again(self) -> None:
+        """Load the page again: the notebook as it is on the disk."""
+        self.page.reload()
+        self.wait_for_notebook()
+
+    def wait_for_notebook(self) -> None:
+        """Wait until the notebook is the one in front, and its kernel is idle."""
+        path = jupyter.address(self.notebook)
+        front = f"""() => {PATH} === '{path}' && window.jupyterapp.shell.currentWidget
+            .sessionContext?.session?.kernel?.status === 'idle'"""
+        self.page.wait_for_function(front, timeout=60_000)
+
+    def address(self, path: str) -> str:
+        """Return the address under which the server reads and writes a file of ``folder``."""
+        return f"{self.url}/api/contents/{path}"
 
     def picture(self, name: str) -> None:
         """Keep a screenshot as an artefact."""
@@ -64,25 +93,22 @@ class Opened:
 
 
 @pytest.fixture
-def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
-    """A lesson (00, or the test's parameter) in JupyterLab at 1280 px, served from a copy."""
-    lesson = getattr(request, "param", "00-start-here")
-    shutil.copytree(paths.repo() / "lessons", tmp_path / "lessons")
-    state = tmp_path / "state"
-    jupyter.write_settings(state / "jupyter")
-    jupyter.trust(state / "jupyter", tmp_path)
+def opened(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Opened]:
+    """A learner's notebook (00, or the test's parameter) in JupyterLab at 1280 px."""
+    monkeypatch.setenv("LABKIT_STATE", str(tmp_path))
+    learn.update()
+    notebook = learn.find(getattr(request, "param", "00"))
+    folder, root = paths.state() / "jupyter", jupyter.root()
+    jupyter.write_settings(folder)
+    jupyter.trust(folder, paths.repo())
     port = jupyter.chosen_port(None)
-    argv = jupyter.command(port, TOKEN, state / "jupyter", tmp_path)
-    env = {**jupyter.environment(state / "jupyter"), "LABKIT_STATE": str(state)}
+    argv = jupyter.command(port, TOKEN, folder, root)
     supervisor = Supervisor(f"browser-{os.getpid()}-{port}", [])
     try:
-        supervisor.start(
-            "JupyterLab",
-            argv,
-            env,
-            tmp_path,
-            tmp_path / "jupyter.log",
-        )
+        log = tmp_path / "jupyter.log"
+        supervisor.start("JupyterLab", argv, jupyter.environment(folder), root, log)
         url = f"http://{HOST}:{port}"
         wait_until(lambda: _answers(f"{url}/api"), 60, "JupyterLab answers")
         with sync_playwright() as play:
@@ -91,14 +117,15 @@ def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
                 args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
             )
             page = window.new_page(viewport={"width": 1280, "height": 1000})
-            opened = Opened(page, tmp_path)
+            opened = Opened(page, url, root, notebook.file)
             local = (url, url.replace("http", "ws"), "data:", "blob:")
             page.on(
                 "request",
                 lambda r: None if r.url.startswith(local) else opened.strangers.add(r.url),
             )
-            page.goto(f"{url}/lab/tree/lessons/{lesson}.ipynb?token={TOKEN}")
+            page.goto(f"{url}/lab/tree/{jupyter.address(notebook.file)}?token={TOKEN}")
             page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+            opened.wait_for_notebook()
             yield opened
             window.close()
     finally:

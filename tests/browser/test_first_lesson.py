@@ -7,19 +7,28 @@ from playwright.sync_api import expect
 
 from labkit.waiting import wait_until
 
+OUTPUTS = ".jp-OutputArea-output"
+
 
 @pytest.mark.timeout(300)
 def test_a_learner_can_run_it_and_answer_by_keyboard_and_nothing_leaves_the_machine(opened):
     page = opened.page
-    expect(page.locator("svg[role='img']").first).to_be_attached()  # a stored picture is trusted
-    opened.clear_outputs()
+    expect(page.locator(".jp-CodeCell").first).to_be_attached()
+    assert page.locator(OUTPUTS).count() == 0, "no result is shown before it was run"
+    browser = page.locator(".jp-DirListing-item")
+    expect(browser.filter(has_text="00-start-here.ipynb")).to_be_visible()
+    first = [text.strip() for text in browser.all_inner_texts()][:3]
+    assert first == ["files", "00-start-here.ipynb", "01-why-multi-app-workflows.ipynb"]
+    opened.picture("lesson-00-opened")
+
     opened.run_all()
     opened.command("docmanager:save")
-    kept = opened.folder / "state" / "jupyter" / "checkpoints"
+    kept = opened.folder / "jupyter" / "checkpoints"
     wait_until(lambda: list(kept.rglob("00-*.ipynb")), 10, "a checkpoint in the state folder")
-    assert not list((opened.folder / "lessons").glob(".ipynb_checkpoints"))
-    assert page.locator(".jp-OutputArea-output[data-mime-type*='error']").count() == 0
+    assert not list(opened.notebook.parent.glob(".ipynb_checkpoints"))
+    assert page.locator(f"{OUTPUTS}[data-mime-type*='error']").count() == 0
     assert page.locator("svg[role='img']").count() >= 2, "the swimlanes are drawn"
+    assert list((opened.notebook.parent / "files").rglob("main.py")), "files are beside it"
 
     answer = page.get_by_role("button", name="only the fourth")
     expect(answer).to_be_visible()
@@ -41,4 +50,9 @@ def test_a_learner_can_run_it_and_answer_by_keyboard_and_nothing_leaves_the_mach
         for number, part in enumerate(("svg[role='img'] >> nth=1", ".lab-choice >> nth=2")):
             page.locator(part).scroll_into_view_if_needed()
             opened.picture(f"lesson-00-{theme.lower()}-{number}")
+
+    opened.command("docmanager:save")
+    wait_until(lambda: "svg" in opened.notebook.read_text(), 10, "the notebook is saved")
+    opened.open_again()
+    expect(page.locator("svg[role='img']").first).to_be_attached()  # what was run is trusted
     assert opened.strangers == set(), "no request leaves the machine"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 
 from labkit import paths
-from labkit.build import lint
+from labkit.build import frame, lint
 from labkit.build.catalogue import Notebook, notebooks, orphans
 from labkit.build.compare import drift
-from labkit.build.source import WrongSource, read, store
+from labkit.build.source import WrongSource, for_kind, read, store
+from labkit.exercises import load
 
 SOURCE = """# %% [markdown] tags=["opening"]
 # # Do a thing
@@ -38,26 +40,57 @@ def test_the_same_source_gives_the_same_bytes(tmp_path):
     assert one.target.read_bytes() == first
 
 
-def test_a_stub_has_a_goal_where_a_solution_stood(tmp_path):
-    stub = read(notebook(tmp_path, kind="exercise")).cells[1].source
-    whole = read(notebook(tmp_path, kind="solution")).cells[1].source
-    assert stub == "# add the numbers\n...\nprint(answer)"
-    assert whole == "answer = 1 + 1\nprint(answer)"
+CODE = """<solution goal="add the numbers">
+answer = 1 + 1
+# </solution>
+print(answer)
+"""
 
 
-def test_a_stub_can_keep_a_line_for_the_learner_to_fill(tmp_path):
-    begin = "# <solution goal=\"add the numbers\" stub='answer = 0'>"
-    text = SOURCE.replace('# <solution goal="add the numbers">', begin)
-    stub, solution = (read(notebook(tmp_path, text, kind)) for kind in ("exercise", "solution"))
-    assert stub.cells[1].source == "answer = 0  # add the numbers\nprint(answer)"
-    assert solution.cells[1].source == "answer = 1 + 1\nprint(answer)"
+def test_a_stub_has_a_goal_where_a_solution_stood():
+    assert for_kind(f"# {CODE}", "exercise") == "# add the numbers\n...\nprint(answer)"
+    assert for_kind(f"# {CODE}", "solution").strip() == "answer = 1 + 1\nprint(answer)"
+
+
+def test_a_stub_can_keep_a_line_for_the_learner_to_fill():
+    code = "# " + CODE.replace('numbers">', "numbers\" stub='answer = 0'>")
+    assert for_kind(code, "exercise") == "answer = 0  # add the numbers\nprint(answer)"
+    assert for_kind(code, "solution").strip() == "answer = 1 + 1\nprint(answer)"
+
+
+EXERCISE = paths.repo() / "authoring" / "exercises" / "move-the-mail" / "exercise.py"
+
+
+def test_what_is_the_same_in_every_exercise_is_made_from_its_yaml(tmp_path):
+    nb = read(Notebook("exercise", EXERCISE, tmp_path / "move-the-mail.ipynb"))
+    text = "\n".join(cell.source for cell in nb.cells)
+    exercise = load("move-the-mail")
+    assert nb.cells[0].source.startswith(f"# Exercise {exercise.label}: {exercise.title}\n")
+    assert f"{exercise.objective}. {exercise.minutes} minutes." in nb.cells[0].source
+    assert exercise.out_of_scope in nb.cells[0].source
+    assert f'schedule_new_workflow("{exercise.workflow}", input=order' in text
+    for file in exercise.files():
+        assert f"(../learn/files/move-the-mail/{file})" in text
+    assert nb.cells[-1].source == "lab.down()"
+
+
+def test_an_exercise_with_a_cell_missing_or_unknown_is_named():
+    def cell(tag):
+        return nbformat.v4.new_markdown_cell("x", metadata={"tags": [tag]})
+
+    found = list(frame.problems(load("move-the-mail"), [cell("story"), cell("plan"), cell("x")]))
+    assert sorted(found) == [
+        "exercise.py has a cell with the tag 'x'",
+        "exercise.py has no cell with the tag 'expert'",
+        "exercise.py has no cell with the tag 'wanted'",
+    ]
 
 
 def test_an_edit_of_the_notebook_is_seen(tmp_path):
-    one = notebook(tmp_path, kind="exercise")
+    one = Notebook("exercise", EXERCISE, tmp_path / "move-the-mail.ipynb")
     store(read(one), one.target)
     assert list(drift(one)) == []
-    one.target.write_text(one.target.read_text().replace("print(answer)", "print(43)"))
+    one.target.write_text(one.target.read_text().replace("scenario(lab)", "x(lab)"))
     assert any("differs from its source" in p for p in drift(one))
     one.target.unlink()
     assert list(drift(one)) == ["is not built; run ./lab build"]
@@ -94,6 +127,7 @@ def test_the_linter_finds_wrong_text(tmp_path, wrong, problem):
     [
         ('# %% tags=["run"]\nx = 1', "without a prediction"),
         ('# %% tags=["predict"]\npredict("a", ["b"])', "never observed"),
+        ('# %% tags=["predict"]\npredict("a", ["b"])', "text before it has no question"),
         ('# %% tags=["look"]\nobserve("a", 1)', "never predicted"),
         ("# %%\nx = 1", "has no tag"),
         ('# %% tags=["code"]\n' + "x = 1\n" * 16, "16 lines of code"),
@@ -103,6 +137,31 @@ def test_the_linter_finds_wrong_text(tmp_path, wrong, problem):
 def test_the_linter_finds_wrong_cells(tmp_path, wrong, problem):
     found = list(lint.problems(notebook(tmp_path, SOURCE + "\n" + wrong + "\n")))
     assert any(problem in p for p in found), found
+
+
+@pytest.mark.parametrize(
+    ("before", "asked"),
+    [
+        ("How many mails?", True),
+        ("Mails are counted.", False),
+        ("Look at `counts?` now.", False),
+    ],
+)
+def test_a_question_stands_in_the_text_before_a_prediction(tmp_path, before, asked):
+    text = f'\n# %% [markdown] tags=["predict"]\n# {before}\n'
+    text += '\n# %% tags=["predict"]\npredict("a", ["b"])\n'
+    found = list(lint.problems(notebook(tmp_path, SOURCE + text)))
+    assert any("has no question" in p for p in found) is not asked
+    between = text.replace("\n# %% tags", '\n# %% tags=["code"]\nx = 1\n\n# %% tags')
+    found = list(lint.problems(notebook(tmp_path, SOURCE + between)))
+    assert any("has no question" in p for p in found), "it stands directly before"
+
+
+def test_a_lesson_links_the_glossary(tmp_path):
+    missing = "neither the opening nor the close links the glossary"
+    plain, linked = SOURCE, SOURCE.replace("thing", "thing\n#\n# [W](../docs/glossary.md).")
+    assert any(missing in p for p in lint.problems(notebook(tmp_path, plain)))
+    assert not any(missing in p for p in lint.problems(notebook(tmp_path, linked)))
 
 
 def test_a_lesson_recalls_only_what_came_before_it(tmp_path):

@@ -18,12 +18,20 @@ from labkit import exercises, jupyter, learn, paths, progress, runs, versions
 from labkit import redis as labkit_redis
 from labkit.cli import __main__ as cli
 from labkit.console import Console
+from labkit.errors import LabError
 from labkit.runtime import ensured, released
 
 
 @pytest.fixture(autouse=True)
 def own_state(tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "state"))
+
+
+def raising(problem):
+    def fail():
+        raise problem
+
+    return fail
 
 
 def test_help_lists_every_verb_and_an_unknown_one_is_corrected(capsys):
@@ -189,8 +197,9 @@ def test_the_doctor_names_what_is_wrong_and_what_fixes_it(monkeypatch, capsys):
     assert doctor.memory().problem
     monkeypatch.setattr(versions, "MIN_PYTHON", (9, 9))
     assert doctor.python_version().problem
-    monkeypatch.setenv("LABKIT_DAPR_BIN", "/nowhere")
-    monkeypatch.setenv("LABKIT_CACHE", "/proc/nowhere")
+    missing = LabError("not here", asked="daprd", found="nothing", look_at="./lab", fix="setup")
+    monkeypatch.setattr(doctor, "binaries", raising(missing))
+    assert doctor.dapr_runtime().problem == "not here"
     monkeypatch.setattr(
         doctor, "QUESTIONS", (lambda: doctor.Finding("x", "y", "broken", "fix it"),)
     )
@@ -204,7 +213,7 @@ def test_the_doctor_looks_at_disk_ports_redis_and_evidence(monkeypatch, tmp_path
     assert doctor.free_ports().problem is None
     assert doctor.evidence().problem is None
     progress.file().write_text("torn {\n")
-    assert "1 lines that cannot be read" in doctor.evidence().evidence
+    assert "cannot be read and are skipped: 1" in doctor.evidence().evidence
     progress.file().unlink()
     progress.file().mkdir()
     assert doctor.evidence().problem
@@ -230,7 +239,7 @@ def test_fix_ends_what_a_dead_lab_left_and_nothing_else(monkeypatch, capsys):
     try:
         monkeypatch.setattr(doctor, "QUESTIONS", (doctor.left_behind,))
         assert cli.main(["doctor"]) == 1
-        assert "1 processes of labs that have ended" in capsys.readouterr().out
+        assert "1 process of labs that have ended" in capsys.readouterr().out
         assert cli.main(["doctor", "--fix"]) == 0
         assert orphan.wait(5) != 0
         assert other.poll() is None, "a lab that is held lives on"

@@ -41,7 +41,6 @@ def test_text_html_and_json_show_the_same_fields():
     assert "&lt;b&gt;" in error._repr_html_()
     assert set(error.as_dict()) == {"code", "title", *FIELDS}
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
-    assert error._render_traceback_() == str(error).splitlines()
 
 
 def test_a_wait_that_ends_too_late_tells_the_last_answer():

@@ -27,20 +27,102 @@ def test_a_prediction_is_saved_at_once_and_shown_beside_the_observation():
     assert progress.newest("prediction", "mails").facts["choice"] == "one"
 
 
+@pytest.mark.parametrize(
+    ("predicted", "verdict"), [("one", "✓ as you predicted"), ("none", "✗ a surprise")]
+)
+def test_an_observation_says_by_sign_and_word_whether_it_was_predicted(predicted, verdict):
+    predict("mails", ["none", "one"]).choose(predicted)
+    seen = observe("mails", "one")
+    assert verdict in seen._repr_html_()
+    assert repr(seen).endswith(verdict)
+
+
+def test_without_a_prediction_nothing_is_said_about_it():
+    seen = observe("mails", "one")
+    assert seen.verdict == ""
+    assert repr(seen) == "predicted: (nothing saved)\nobserved:  one"
+
+
+def test_a_prediction_can_be_changed_until_the_result_was_seen():
+    asked = predict("mails", ["none", "one"])
+    asked.choose("none")
+    asked.choose("one")
+    assert observe("mails", "one").predicted == "one"
+
+
+def test_a_choice_after_the_observation_does_not_replace_the_prediction_and_that_is_said():
+    asked = predict("mails", ["none", "one"])
+    asked.choose("none")
+    observe("mails", "one")
+    told = asked.choose("one")
+    assert "first prediction is kept: <b>none</b>" in told
+    assert asked.chosen == "none", "the buttons show what is saved"
+    assert "run the next cell" not in told
+    assert observe("mails", "one").predicted == "none"
+    assert predict("mails", ["none", "one"]).chosen == "none"
+    assert len(progress.entries("prediction", "mails")) == 1
+
+
+def test_a_prediction_that_came_after_the_result_is_shown_as_such():
+    observe("mails", "one")
+    assert "already seen the result" in predict("mails", ["none", "one"]).choose("one")
+    seen = observe("mails", "one")
+    assert seen.late
+    assert "✓" not in repr(seen)
+
+
+def test_a_reset_lesson_starts_over(monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "/x/00-start-here.ipynb")
+    predict("mails", ["none", "one"]).choose("none")
+    observe("mails", "one")
+    progress.note("reset", "00-start-here")
+    assert predict("mails", ["none", "one"]).chosen is None
+    assert "It is saved" in predict("mails", ["none", "one"]).choose("one")
+
+
 def test_an_earlier_prediction_is_shown_again_and_a_removed_option_is_not():
     predict("mails", ["none", "one"]).choose("one")
     assert predict("mails", ["none", "one"]).chosen == "one"
     assert predict("mails", ["none", "two"]).chosen is None
 
 
+def test_what_a_learner_cannot_choose_is_refused_and_markup_is_shown_as_text():
+    asked = predict("x", ["<b>bold</b>", "b"])
+    assert "&lt;b&gt;bold" in asked.choose("<b>bold</b>")
+    assert "<b>bold" not in observe("x", "<b>bold</b>")._repr_html_()
+
+
 def test_an_answer_gets_its_feedback_and_is_noted():
     asked = quiz("00-recorded-steps")
-    assert "Not yet" in asked.choose("all four")
-    assert "Right" in asked.choose("only the fourth")
+    assert "✗ Not quite:" in asked.choose("all four")
+    assert "✓ Right:" in asked.choose("only the fourth")
     assert [e.facts["correct"] for e in progress.entries("answer")] == [False, True]
-    assert "Which run again?" in repr(asked)
     with pytest.raises(ValueError, match="none of"):
         asked.choose("something else")
+
+
+def test_an_answer_is_shown_again_with_its_feedback_and_is_not_noted_twice():
+    quiz("00-recorded-steps").choose("only the fourth")
+    again = quiz("00-recorded-steps")
+    assert again.chosen == "only the fourth"
+    assert "✓ Right:" in again.children[-1].value
+    assert len(progress.entries("answer")) == 1
+
+
+def test_a_copy_that_is_not_run_says_how_to_answer():
+    asked = quiz("00-recorded-steps")
+    data = asked._repr_mimebundle_()
+    for copy in (data["text/plain"], data["text/html"]):
+        assert "Run this cell to answer." in copy
+    assert asked.question in repr(asked)
+    assert "Run this cell to predict." in repr(predict("x", ["a", "b"]))
+
+
+def test_the_buttons_are_a_named_group_and_say_which_is_pressed():
+    head = quiz("00-recorded-steps").children[0].value
+    for word in ("role", "aria-label", "aria-pressed", "data-label"):
+        assert word in head
+    assert "Your prediction" in predict("x", ["a", "b"]).children[0].value
 
 
 def test_a_question_that_does_not_exist_is_named():

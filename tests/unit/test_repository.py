@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from labkit import paths, versions
+from labkit.cli.scripts import scripts
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -129,3 +131,21 @@ def test_components_are_named_as_their_files():
     for file in sorted(files):
         (component,) = yaml.safe_load_all(file.read_text())
         assert component["metadata"]["name"] == file.stem, file
+
+
+def test_ruff_and_mypy_see_every_python_file_that_we_wrote():
+    """Sources of lessons hold cells of other languages; their code is seen in the notebooks."""
+    listed = subprocess.run(
+        ["ruff", "check", "--show-files", "."], cwd=REPO, capture_output=True, text=True, check=True
+    ).stdout
+    seen = {Path(line) for line in listed.splitlines()}
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "*.py", "lab", "lessons/*.ipynb"],
+        cwd=REPO, capture_output=True, text=True, check=True,
+    ).stdout.split("\0")  # fmt: skip
+    ours = {REPO / name for name in tracked if name and not name.startswith("authoring/lessons/")}
+    ours = {file for file in ours if file.exists()}
+    assert len(ours) > 100
+    assert ours <= seen, ours - seen
+    services = set((REPO / "services").glob("*/*.py"))
+    assert services | {REPO / "lab"} == set(scripts())

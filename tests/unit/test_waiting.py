@@ -1,0 +1,38 @@
+"""Waits have a deadline, and it is longer on a machine that is busy."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from labkit import waiting
+
+
+@pytest.mark.parametrize(
+    ("load", "runnable", "cores", "factor"),
+    [
+        (0.1, 1, 2, 1.0),
+        (4.0, 1, 2, 2.0),
+        (0.1, 25, 2, 12.0),
+        (24.0, 25, 2, 12.0),
+        (500.0, 500, 2, waiting.MOST_PATIENCE),
+        (4.0, 5, 8, 1.0),
+    ],
+)
+def test_patience_grows_with_the_runnable_processes_of_a_core(
+    monkeypatch, tmp_path, load, runnable, cores, factor
+):
+    file = tmp_path / "loadavg"
+    file.write_text(f"{load} {load} {load} {runnable}/400 123\n")
+    monkeypatch.setattr(waiting, "_LOADAVG", str(file))
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert waiting.patience() == factor
+
+
+def test_where_there_is_no_proc_the_load_average_counts(monkeypatch, tmp_path):
+    monkeypatch.setattr(waiting, "_LOADAVG", str(tmp_path / "none"))
+    monkeypatch.setattr(os, "getloadavg", lambda: (6.0, 1.0, 1.0))
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert waiting.patience() == 3.0
