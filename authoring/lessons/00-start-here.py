@@ -1,7 +1,7 @@
 # %% [markdown] tags=["opening"]
 # # Start here: run a workflow, kill it, watch it finish
 #
-# **You will** write a small service, run a workflow in it on the real Dapr runtime, kill the service in the middle, and see what happens. 25 minutes.
+# **You will** write a small service, run a workflow in it on the real Dapr runtime, kill the service while it works, and see what happens. 25 minutes.
 #
 # **You will be able to**
 #
@@ -9,38 +9,38 @@
 # - read a swimlane
 # - predict what survives when a service is killed
 #
-# **You need** some Python. No Docker, no account, no network.
+# **You need** some Python. No knowledge of Dapr, no Docker, no account, no network.
+#
+# Words: [glossary](../docs/glossary.md).
 
 # %% [markdown] tags=["story"]
 # ## How the lessons work
 #
-# Each lesson goes round in one circle: predict, run, look, read why. A wrong prediction teaches more than a right one, so guess freely.
+# Each lesson repeats one cycle: predict, run, look, read why. A wrong prediction teaches more than a right one, so guess freely.
 #
 # Run a cell with *Shift+Enter*.
 
 # %% tags=["setup"]
-from labkit import Lab, doctor, finish, observe, predict, quiz, wait_until, workspace
+from labkit import Lab, dapr_here, doctor, finish, observe, predict, quiz, wait_until, workspace
 
 doctor()
 
 # %% [markdown] tags=["explain"]
-# The doctor looked at your machine. Where something is wrong, it prints the command that fixes it.
+# `doctor` checked your machine. If something is wrong, it prints the command that fixes it.
 #
 # ## What you will build in this course
 #
-# A task system out of four services. One of them decides what happens; the others do special work: they notify, audit, and estimate priorities. Each is a program of its own, and one workflow runs across all of them.
-#
-# Today you begin with one service.
+# You will build a task system of four services. One of them decides what happens next. The others do special work: they notify people, keep an audit, and estimate priorities. Each is a program of its own, and one workflow runs across all of them. In this lesson you start with one service.
 
 # %% [markdown] tags=["text"]
 # ## A service with a workflow
 #
-# A **workflow** is a function that says which steps come in which order. Each step is an **activity**: an ordinary function that does the real work.
+# A **workflow** is a function that defines which steps run, and in which order. Each step is an **activity**: an ordinary function that does the real work.
 #
-# The next cell saves a file. Read it: `greet_team` is the workflow, `greet` is the activity. The `sleep` stands for work that takes time. The last two lines connect the service to Dapr and keep it running.
+# The next cell saves a file. Read it: `greet_team` is the workflow, `greet` is the activity. `sleep` stands for work that takes time. The last two lines connect the service to Dapr and keep it running.
 
 # %% tags=["write"]
-# %%workfile 00-start-here/hello-service/main.py
+# %%workfile 00/hello-service/main.py
 import os
 import signal
 import sqlite3
@@ -72,12 +72,12 @@ wfr.start()
 signal.pause()
 
 # %% [markdown] tags=["text"]
-# Each time `greet` begins, it writes a line into a small database file, its ledger. So we can count later how often it really ran.
+# Each time `greet` starts, it writes a row into a small database file, its ledger. You will use it to count how many times `greet` really ran.
 #
-# A second file tells Dapr which apps there are. It is Dapr's own format for running several apps, `dapr.yaml`.
+# A second file lists the apps. `dapr.yaml` is Dapr's own format for running several apps.
 
 # %% tags=["write"]
-# %%workfile 00-start-here/dapr.yaml
+# %%workfile 00/dapr.yaml
 version: 1
 common:
   resourcesPath: components
@@ -87,12 +87,20 @@ apps:
     command: ["python3", "main.py"]
 
 # %% [markdown] tags=["text"]
+# ## What Dapr is here
+#
+# Your program is the *worker*: it runs your functions. Dapr puts a second program beside it, the **sidecar** `daprd`: it stores what happened and hands out work. Both together are an app, known by its app ID, here `hello-service`. The *control plane* serves all sidecars: *placement* knows which app runs where, the *scheduler* wakes workflows at the right time.
+
+# %% tags=["look"]
+dapr_here()
+
+# %% [markdown] tags=["text"]
 # ## Start it
 #
-# `Lab` reads that file and starts everything as real processes on this machine. It takes about a second.
+# `Lab` reads `dapr.yaml` and starts everything as real processes on this machine. It takes about a second.
 
 # %% tags=["code"]
-lab = Lab(workspace("00-start-here") / "dapr.yaml")
+lab = Lab(workspace("00") / "dapr.yaml")
 lab.up()
 
 # %% tags=["look"]
@@ -100,14 +108,11 @@ for process in lab.processes():
     print(f"{process.name}: {process.ending()}")
 
 # %% [markdown] tags=["explain"]
-# Your service is the *worker*. Beside it runs its **sidecar**, `daprd`: it keeps the state of workflows and hands out work. *Placement* knows which app runs where. The *scheduler* keeps reminders. *Mail* waits for a later lesson.
+# These are the processes of the picture. *Mail* is a test mail server; lesson 01 uses it.
 #
-# Each app has a name, its app ID: here `hello-service`.
-
-# %% [markdown] tags=["text"]
 # ## Run the workflow
 #
-# You talk to the sidecar with the client of the Dapr SDK. `schedule_new_workflow` starts an instance; you give it an ID of your choice.
+# You talk to the sidecar with the client of the Dapr SDK. `schedule_new_workflow` starts an instance of the workflow under an ID of your choice.
 
 # %% tags=["code"]
 client = lab.client("hello-service")
@@ -119,35 +124,32 @@ print(run.status, run.output)
 run.show()
 
 # %% [markdown] tags=["explain"]
-# This is a **swimlane**. The lane is the app, the outlined bar the workflow, the filled bars its activities. It was drawn from the history that the sidecar keeps.
-#
-# ## Restart the service
-#
-# Now you stop the service and its sidecar and start both again.
+# This is a **swimlane**. The lane is the app, the outlined bar is the workflow, and the filled bars are its activities. It is drawn from the history that the sidecar stores.
 
 # %% [markdown] tags=["predict"]
-# **Will the new process still know the result of the workflow?**
+# ## Restart the service
+#
+# Now you stop the service and its sidecar, and start both again. *Is the result of the workflow still there?*
 
 # %% tags=["predict"]
-predict("result-after-restart", ["yes, it is kept", "no, it was in memory"])
+predict("result-after-restart", ["yes", "no"])
 
 # %% tags=["run"]
 lab.restart("hello-service")
 print(lab.run("first").status)
 
 # %% tags=["look"]
-kept = lab.run("first").output == ["Hello, Ada!", "Hello, Bob!"]
-observe("result-after-restart", "yes, it is kept" if kept else "no, it was in memory")
+result = lab.run("first").output
+print(result)
+observe("result-after-restart", "yes" if result else "no")
 
 # %% [markdown] tags=["explain"]
-# The sidecar wrote every step to a state store, here an SQLite file. Processes come and go; the history stays.
-#
-# ## Kill it in the middle
-#
-# You start a workflow for three people. While the service greets Bob, you kill it without warning (`SIGKILL`). Then you start it again.
+# The sidecar wrote every step to a state store, here an SQLite file. A process may end; the history stays.
 
 # %% [markdown] tags=["predict"]
-# **How often will each person be greeted in the end?**
+# ## Kill the service while it works
+#
+# You start a workflow for three people. While the service greets Bob, you kill it without warning (`SIGKILL`). Then you start it again. *How many times is each person greeted?*
 
 # %% tags=["predict"]
 predict(
@@ -158,7 +160,7 @@ predict(
 # %% tags=["run"]
 before = len(lab.ledger("hello-service", "greetings"))
 client.schedule_new_workflow("greet_team", input=["Ada", "Bob", "Cleo"], instance_id="killed")
-wait_until(lambda: len(lab.ledger("hello-service", "greetings")) == before + 2)
+wait_until(lambda: len(lab.ledger("hello-service", "greetings")) == before + 2, 30)
 lab.kill("hello-service", "worker")
 lab.up()
 run = lab.run("killed").wait()
@@ -173,7 +175,7 @@ observe("greetings-after-kill", counts)
 run.show()
 
 # %% [markdown] tags=["explain"]
-# When the worker came back, the sidecar gave it the recorded history. Ada's step had a recorded end, so it was not repeated. Bob's had none, so it ran a second time. The rule: a recorded step never runs twice; a step that was cut off does.
+# The hatched band in the picture shows when no worker was connected. When the worker came back, the sidecar gave it the recorded history. The end of Ada's step was recorded, so it did not run again. The end of Bob's step was not, so it ran a second time. The rule: a step whose end is recorded never runs again; an interrupted step does.
 
 # %% tags=["quiz"]
 quiz("00-recorded-steps")
@@ -181,11 +183,19 @@ quiz("00-recorded-steps")
 # %% [markdown] tags=["change"]
 # ## Your turn
 #
-# Change the two lines below: other names, another instance ID. Kill the service at another moment if you like. Then read the swimlane: where does the hatched band begin?
+# In the next cell the service is killed as soon as the first greeting starts. Change the names and the moment of the kill (`before + 1`). Predict who is greeted twice, then compare with the swimlane: where does the hatched band start?
 
 # %% tags=["change"]
-client.schedule_new_workflow("greet_team", input=["Dora"], instance_id="mine")
+before = len(lab.ledger("hello-service", "greetings"))
+client.schedule_new_workflow("greet_team", input=["Dora", "Emil"], instance_id="mine")
+wait_until(lambda: len(lab.ledger("hello-service", "greetings")) == before + 1, 30)
+lab.kill("hello-service", "worker")
+lab.up()
 print(lab.run("mine").wait().output)
+
+# %% tags=["look"]
+print([row["name"] for row in lab.ledger("hello-service", "greetings")[before:]])
+lab.run("mine").show()
 
 # %% tags=["quiz"]
 quiz("00-where-is-the-history")
@@ -193,11 +203,11 @@ quiz("00-where-is-the-history")
 # %% [markdown] tags=["close"]
 # ## What you can now do
 #
-# You ran a workflow on the real runtime, read its swimlane, and know what survives a kill: recorded steps are kept, a step that was cut off runs again.
+# You ran a workflow on the real runtime, read its swimlane, and know what survives a kill: recorded steps are kept, an interrupted step runs again.
 #
 # [Claims](../docs/claims.md) you have seen: a workflow resumes after its service was killed; an activity runs at least once.
 #
-# Next: lesson 01 asks why one would spread a workflow over several apps, and counts mails to answer it.
+# Next: lesson 01 asks why a workflow should run across several apps, and counts mails to answer it.
 
 # %% tags=["close"]
 lab.down()

@@ -6,10 +6,14 @@
 # **You will be able to**
 #
 # - call activities of another app by its app ID
-# - compare what dict, dataclass and Pydantic become on the way
+# - compare what a dict, a dataclass and a Pydantic model become on the way
 # - prove with an idempotency key that a retry sends one mail
 #
-# **You need** lesson 02. First three questions from earlier lessons, from memory.
+# **You need** lesson 02.
+#
+# Words: [glossary](../docs/glossary.md).
+#
+# First, three questions from earlier lessons, from memory.
 
 # %% tags=["recall"]
 from labkit import Lab, copy_of_services, finish, observe, predict, quiz, wait_until, workspace
@@ -25,18 +29,18 @@ quiz("02-which-clock")
 # %% [markdown] tags=["story"]
 # ## One order, two apps
 #
-# The task system validates and assigns an order; the notification team sends a mail and a push. You get copies of both services, so change what you like. `SLOW_SECONDS` makes each delivery take a second.
+# The task system validates and assigns an order; the notification team sends an e-mail and a push message. You get copies of both services, so change what you like. `SLOW_SECONDS` makes each delivery take a second.
 
 # %% tags=["code"]
 run_file = copy_of_services(
-    "03-call", "task-orchestrator-service", "notification-service", env={"SLOW_SECONDS": "1"}
+    "03", "task-orchestrator-service", "notification-service", env={"SLOW_SECONDS": "1"}
 )
 source = (run_file.parent / "task-orchestrator-service" / "main.py").read_text()
 start = source.index("def task_processing_multi_app")
 print(source[start : source.index("@wfr", start)].strip())
 
 # %% [markdown] tags=["explain"]
-# Two kinds of calls. `validate_task` is a function of this app. `"send_email"` is a name, and `app_id` says whose: it is a **remote activity**. The name is a text because the function is in another program.
+# There are two kinds of calls. `validate_task` is a function of this app. `"send_email"` is a **remote activity**: a name, and an `app_id` that says which app has it. The name is a string because the function is in another program.
 
 # %% tags=["code"]
 lab = Lab(run_file)
@@ -48,6 +52,9 @@ order = {
     "assignee_email": "alice@example.com",
     "assignee_user_id": "user-alice",
 }
+
+# %% [markdown] tags=["predict"]
+# The workflow calls four activities, as the code above shows. *How many of them run in the orchestrator's app (here), and how many in the notification app (there)?*
 
 # %% tags=["predict"]
 predict("where-steps-run", ["4 here, 0 there", "2 here, 2 there", "0 here, 4 there"])
@@ -63,11 +70,11 @@ observe("where-steps-run", f"{len(run.history.steps()) - there} here, {there} th
 run.show()
 
 # %% [markdown] tags=["explain"]
-# Each arrow crosses to the other lane and back. The workflow itself never leaves its app: only the work does.
+# Each arrow crosses to the other lane and back. The workflow itself stays in its app; only the work of an activity moves.
 #
 # ## Two logs, one history
 #
-# Each service writes its own log. The history joins them: it says who was asked, and in which order.
+# Each service writes its own log. The history joins them: it records which app was called, and in which order.
 
 # %% tags=["look"]
 import json
@@ -85,7 +92,7 @@ print("history:", [step.name for step in run.history.steps()])
 # %% [markdown] tags=["predict"]
 # ## Whose workflow is it?
 #
-# *Ask the sidecar of `notification-service` for the state of `task-123`. What does it say?*
+# You ask the sidecar of `notification-service` for the state of `task-123`. *What does it answer?*
 
 # %% tags=["predict"]
 predict("state-from-target", ["COMPLETED", "RUNNING", "it does not know it"])
@@ -95,11 +102,11 @@ state = lab.client("notification-service").get_workflow_state("task-123")
 observe("state-from-target", state.runtime_status.name if state else "it does not know it")
 
 # %% [markdown] tags=["explain"]
-# State and history belong to the app that hosts the workflow. The other side sees activities only. These carry the instance ID of their caller, in `ctx.workflow_id`.
+# State and history belong to the app that hosts the workflow. The other app sees its activities only. They know the instance ID of their caller: `ctx.workflow_id`.
 #
 # ## An order that is wrong
 #
-# The title is empty. *How does the workflow end?*
+# You send an order with an empty title. *How does the workflow end, and is a mail sent?*
 
 # %% tags=["predict"]
 predict("rejected-order", ["FAILED, no mail", "COMPLETED, no mail", "COMPLETED, one mail"])
@@ -115,11 +122,11 @@ new = len(lab.inbox) - before
 observe("rejected-order", f"{rejected.status}, {'one' if new else 'no'} mail")
 
 # %% [markdown] tags=["explain"]
-# To reject an order is a decision, not a failure. The other team never heard of it.
+# Rejecting an order is a decision, not a failure. The notification service was never called.
 #
 # ## A mail server that is down
 #
-# `resilient_task_processing` tries `send_email` up to five times. You kill the mail server and start it again after the second attempt. *How many mails arrive?*
+# `resilient_task_processing` calls `send_email` up to five times. You kill the mail server, and start it again after the second attempt. *How many mails arrive?*
 
 # %% tags=["predict"]
 predict("mails-after-retries", ["none", "one", "one per attempt"])
@@ -128,7 +135,7 @@ predict("mails-after-retries", ["none", "one", "one per attempt"])
 lab.kill("mail")
 before, tried = len(lab.inbox), len(lab.ledger("notification-service", "attempts"))
 client.schedule_new_workflow("resilient_task_processing", input=order, instance_id="retried")
-wait_until(lambda: len(lab.ledger("notification-service", "attempts")) >= tried + 2)
+wait_until(lambda: len(lab.ledger("notification-service", "attempts")) >= tried + 2, 30)
 lab.up(announce=False)
 print(lab.run("retried").wait().status)
 attempts = lab.ledger("notification-service", "attempts")[tried:]
@@ -137,12 +144,12 @@ mails = {0: "none", 1: "one"}.get(len(lab.inbox) - before, "one per attempt")
 observe("mails-after-retries", mails)
 
 # %% [markdown] tags=["explain"]
-# All attempts of one call carry the same **idempotency key**. The service notes it when the mail has left, and would not deliver it again.
+# All attempts of one call carry the same **idempotency key**. The service records the key when the mail has been sent, and then skips further calls with it.
 
 # %% [markdown] tags=["predict"]
-# ## A kill between the mail and the note
+# ## A kill between the mail and the record
 #
-# Now you kill `notification-service` when the mail has left and before the ledger says so. *What is in the inbox in the end?*
+# Now you kill `notification-service` after the mail has been sent and before the ledger records it. *What is in the inbox in the end?*
 
 # %% tags=["predict"]
 predict("mails-after-cut", ["1 mail", "2 mails, 2 keys", "2 mails, 1 key"])
@@ -150,29 +157,27 @@ predict("mails-after-cut", ["1 mail", "2 mails, 2 keys", "2 mails, 1 key"])
 # %% tags=["run"]
 before = len(lab.inbox)
 client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="cut")
-wait_until(lambda: len(lab.inbox) == before + 1)
+wait_until(lambda: len(lab.inbox) == before + 1, 30)
 lab.kill("notification-service", "worker")
 lab.up(announce=False)
 print(lab.run("cut").wait().status)
-
-# %% tags=["look"]
 mails = lab.inbox[before:]
 keys = len({mail.idempotency_key for mail in mails})
 observe("mails-after-cut", f"{len(mails)} mails, {keys} key" if len(mails) > 1 else "1 mail")
 
 # %% [markdown] tags=["explain"]
-# No service can send and note in one step. So there is a gap, and a kill in it sends twice. But both mails carry one key: the receiver can drop the second. To note first and send afterwards would turn the gap round: then a kill loses the mail.
+# A service cannot send a mail and record it in one step. A kill between the two makes it send again. But both mails carry the same key, so the receiver can drop the second. Recording first and sending afterwards is no better: then a kill loses the mail.
 
 # %% tags=["quiz"]
 quiz("03-same-key")
 
 # %% [markdown] tags=["text"]
-# ## What crosses the border
+# ## What is sent to the other app
 #
-# Arguments travel as JSON. One small program, started under two app IDs, sends the same order in three shapes.
+# Arguments are sent as JSON. One small program, started under two app IDs, sends the same order in three shapes.
 
 # %% tags=["write"]
-# %%workfile 03-shapes/shapes/main.py
+# %%workfile 03/two-apps/shapes/main.py
 import signal
 from dataclasses import dataclass
 
@@ -212,7 +217,7 @@ wfr.start()
 signal.pause()
 
 # %% tags=["write"]
-# %%workfile 03-shapes/dapr.yaml
+# %%workfile 03/two-apps/dapr.yaml
 version: 1
 common:
   resourcesPath: components
@@ -224,11 +229,14 @@ apps:
     appDirPath: shapes
     command: ["python3", "main.py"]
 
+# %% [markdown] tags=["predict"]
+# The workflow `send` sends a dict, an `OrderData` and an `OrderModel`. The activity `look_at` returns the type of what it gets. *What does it get when a dataclass was sent?*
+
 # %% tags=["predict"]
 predict("dataclass-arrives-as", ["OrderData", "dict", "SimpleNamespace"])
 
 # %% tags=["run"]
-lab = Lab(workspace("03-shapes") / "dapr.yaml")
+lab = Lab(workspace("03/two-apps") / "dapr.yaml")
 lab.up()
 for shape in ("dict", "dataclass", "Pydantic"):
     lab.client("sender").schedule_new_workflow("send", input=shape, instance_id=shape)
@@ -237,9 +245,14 @@ for shape in ("dict", "dataclass", "Pydantic"):
 observe("dataclass-arrives-as", lab.run("dataclass").output)
 
 # %% [markdown] tags=["explain"]
-# A dataclass carries a mark of the Python SDK. Python readers get a `SimpleNamespace`, not your class; readers in other languages meet a field they do not know. A dict is plain JSON for everyone. A Pydantic model is, too, and the receiver can ask for it: annotate the argument, as `send_email` does, and it is checked on arrival.
+# The JSON of a dataclass carries a mark of the Python SDK. A Python reader gets a `SimpleNamespace`, not your class; a reader in another language meets a field that it does not know. A dict is plain JSON for everybody, and so is a Pydantic model. The receiver can ask for the model by annotating its argument, as `send_email` does; then the data is checked on arrival.
 #
-# > A page says: a workflow gets the dataclass that it names. On 1.18.1: a `SimpleNamespace`.
+# > The lesson [Multi-App Workflows](https://agentfactory.panaversity.org/docs/Deploying-Agent-Factories-in-the-Cloud/dapr-actors-workflows/multi-app-workflows) of the Agent Factory book annotates a workflow with a dataclass. On 1.18.1, a `SimpleNamespace` arrives.
+
+# %% [markdown] tags=["change"]
+# ## Change something
+#
+# In the file above, write `given: OrderModel` in place of `given`, and run from that cell on. Which of the three shapes arrive as `OrderModel` now?
 
 # %% tags=["quiz"]
 quiz("03-shape")
@@ -247,11 +260,11 @@ quiz("03-shape")
 # %% [markdown] tags=["close"]
 # ## What you can now do
 #
-# You call activities of another app by app ID and name, choose a shape that every language reads, and use the key that makes repeats harmless.
+# You call activities of another app by app ID and name, choose a shape that every language can read, and use the key that makes a repeated call harmless.
 #
-# [Claims](../docs/claims.md) you have seen: state belongs to the hosting app; retries share one key; a cut-off activity runs again.
+# [Claims](../docs/claims.md) you have seen: state belongs to the hosting app; retries share one key; an interrupted activity runs again.
 #
-# Change something: annotate `look_at` with `OrderModel` and run from the file on. Practise with the exercises `tell-the-manager` and `both-at-once` and the break lab `doubled-mail`. Next: child workflows in the audit service.
+# Practise with the exercises `tell-the-manager` and `both-at-once` and the break lab `doubled-mail`. Next: child workflows in the audit service.
 
 # %% tags=["close"]
 lab.down()

@@ -102,8 +102,8 @@ def _order(nb: Any, stem: str) -> Iterator[str]:
     if not stem.startswith("00") and len([c for c in recalls if c.cell_type == "code"]) < 3:
         yield "it does not open with three recall questions"
     taught = _taught_in()
-    unknown = [q for q in _ids(nb, "quiz") if q not in taught]
-    yield from (f"asks {q!r}, which no quiz file has" for q in unknown)
+    missing = [id for id in _ids(nb, "quiz") if id not in taught]
+    yield from (f"asks {id!r}, which no quiz file has" for id in missing)
     early = re.findall(r"quiz\(\"([^\"]+)", "\n".join(c.source for c in recalls))
     yield from (f"recalls {q!r} before its lesson" for q in early if taught.get(q, "") >= stem[:2])
     for number, cell in enumerate(nb.cells):
@@ -116,13 +116,6 @@ def _order(nb: Any, stem: str) -> Iterator[str]:
     for id in seen:
         if id not in asked:
             yield f"the observation {id!r} was never predicted"
-
-
-def _taught_in() -> dict[str, str]:
-    """The number of the lesson to which each question belongs, by the name of its file."""
-    files = sorted((paths.repo() / "authoring" / "quizzes").glob("*.yaml"))
-    read = ((f.stem[:2], yaml.safe_load(f.read_text("utf-8")) or []) for f in files)
-    return {str(entry["id"]): number for number, entries in read for entry in entries}
 
 
 def _questions(nb: Any) -> Iterator[str]:
@@ -138,6 +131,13 @@ def _glossary(nb: Any) -> Iterator[str]:
     """A lesson links the glossary where it begins or ends."""
     if not any(GLOSSARY in nb.cells[i].source for i in (0, -2)):
         yield f"neither the opening nor the close links the glossary: {GLOSSARY}"
+
+
+def _taught_in() -> dict[str, str]:
+    """The number of the lesson to which each question belongs, by the name of its file."""
+    files = sorted((paths.repo() / "authoring" / "quizzes").glob("*.yaml"))
+    read = ((f.stem[:2], yaml.safe_load(f.read_text("utf-8")) or []) for f in files)
+    return {str(entry["id"]): number for number, entries in read for entry in entries}
 
 
 def _ids(nb: Any, function: str) -> list[str]:

@@ -8,16 +8,28 @@ sidecars, the processes and the inbox. An effect belongs to a step when it carri
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from labkit.apps import NoLedger
-from labkit.exercises.cases import NOTIFICATIONS, QUIET_SECONDS, Case, View, part
+import psutil
+
+from labkit.apps import App, NoLedger, SidecarSilent
+from labkit.errors import ObservationError
+from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, QUIET_SECONDS, Case, View, part
 from labkit.exercises.reference import KNOWN, Known
 from labkit.verdict import Outcome
+
+
+class MomentMissed(ObservationError):
+    """A counter-scenario did not hit the moment that it is about, so it says nothing."""
+
+    code = "moment-missed"
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,22 @@ def says(case: Case, expected: Any, *keys: str | int, id: str = "says", checked:
         expected,
         lambda: part(case.output, *keys),
         f"lab.run({case.instance_id!r}).output",
+    )
+
+
+def missed(moment: str, found: str) -> MomentMissed:
+    """Return the error for a counter-scenario that did not hit its moment.
+
+    Args:
+        moment: what the scenario is about, e.g. "kill while the mail server hangs".
+        found: what was seen in its place.
+    """
+    return MomentMissed(
+        "the counter-scenario did not hit its moment",
+        asked=moment,
+        found=found,
+        look_at="the logs of the second lab",
+        fix="check again; on a busy machine, when less runs",
     )
 
 
@@ -156,6 +184,99 @@ def rows_of(lab: View, app_id: str, table: str) -> list[dict[str, Any]]:
     with suppress(NoLedger):
         return lab.ledger(app_id, table)
     return []
+
+
+# --- sidecars and their stores ----------------------------------------------------------------
+
+
+def sidecars_run(lab: View) -> Check:
+    """Every sidecar of the lab answers; one that has ended is shown with its last words."""
+    return Check(
+        "sidecars",
+        "all sidecars run",
+        "each of them answers",
+        lambda: ", ".join(f"{app.app_id}: {_answer(app)}" for app in lab.started_apps()),
+        "lab.status(), and the last lines in the log of the sidecar",
+        lambda said: all(told.endswith(": answers") for told in str(said).split(", ")),
+    )
+
+
+def keep_workflows(lab: View, *app_ids: str) -> Check:
+    """The sidecars of these apps have an actor state store.
+
+    A sidecar that has one offers workflow actors as soon as its worker is connected; its log names
+    the store, at the level info.
+    """
+    return Check(
+        "store",
+        f"{' and '.join(app_ids)} {'have' if len(app_ids) > 1 else 'has'} an actor state store",
+        ", ".join(f"{app_id}: has one" for app_id in app_ids),
+        lambda: ", ".join(f"{app_id}: {_actor_store(lab.app(app_id))}" for app_id in app_ids),
+        "the log of the sidecar, which names its actor state store; its metadata: components",
+    )
+
+
+def an_order_with_stores(case: Case) -> Iterator[Check]:
+    """Sidecars run and have their stores, and an order is carried out as before."""
+    yield sidecars_run(case.lab)
+    yield keep_workflows(case.lab, ORCHESTRATOR, NOTIFICATIONS)
+    yield ordered(case)
+    yield ended(case)
+    yield mailed(case)
+    yield from as_before(case)
+
+
+def databases(lab: View, app_id: str) -> list[Path]:
+    """Return the SQLite files that the sidecar of an app has open; not for the learner's lab."""
+    sidecar = lab.app(app_id).process("sidecar")
+    files = psutil.Process(sidecar.pid).open_files() if sidecar else []
+    return sorted({Path(f.path) for f in files if _is_database(Path(f.path))})
+
+
+def kept_in(case: Case, app_id: str = ORCHESTRATOR) -> list[str]:
+    """Return the names of the SQLite files in which an app's sidecar keeps this instance."""
+    return [f.name for f in databases(case.lab, app_id) if _holds(f, f"||{case.instance_id}||")]
+
+
+def _is_database(file: Path) -> bool:
+    with suppress(OSError), file.open("rb") as opened:
+        return opened.read(15) == b"SQLite format 3"
+    return False
+
+
+def _holds(file: Path, words: str) -> bool:
+    asked = "SELECT 1 FROM state WHERE instr(key, ?) LIMIT 1"
+    with suppress(sqlite3.Error), closing(_opened(file)) as db:
+        return db.execute(asked, (words,)).fetchone() is not None
+    return False
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)
+
+
+def _answer(app: App) -> str:
+    with suppress(SidecarSilent):
+        app.metadata()
+        return "answers"
+    fatal = [line for line in app.logs("sidecar").splitlines() if "level=fatal" in line]
+    said = re.findall(r'msg="(.*?)" app_id', fatal[-1]) if fatal else []
+    return said[0] if said else "does not answer"
+
+
+def _actor_store(app: App) -> str:
+    # Without a store a sidecar offers no actors, until a client asks for a workflow (1.18.1).
+    if app.lacks_actor_store():
+        return "none"
+    if (app.metadata().get("actorRuntime") or {}).get("activeActors"):
+        return "has one"
+    raise SidecarSilent(
+        f"nothing says whether {app.app_id} has an actor state store",
+        asked=f"the metadata and the log of the sidecar of {app.app_id}",
+        found="it offers no workflow actors, and its log has no line about an actor state store",
+        look_at=f"lab.app({app.app_id!r}).metadata(), and lab.app({app.app_id!r}).logs()",
+        fix="let its worker connect; if it runs, let logLevel be info, and run the scenario again",
+    )
 
 
 # --- as before --------------------------------------------------------------------------------

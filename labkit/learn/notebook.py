@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from labkit.learn.folding import folded
+
 RECORD = "course"
 _LINK = re.compile(
     r"""(?P<open>\]\(|\b(?:href|src)=["']|^\[[^\]]+\]:[ ]+)(?P<to>[^)"'\s]+)""", re.MULTILINE
@@ -25,12 +27,14 @@ Notebook = dict[str, Any]
 def cleaned(built: Notebook, source: Path, names: Mapping[str, str]) -> Notebook:
     """Return a built notebook without outputs, its links as they lead on from ``learn/``.
 
+    Explanations that follow a prediction are folded.
+
     Args:
         source: where the built one is, relative to the repository.
         names: path of a built notebook in the repository to the name of its copy.
     """
     cells = [_cell(cell, source.parent.as_posix(), names) for cell in built["cells"]]
-    return {**built, "cells": cells}
+    return {**built, "cells": folded(cells)}
 
 
 def _cell(cell: Notebook, folder: str, names: Mapping[str, str]) -> Notebook:

@@ -189,7 +189,8 @@ def test_a_source_that_is_no_notebook_is_named(tmp_path):
 
 def test_the_service_of_lesson_02_ends_as_the_service_of_the_course():
     nb = read(next(n for n in notebooks() if n.target.stem.startswith("02")))
-    head = "%%workfile 02-build/notification-service/main.py"
-    parts = [c.source.split("\n", 1)[1].strip("\n") for c in nb.cells if c.source.startswith(head)]
+    head = "%%workfile 02/notification-service/main.py --part "
+    cells = [c.source.removeprefix(head) for c in nb.cells if c.source.startswith(head)]
+    parts = [text.split("\n", 1)[1].strip("\n") for text in sorted(cells)]
     service = paths.repo() / "services" / "notification-service" / "main.py"
     assert "\n\n\n".join(parts) + "\n" == service.read_text()

@@ -91,7 +91,11 @@ def test_the_run_file_of_the_course_names_its_four_apps_and_no_port():
         ("version: 1\napps:\n  - appDirPath: web\n    command: python\n", 4, "command: [VALUE"),
         ("version: 1\napps:\n  - appDirPath: web\n  - appDirPath: web\n", 4, "appID"),
         ('version: 1\napps:\n  - appDirPath: web\n    appPort: "80"\n', 4, "whole number"),
-        ("version: 1\napps:\n  - appDirPath: web\n    enableApiLogging: 1\n", 4, "enableApiLogging: true or"),
+        (
+            "version: 1\napps:\n  - appDirPath: web\n    enableApiLogging: 1\n",
+            4,
+            "enableApiLogging: true or",
+        ),
         ("version: 1\napps:\n  - appDirPath: web\n    env:\n      A: 1\n      B: [1]\n", 6, "text"),
         ("version: 1\napps:\n  - appDirPath: web\n    env: [A: 1]\n", 4, "env: {NAME: value}"),
         ("version: 1\napps:\n  - appDirPath: web\n    appLogDestination: no\n", 4, "console"),

@@ -2,9 +2,10 @@
 
 from contextlib import suppress
 
+from labkit.exercises.steps import ending
+
 from labkit.apps import NoLedger
 from labkit.exercises.checking import Step
-from labkit.exercises.steps import ending
 
 
 def steps(lab):

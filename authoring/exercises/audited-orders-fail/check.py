@@ -1,8 +1,9 @@
 """Steps that observe the lab of this exercise."""
 
+from labkit.exercises.steps import ending
+
 from labkit.apps import NoLedger
 from labkit.exercises.checking import Step
-from labkit.exercises.steps import ending
 
 ORCHESTRATOR = "task-orchestrator-service"
 

@@ -1,7 +1,8 @@
 """Steps that observe the lab of this exercise."""
 
-from labkit.exercises.checking import Step
 from labkit.exercises.steps import part
+
+from labkit.exercises.checking import Step
 
 
 def steps(lab):

@@ -1,7 +1,8 @@
 """Steps that observe the lab of this exercise."""
 
-from labkit.exercises.checking import Step
 from labkit.exercises.steps import ending
+
+from labkit.exercises.checking import Step
 
 ORCHESTRATOR = "task-orchestrator-service"
 

@@ -2,8 +2,9 @@
 
 import json
 
-from labkit.exercises.checking import Step
 from labkit.exercises.steps import ending
+
+from labkit.exercises.checking import Step
 
 
 def steps(lab):
