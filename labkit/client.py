@@ -35,7 +35,7 @@ WAIT_SECONDS = 300.0
 SLICE_SECONDS, LOOK_SECONDS, RETRY_SECONDS = 0.05, 0.25, 0.2
 GONE_SECONDS = 1.0
 """A process may be gone for so long while a call waits: ``lab.restart`` in another thread."""
-UNCONNECTED_SECONDS = 3.0
+UNCONNECTED_SECONDS = 2.0
 """How long a call waits for a worker that runs and is not connected."""
 SPEAK_SECONDS = 10.0
 _WAITS = ("WaitForInstanceStart", "WaitForInstanceCompletion")

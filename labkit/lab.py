@@ -116,13 +116,17 @@ class Lab:
         self._clients: dict[str, DaprWorkflowClient] = {}
         self._closed = False
         self._http = httpx.Client(trust_env=False, timeout=2.0)
-        self._ports = ports.reserve(prefer=self._folder.facts.get("first_port"))
-        self._supervisor = Supervisor(
-            self._folder.run_id,
-            [self._ports.guard.fileno(), self._folder.lock],
-            self._folder.path,
-        )
-        self._build_shared(programs)
+        try:
+            self._ports = ports.reserve(prefer=self._folder.facts.get("first_port"))
+            self._supervisor = Supervisor(
+                self._folder.run_id,
+                [self._ports.guard.fileno(), self._folder.lock],
+                self._folder.path,
+            )
+            self._build_shared(programs)
+        except BaseException:
+            self._abandon()
+            raise
         if not private:
             _remember_lab_of_this_kernel(self)
 
@@ -339,6 +343,13 @@ class Lab:
         return Text("\n".join(rows + self._supervisor.incidents) or "nothing started")
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _abandon(self) -> None:
+        """Give back what a lab that could not be made has taken: else its run counts as alive."""
+        self._closed = True
+        for name in ("_supervisor", "_ports", "_http", "_folder"):
+            if hasattr(self, name):
+                getattr(self, name).close()
 
     def _open_folder(self, resume: bool) -> runs.RunFolder:
         notebook = os.environ.get("JPY_SESSION_NAME")
