@@ -23,7 +23,7 @@ def test_a_file_that_was_saved_after_the_start_is_named_until_it_is_loaded(make_
     lab.up()
     told = capsys.readouterr().out
     assert "caller: ready\n" in told
-    assert "target/main.py was saved later; lab.restart('target')" in told
+    assert "since it started: target/main.py; lab.restart('target') loads it" in told
     lab.restart("target", announce=False)
     assert newer(lab) == {}
     lab.up()

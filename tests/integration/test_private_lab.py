@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from labkit import lab as lab_module
-from labkit import runs
+from labkit import ports, runs
 from labkit.attached import Attached
-from labkit.lab import NothingToResume
+from labkit.lab import Lab, NothingToResume
+from labkit.ports import NoPortsLeft
 from labkit.runs import all_runs
 
 ENV = {"GREETING": "drawn anew", "PLACE": "check"}
@@ -67,6 +68,15 @@ def test_in_a_notebook_a_lab_that_cannot_be_made_takes_no_place(make_lab, small,
     assert first.troubles()[0].how.startswith("was ended")
     assert private.troubles() == []
     second.down()
+
+
+def test_a_lab_that_finds_no_ports_holds_no_run(small, tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(ports, "_starts", list)
+    with pytest.raises(NoPortsLeft):
+        Lab(small)
+    (run,) = all_runs()
+    assert not run.alive
 
 
 class Shell:

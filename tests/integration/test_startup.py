@@ -25,7 +25,7 @@ from labkit.lab import AppNotStarted, LabClosed, NothingToResume, UnknownApp
 from labkit.launch import CommaInPath, SocketPathTooLong
 from labkit.ports import PortTaken, is_listening
 from labkit.processes import ProcessEnded
-from labkit.readiness import AppWithoutWorker, TwoWorkers
+from labkit.readiness import AppWithoutWorker, NotReady, TwoWorkers
 from labkit.runfile import RunFileError
 from labkit.waiting import wait_until
 from tests.support.deployments import TARGET, write_small
@@ -170,6 +170,14 @@ def test_a_component_that_is_wrong_is_quoted_from_the_log_of_the_sidecar(make_la
     with pytest.raises(ProcessEnded) as caught:
         make_lab(run_file).up(announce=False)
     assert "duplicate actor state store" in caught.value.found
+
+
+def test_a_sidecar_that_hangs_is_named_with_what_its_log_says(make_lab, small):
+    lab = make_lab(small)
+    lab.up(announce=False)
+    with lab.frozen("target", "sidecar"), pytest.raises(NotReady) as caught:
+        lab.up("target", within=0.2, announce=False)
+    assert "its sidecar does not answer" in caught.value.found
 
 
 def test_garbage_in_a_component_is_named_before_anything_starts(make_lab, small):
