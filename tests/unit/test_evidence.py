@@ -179,6 +179,15 @@ def test_status_and_next_are_computed_from_the_evidence(capsys):
     assert capsys.readouterr().out.startswith("01-why")
 
 
+def test_evidence_of_a_lesson_counts_after_it_got_another_number_or_was_split():
+    progress.note("lesson", "07-when-a-remote-app-fails", state="finished")
+    progress.note("lesson", "06-three-deployment-requirements", state="finished")
+    states = {s.slug[3:]: s.state for s in progress.status()}
+    assert states["when-a-remote-app-fails"] == "finished"
+    assert states["reach-the-other-app"] == states["stores-and-manifests"] == "finished"
+    assert states["change-running-workflows"] == "not begun"
+
+
 def test_the_export_holds_no_text_of_the_learner():
     progress.note("explanation", "why", text="my secret thoughts", choice="a", path="/home/me")
     (row,) = progress.exported()
