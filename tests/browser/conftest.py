@@ -66,7 +66,7 @@ class Opened:
 
     def shows(self, path: str) -> None:
         """Wait until a file of ``folder`` is in front."""
-        self.page.wait_for_function(f"() => {PATH} === '{path}'", timeout=SLOW)
+        self.page.wait_for_function(f"() => {PATH} === '{path}'")
 
     def open(self, path: str) -> None:
         """Open a file of ``folder``, and wait until it is shown."""
@@ -83,7 +83,7 @@ class Opened:
         path = jupyter.address(self.notebook)
         front = f"""() => {PATH} === '{path}' && window.jupyterapp.shell.currentWidget
             .sessionContext?.session?.kernel?.status === 'idle'"""
-        self.page.wait_for_function(front, timeout=SLOW)
+        self.page.wait_for_function(front)
 
     def address(self, path: str) -> str:
         """Return the address under which the server reads and writes a file of ``folder``."""
@@ -120,6 +120,7 @@ def opened(
                 args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
             )
             page = window.new_page(viewport={"width": 1280, "height": 1000})
+            page.set_default_timeout(SLOW)
             opened = Opened(page, url, root, notebook.file)
             local = (url, url.replace("http", "ws"), "data:", "blob:")
             page.on(
@@ -127,7 +128,7 @@ def opened(
                 lambda r: None if r.url.startswith(local) else opened.strangers.add(r.url),
             )
             page.goto(f"{url}/lab/tree/{jupyter.address(notebook.file)}?token={TOKEN}")
-            page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=SLOW)
+            page.wait_for_selector(".jp-Notebook .jp-Cell")
             opened.wait_for_notebook()
             yield opened
             window.close()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_choices_and_pictures_can_be_used_without_a_mouse_and_without_good_eyes(opened):
     page = opened.page
     opened.run_all()
