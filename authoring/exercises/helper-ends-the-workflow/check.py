@@ -2,8 +2,14 @@
 
 from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR
 from labkit.exercises.observations import (
-    Check, as_before, ended, mailed, pushed, rows_of, says,
-)  # fmt: skip
+    Check,
+    as_before,
+    ended,
+    mailed,
+    pushed,
+    rows_of,
+    says,
+)
 from labkit.waiting import patience, poll
 
 GIVES_UP_SECONDS = 8.0
@@ -42,7 +48,9 @@ def counter(trial):
 def gives_up(case):
     def observe():
         within = GIVES_UP_SECONDS * patience()
-        return "gives up" if poll(lambda: moved_on(case), within, POLL_SECONDS)[1] else case.settled()
+        return (
+            "gives up" if poll(lambda: moved_on(case), within, POLL_SECONDS)[1] else case.settled()
+        )
 
     return Check(
         "gives-up",

@@ -4,6 +4,7 @@ from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR
 from labkit.exercises.observations import Check, ended, mailed
 
 WANTED = "payments"
+APPS = (ORCHESTRATOR, NOTIFICATIONS)
 
 
 def wished(case):
@@ -12,8 +13,8 @@ def wished(case):
     yield Check(
         "namespaces",
         f"both apps are in the namespace {WANTED}",
-        f"{ORCHESTRATOR} in {WANTED}, {NOTIFICATIONS} in {WANTED}",
-        lambda: ", ".join(f"{a} in {namespace(case.lab, a)}" for a in (ORCHESTRATOR, NOTIFICATIONS)),
+        ", ".join(f"{app_id} in {WANTED}" for app_id in APPS),
+        lambda: ", ".join(f"{app_id} in {namespace(case.lab, app_id)}" for app_id in APPS),
         'lab.app("notification-service").metadata()["actorRuntime"]["activeActors"]',
     )
 

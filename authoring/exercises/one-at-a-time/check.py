@@ -7,6 +7,7 @@ on when the check writes to it.
 import os
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from labkit.exercises.cases import ORCHESTRATOR, Case
@@ -157,8 +158,7 @@ def one_in_the_ledger(lab, cases):
         keys = {s.task_execution_id for case in cases for s in case.steps(app_id=INFERENCE)}
         rows = [r for r in rows_of(lab, INFERENCE, "inferences") if r["key"] in keys]
         rows.sort(key=lambda row: row["started"])
-        pairs = zip(rows, rows[1:], strict=False)
-        overlap = any(earlier["ended"] > later["started"] for earlier, later in pairs)
+        overlap = any(a["ended"] > b["started"] for a, b in pairwise(rows))
         return "more than one at a time" if overlap else "1 at a time"
 
     return Check(

@@ -1,7 +1,7 @@
 """ml-inference-service judges the whole report, and the workflow's output is its answer.
 
-The reports of the counter-scenario say something else at both ends than as a whole, are too large to
-be sent in any form, and what the model makes of them is worked out beforehand.
+The reports of the counter-scenario say something else at both ends than as a whole and are too
+large to be sent, compressed or not. The course's own copy of the model says what they score.
 """
 
 import base64

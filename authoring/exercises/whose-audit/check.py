@@ -30,7 +30,7 @@ def counter(trial):
 def wishes(cases):
     yield Check(
         "ended",
-        f"all {len(cases)} orders end with COMPLETED",
+        f"the {len(cases)} orders end with COMPLETED",
         ", ".join("COMPLETED" for _ in cases),
         lambda: ", ".join(case.settled() for case in cases),
         f"lab.run({cases[0].instance_id!r}) and the others",
