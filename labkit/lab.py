@@ -40,6 +40,7 @@ from labkit.lives import Trouble
 from labkit.processes import Process, Supervisor, stop
 from labkit.runfile import RunFile, load
 from labkit.texts import Text
+from labkit.waiting import wait_until
 from labkit.workflowrun import Run
 
 if TYPE_CHECKING:
@@ -173,6 +174,7 @@ class Lab:
         asked = [self._apps[s.app_id] for s in wanted]
         try:
             readiness.wait(self._control, self._infrastructure.processes(), asked, within)
+            wait_until(self._infrastructure.is_listening, within, "the mail server listens")
         finally:
             self._note()  # a service that came too early has another pid now
         for app in asked if announce else ():

@@ -353,8 +353,8 @@ def _state(case: Case, known: Known) -> str:
     mails = origin(case, "mail", [m.idempotency_key for m in case.lab.inbox.to(address)])
     if mails != _from(1, "mail", NOTIFICATIONS):
         return mails
-    done = [s for s in case.steps() if s.outcome == "completed"]  # a retry had failed before
-    answers = [s.value for name in known.sent for s in done if s.name == name]
+    done = [s for name in known.sent for s in case.steps(name) if s.outcome == "completed"]
+    answers = [s.value for s in done]
     if known.sent and part(case.output, "notifications_sent") != answers:
         return f"its output is {case.output}"
     return "as before"

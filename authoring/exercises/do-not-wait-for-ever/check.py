@@ -2,14 +2,14 @@
 
 from contextlib import suppress
 
-from labkit.exercises.cases import NOTIFICATIONS, Case, StillWaiting
-from labkit.exercises.observations import Check, as_before, ended, mailed, ordered, says
+from labkit.exercises.cases import NOTIFICATIONS, Case
+from labkit.exercises.observations import Check, as_before, ended, mailed, missed, ordered, says
 from labkit.waiting import patience, poll
 from labkit.workflowrun import NotFinished
 
 CHANGED = ("send_push",)
 MOST_SECONDS = 6.0
-PATIENCE_SECONDS = 3.0
+FAST_SECONDS = 2.0
 
 
 def steps(lab):
@@ -24,12 +24,14 @@ def counter(trial):
     silent = trial.order()
     with lab.frozen("mail"), suppress(NotFinished):
         silent.run.wait(MOST_SECONDS * patience())
+    require_silence(silent)
     yield from slow(silent)
-    poll(lambda: lab.inbox.to(silent.order["assignee_email"]), 10 * patience())
+    address = silent.order["assignee_email"]
+    poll(lambda: not calls(silent) or lab.inbox.to(address), 10 * patience())
     yield mailed(silent)
-    fast = trial.order()
+    fast = fast_order(trial)
     yield ended(fast)
-    yield says(fast, sent(fast), "notifications_sent", 0, "sent", id="fast", checked=FAST)
+    yield says(fast, True, "notifications_sent", 0, "sent", id="fast", checked=FAST)
     yield from as_before(fast, CHANGED)
 
 
@@ -48,6 +50,13 @@ def slow(case):
     )
     checked = "the output says that the mail is not sent yet"
     yield says(case, False, "notifications_sent", 0, "sent", checked=checked)
+
+
+def require_silence(case):
+    """A hanging mail server makes send_email fail after five seconds: then the race is lost."""
+    lost = [s for s in calls(case) if s.outcome == "failed"]
+    if lost and any(s.kind == "timer" for s in case.steps()):
+        raise missed("a provider that is silent for longer than the timer", lost[0].failure.message)
 
 
 def calls(case):
@@ -70,16 +79,12 @@ def state(case):
     return f"ended after {answered[0].seconds:.1f} s" if answered else "still running"
 
 
-def sent(case):
-    """What a fast answer must lead to: True, unless this machine made it slow."""
-    case.settled()
-    late = [s for s in calls(case) if s.seconds is None or s.seconds > PATIENCE_SECONDS - 1]
-    if late:
-        raise StillWaiting(
-            "the provider was not fast",
-            asked="an answer after one second",
-            found=f"send_email took {late[0].seconds} s on this machine",
-            look_at="the load of this machine",
-            fix="check again",
-        )
-    return True
+def fast_order(trial):
+    """Order while the provider needs one second, until this machine did not make it longer."""
+    for _ in range(3):
+        case = trial.order()
+        case.settled()
+        taken = [s.seconds or duration(case) for s in calls(case)]
+        if max(taken, default=0) < FAST_SECONDS:
+            return case
+    raise missed(f"a provider that answers in {FAST_SECONDS:g} s", f"it took {taken} s")

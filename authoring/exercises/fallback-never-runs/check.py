@@ -1,19 +1,21 @@
-"""An order ends while notification-service is away, says so, and its messages arrive later."""
+"""An order ends while notification-service is down, says so, and its messages arrive later."""
 
-from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, Case, StillWaiting, part
+from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, Case, part
 from labkit.exercises.observations import (
     Check,
     as_before,
     ended,
     mailed,
+    missed,
     ordered,
     pushed,
     rows_of,
 )
 from labkit.waiting import patience, poll
 
-PATIENCE_SECONDS = 2.0
+FAST_SECONDS = 1.0
 BACK_SECONDS = 15.0
+NAMES = ("send_email", "send_push")
 
 
 def steps(lab):
@@ -27,31 +29,31 @@ def counter(trial):
     early = trial.order()
     yield from without_the_service(early)
     lab.up(announce=False)
-    poll(lambda: arrived(early), BACK_SECONDS * patience(), 0.1)
+    poll(lambda: arrived(early) or not waiting(early), BACK_SECONDS * patience(), 0.1)
     yield mailed(early, id="later")
     yield pushed(early, id="later")
-    case = trial.order()
+    case = fast_order(trial)
     yield ended(case)
     yield mailed(case)
     yield pushed(case)
     yield from as_before(case)
-    yield told(case, [True, True], "while notification-service runs, the result says: both sent")
-    yield mailed(early, id="later")
+    yield told(case, [True, True], "with notification-service, the result says that both were sent")
 
 
 def without_the_service(case):
     yield ended(case, within=6)
-    yield told(case, [False, False], "without notification-service, the result says: neither sent")
+    words = "without notification-service, the result says that neither was sent"
+    yield told(case, [False, False], words)
 
 
 def told(case, expected, checked):
-    def observe():
-        if True in expected:
-            require_fast(case)
-        return [part(case.output, "notifications_sent", n, "sent") for n in (0, 1)]
-
-    look_at = f"lab.run({case.instance_id!r}).output"
-    return Check("told", checked, expected, observe, look_at)
+    return Check(
+        "told",
+        checked,
+        expected,
+        lambda: [part(case.output, "notifications_sent", n, "sent") for n in (0, 1)],
+        f"lab.run({case.instance_id!r}).output",
+    )
 
 
 def arrived(case):
@@ -60,15 +62,23 @@ def arrived(case):
     return mails and [r for r in rows if r["user_id"] == case.order["assignee_user_id"]]
 
 
-def require_fast(case):
-    """Whoever takes longer than the patience of the workflow is late for good reason."""
-    taken = [s.seconds for n in ("send_email", "send_push") for s in case.steps(n, NOTIFICATIONS)]
-    late = [s for s in taken if s is None or s > PATIENCE_SECONDS / 2]
-    if late:
-        raise StillWaiting(
-            "the notifications were slow on this machine",
-            asked="notifications in less than a second",
-            found=f"one took {late[0]} s",
-            look_at="the load of this machine",
-            fix="check again",
-        )
+def waiting(case):
+    """The child workflows that have not ended."""
+    return [run for run in case.history.walk() if run.status == "RUNNING"]
+
+
+def fast_order(trial):
+    """Order while notification-service runs, until it was as fast as the result has to know."""
+    for _ in range(3):
+        case = trial.order()
+        case.settled()
+        taken = [seconds(case, s) for n in NAMES for s in case.steps(n, NOTIFICATIONS)]
+        if all(taken) and max(taken, default=0) < FAST_SECONDS:
+            return case
+    raise missed(f"notifications in less than {FAST_SECONDS:g} s", f"they took {taken} s")
+
+
+def seconds(case, step):
+    """From the moment when the workflow asked for a notification until it was sent."""
+    asked = [c.began for c in case.steps() if c.child_instance_id == step.instance_id]
+    return (step.ended - min(asked, default=step.began)).total_seconds() if step.ended else None

@@ -77,7 +77,7 @@ def wished(case):
 
 
 def components(lab, app_id):
-    return sorted(c["name"] for c in lab.app(app_id).metadata()["components"])
+    return sorted(c["name"] for c in lab.app(app_id).metadata().get("components", []))
 
 
 def audit_of(case):
