@@ -76,7 +76,6 @@ wfr.start()
 signal.pause()
 
 # %% tags=["code"]
-folder = workspace("08-stores")
 ENTRY = """  - appID: {app}
     appDirPath: {app}
     resourcesPath: ../{components}
@@ -101,6 +100,7 @@ def status(workflow):
     return lab.run(workflow).settle()
 
 
+folder = workspace("08-stores")
 lab = deploy()
 print("activity:", status("activity"))
 print("child:   ", status("child"))
