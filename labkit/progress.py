@@ -81,6 +81,13 @@ def newest(kind: str, id: str) -> Entry | None:
     return next(iter(reversed(entries(kind, id))), None)
 
 
+def since_reset(kind: str, id: str) -> list[Entry]:
+    """Return the evidence of a kind with an id, oldest first, since this notebook was reset."""
+    notebook = naming.split(current_lesson() or "").id
+    reset = newest("reset", notebook) if notebook else None
+    return [e for e in entries(kind, id) if reset is None or e.at > reset.at]
+
+
 @dataclass(frozen=True)
 class LessonStatus:
     """How far a lesson is.

@@ -184,7 +184,7 @@ class Run:
         if own := [t for t in gone if t.name in (self.app_id, lives.WHOLE)]:
             return own
         others = [t for t in gone if t.part != "process"]
-        if not others or self._quiet_seconds() < QUIET_SECONDS * patience():
+        if not others or self._quiet_seconds() < QUIET_SECONDS * min(patience(), 3):
             return []
         return others if self._waits_for() <= {t.name for t in others} else []
 

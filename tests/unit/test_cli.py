@@ -135,6 +135,12 @@ def test_an_exercise_is_named_by_number_wherever_by_id(capsys):
     assert "no-such-notebook" in capsys.readouterr().err
 
 
+def test_evidence_carries_the_id_whatever_name_was_used():
+    exercises.diagnose("01.1", "the mail is sent by the wrong app")
+    exercises.reset("1.1")
+    assert {e.id for e in progress.entries()} == {"move-the-mail"}
+
+
 def test_status_counts_in_words_and_shows_the_numbers(capsys):
     progress.note("prediction", "one", choice="x", lesson="00-start-here")
     progress.note("hint", "move-the-mail", level=1)

@@ -12,4 +12,4 @@ lab.app("notification-service").metadata()["workflows"]["connectedWorkers"]
 # The orchestrator calls send_mail, but notification-service registered send_email.
 
 # %% [markdown] tags=["expert"]
-# Symptom: FAILED at once, with a message. So the app was reached: an absent app gives no error at all. The message says which name was asked for. Metadata cannot list names, so compare the two places where the name stands: the call and the decorator. Repair: one of the two.
+# Symptom: FAILED at once, with a message. So the app was reached: an absent app gives no error at all. The message says which name was asked for. Metadata cannot list names, so compare the two places where the name is written: the call and the decorator. Repair: correct the call. The service may also register both names; to rename the activity there would break the other workflows that call it.
