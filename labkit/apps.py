@@ -283,7 +283,7 @@ class App(Launch):
         return Text(self._get(f"http://{HOST}:{self.metrics_port}/metrics").text)
 
     def lacks_actor_store(self) -> bool:
-        """Whether the running sidecar surely has no actor state store; told by its log only.
+        """Whether the running sidecar surely has no actor state store; read from its log only.
 
         To ask such a sidecar for a workflow's state makes it end with a nil pointer (measured on
         1.18.1), so it must not be asked.
@@ -293,7 +293,7 @@ class App(Launch):
         said = self.logs("sidecar").rpartition("Starting Dapr Runtime")[2]
         if "as actor state store" in said:
             self._has_actor_store = True
-        # A log without this line tells nothing when it holds warnings and errors only.
+        # A log without this line proves nothing when it holds warnings and errors only.
         return not self._has_actor_store and "All outstanding components processed" in said
 
     def connected_workers(self) -> int:

@@ -193,7 +193,7 @@ def _remove(runs: Iterable[RunInfo]) -> None:
 
 
 def _require_room() -> None:
-    """Without room the scheduler ends with a Go panic, which tells a learner nothing."""
+    """Without room the scheduler ends with a Go panic, which says nothing to a learner."""
     if _free_mb() < NEEDED_MB:
         prune(1)
     free = _free_mb()

@@ -51,7 +51,7 @@ class NotFinished(ObservationError):
 
 
 class StateNotReadable(ObservationError):
-    """A sidecar refused to tell the state of an instance."""
+    """A sidecar refused to report the state of an instance."""
 
     code = "state-not-readable"
 
@@ -204,7 +204,7 @@ class Run:
         return {s.app_id for s in steps if s.child_instance_id not in read}
 
     def _quiet_seconds(self) -> float:
-        """How long ago the last event came; infinite when nobody can tell."""
+        """How long ago the last event came; infinite when it is not known."""
         try:
             return time.time() - max(e.time for e in self.history.all_events).timestamp()
         except (ObservationError, ValueError):

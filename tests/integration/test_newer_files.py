@@ -21,9 +21,9 @@ def test_a_file_that_was_saved_after_the_start_is_named_until_it_is_loaded(make_
     (small.parent / "target" / "main.py").write_text(TARGET + "# changed\n")
     assert newer(lab) == {"target": ["target/main.py"]}
     lab.up()
-    told = capsys.readouterr().out
-    assert "caller: ready\n" in told
-    assert "since it started: target/main.py; lab.restart('target') loads it" in told
+    shown = capsys.readouterr().out
+    assert "caller: ready\n" in shown
+    assert "since it started: target/main.py; lab.restart('target') loads it" in shown
     lab.restart("target", announce=False)
     assert newer(lab) == {}
     lab.up()

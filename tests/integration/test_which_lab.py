@@ -78,9 +78,11 @@ def test_ps_names_each_process_what_ended_and_what_is_newer(make_lab, small, cap
     assert "target/main.py: saved after it was started; lab.restart('target')" in shown
     assert f"kernel {os.getpid()}" in shown
     assert cli.main(["ps", "--json"]) == 0
-    (told,) = [r for r in json.loads(capsys.readouterr().out)["labs"] if r["id"] == lab.folder.name]
-    assert {p["name"] for p in told["processes"]} >= {"placement", "caller worker"}
-    assert told["newer_files"] == {"target": ["target/main.py"]}
+    (listed,) = [
+        r for r in json.loads(capsys.readouterr().out)["labs"] if r["id"] == lab.folder.name
+    ]
+    assert {p["name"] for p in listed["processes"]} >= {"placement", "caller worker"}
+    assert listed["newer_files"] == {"target": ["target/main.py"]}
 
 
 def test_a_stopped_lab_says_that_it_was_stopped(make_lab, small, capsys):

@@ -257,7 +257,7 @@ def test_fix_ends_what_a_dead_lab_left_and_nothing_else(monkeypatch, capsys):
         held.close()
 
 
-def test_a_machine_without_a_browser_is_told_what_runs_without_one(monkeypatch):
+def test_a_machine_without_a_browser_gets_the_command_that_needs_none(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(suite.NoBrowser) as caught:
         suite._require_browser()

@@ -74,7 +74,7 @@ def test_the_telling_line_of_a_log_is_the_reason_of_the_end(text, code, line):
     assert lives.telling(text, code) == line
 
 
-def test_of_a_grpc_error_the_details_are_told_too():
+def test_of_a_grpc_error_the_details_are_shown_too():
     assert "failed to connect to all addresses" in lives.telling(RPC, 1)
 
 
@@ -104,9 +104,9 @@ def test_another_kernel_knows_how_a_process_ended(supervisor, tmp_path):
     assert not seen.is_alive
     assert seen.ending() == one.ending()
     assert seen.last_line() == "bye"
-    told = lives.trouble(seen, "lab.up('web')")
-    assert (told.name, told.part, told.fix) == ("web", "worker", "lab.up('web')")
-    assert str(told) == f'web worker {one.ending()}; its log says: "bye"'
+    found = lives.trouble(seen, "lab.up('web')")
+    assert (found.name, found.part, found.fix) == ("web", "worker", "lab.up('web')")
+    assert str(found) == f'web worker {one.ending()}; its log says: "bye"'
 
 
 def test_of_a_second_life_only_its_own_output_counts(supervisor, tmp_path):
@@ -143,8 +143,8 @@ def test_what_somebody_else_killed_has_no_telling_line(supervisor, tmp_path):
 def test_a_run_that_was_ended_as_a_whole_says_by_what_until_something_starts(supervisor, tmp_path):
     assert lives.stopped(tmp_path) is None
     lives.note(tmp_path, "stop", at=1.0)
-    told = lives.stopped(tmp_path)
-    assert (told.name, told.how) == (lives.WHOLE, "was stopped by ./lab stop")
+    found = lives.stopped(tmp_path)
+    assert (found.name, found.how) == (lives.WHOLE, "was stopped by ./lab stop")
     _start(supervisor, tmp_path, "pass")
     assert lives.stopped(tmp_path) is None
 
