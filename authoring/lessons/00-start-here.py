@@ -18,7 +18,7 @@
 #
 # Each lesson repeats one cycle: predict, run, look, read why. A wrong prediction teaches more than a right one, so guess freely.
 #
-# Run a cell with *Shift+Enter*.
+# Run a cell with *Shift+Enter*. If a cell fails, the message says what was asked, what was found, and what fixes it.
 
 # %% tags=["setup"]
 from labkit import Lab, dapr_here, doctor, finish, observe, predict, quiz, wait_until, workspace
@@ -27,7 +27,8 @@ doctor()
 
 # %% [markdown] tags=["explain"]
 # `doctor` checked your machine. If something is wrong, it prints the command that fixes it.
-#
+
+# %% [markdown] tags=["story"]
 # ## What you will build in this course
 #
 # You will build a task system of four services. One of them decides what happens next. The others do special work: they notify people, keep an audit, and estimate priorities. Each is a program of its own, and one workflow runs across all of them. In this lesson you start with one service.
@@ -89,7 +90,7 @@ apps:
 # %% [markdown] tags=["text"]
 # ## What Dapr is here
 #
-# Your program is the *worker*: it runs your functions. Dapr puts a second program beside it, the **sidecar** `daprd`: it stores what happened and hands out work. Both together are an app, known by its app ID, here `hello-service`. The *control plane* serves all sidecars: *placement* knows which app runs where, the *scheduler* wakes workflows at the right time.
+# Your program is the *worker*: it runs your functions. Dapr puts a second program beside it, the **sidecar** `daprd`, which hands out the work. Both together are an app, known by its app ID, here `hello-service`. The *control plane* serves all sidecars: *placement* knows which app runs where, the *scheduler* wakes workflows at the right time.
 
 # %% tags=["look"]
 dapr_here()
@@ -124,7 +125,7 @@ print(run.status, run.output)
 run.show()
 
 # %% [markdown] tags=["explain"]
-# This is a **swimlane**. The lane is the app, the outlined bar is the workflow, and the filled bars are its activities. It is drawn from the history that the sidecar stores.
+# This is a **swimlane**. The lane is the app, the outlined bar is the workflow, and the filled bars are its activities.
 
 # %% [markdown] tags=["predict"]
 # ## Restart the service
@@ -144,7 +145,7 @@ print(result)
 observe("result-after-restart", "yes" if result else "no")
 
 # %% [markdown] tags=["explain"]
-# The sidecar wrote every step to a state store, here an SQLite file. A process may end; the history stays.
+# The sidecar writes every step to a state store, here an SQLite file. A process may end; this history stays. The swimlanes are drawn from it.
 
 # %% [markdown] tags=["predict"]
 # ## Kill the service while it works

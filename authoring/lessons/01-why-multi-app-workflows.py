@@ -155,7 +155,7 @@ wait_until(lambda: noted(["http-0"]) == ["assigned notified"], 30)
 print("mails:", mails(["http-0"]), " noted:", noted(["http-0"]))
 
 # %% [markdown] tags=["predict"]
-# Now three tasks. As soon as the second mail has been sent, you kill the notifier before it can reply. You restart it after the assigner has moved on.
+# Now you start three tasks. As soon as the second mail has been sent, you kill the notifier before it can reply. You restart it after the assigner has moved on.
 #
 # *How many mails arrive for the first, second and third task?*
 
@@ -223,7 +223,7 @@ dapr = DaprClient()  # the subscription ends when nobody holds its client
 dapr.subscribe_with_handler("pubsub", "tasks", on_message)
 
 # %% [markdown] tags=["predict"]
-# You restart both services, so that they load the new code. Then the same again: three tasks, and the notifier is killed between the second mail and its reply.
+# You restart both services, so that they load the new code. Then you do the same again: three tasks, and a kill between the second mail and its reply.
 #
 # *How many mails arrive this time?*
 
@@ -272,7 +272,7 @@ def notify_activity(ctx, task):
     send_mail(task)
 
 # %% [markdown] tags=["predict"]
-# The same kill once more. This time the notifier stays away until the assigner's ledger has not changed for three seconds.
+# You kill the notifier once more, at the same moment. This time it stays away until the assigner's ledger has not changed for three seconds.
 #
 # *How many mails arrive with the workflow?*
 
@@ -292,9 +292,9 @@ observe("notifier-dies-workflow", ", ".join(map(str, mails(tasks))))
 # The result is the same as with pub/sub: nothing lost, one mail twice, for the same reason. But the ledger differs: the assigner did not move on. The workflow waited for the notifier.
 
 # %% [markdown] tags=["predict"]
-# ## Now kill the assigner
+# ## Kill the assigner
 #
-# The other side. For each approach you start three new tasks, kill the assigner when it has noted the second one and not yet notified, and start it again. This takes about 30 s.
+# Now the other side. For each approach you start three new tasks, kill the assigner after it has noted the second one and before it notifies, and start it again. This takes about 30 s.
 #
 # *Which approaches send all three mails?*
 
@@ -371,7 +371,7 @@ quiz("01-reason-to-split")
 #
 # [Claims](../docs/claims.md) you have seen: a direct call is lost when the other side is down; pub/sub delivers at least once; a workflow over several apps survives a kill of either side, and runs an interrupted step again.
 #
-# Practise with the exercises `move-the-mail` and `no-mail-lost`. Next: lesson 02 builds the notification service properly.
+# Next: lesson 02 builds the notification service properly.
 
 # %% tags=["close"]
 lab.down()

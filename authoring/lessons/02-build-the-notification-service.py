@@ -285,7 +285,7 @@ if __name__ == "__main__":
 # %% [markdown] tags=["text"]
 # ## A caller
 #
-# `tester` is a second app. It has one workflow that sends a mail, and one for the second mistake below.
+# `tester` is a second app. It has one workflow that sends a mail, and one for a question further below.
 
 # %% tags=["write"]
 # %%workfile 02/tester/main.py
@@ -362,7 +362,7 @@ names = "activity names" if "send_email" in str(reported) else "no activity name
 observe("metadata-knows", f"workers, {names}" if reported["workflows"] else names)
 
 # %% [markdown] tags=["explain"]
-# The sidecar counts connected workers and offers **actor types**: one for all workflows of the app, one for all its activities, and one that cleans up. It does not know their names. The names live in your process and are looked up when work arrives. So no API can list them: a wrong name shows only when it is called.
+# The sidecar counts connected workers and offers **actor types**: one for all workflows of the app, one for all its activities, and one that cleans up. It does not know the names of activities and workflows. These live in your process and are looked up when work arrives. So no API can list them: a wrong name shows only when it is called.
 #
 # > The lesson [Multi-App Workflows](https://agentfactory.panaversity.org/docs/Deploying-Agent-Factories-in-the-Cloud/dapr-actors-workflows/multi-app-workflows) of the Agent Factory book reads registered activities from `activeActors`. On 1.18.1 there are actor types only, as Dapr's [metadata API reference](https://docs.dapr.io/reference/api/metadata_api/) says.
 
@@ -370,7 +370,7 @@ observe("metadata-knows", f"workers, {names}" if reported["workflows"] else name
 quiz("02-not-knowable")
 
 # %% [markdown] tags=["predict"]
-# ## The second mistake: which clock?
+# ## Which clock?
 #
 # The copied example also puts a time into its answer, with `ctx.current_utc_datetime`, inside the activity. So does `stamp`, which `stamp_it` calls. *How does this workflow end?*
 
@@ -407,7 +407,7 @@ print("exit code", ended.returncode, "-", ended.stdout.splitlines()[-1])
 #
 # [Claims](../docs/claims.md) you have seen: decorators belong to a `WorkflowRuntime`; an activity has no `current_utc_datetime`; the metadata lists no activities.
 #
-# Practise with the exercises `add-send-sms` and `refuse-a-bad-mail` and the break lab `healthy-and-idle`. Next: lesson 03 calls the service from the task system.
+# Next: lesson 03 calls the service from the task system.
 
 # %% tags=["close"]
 lab.down()

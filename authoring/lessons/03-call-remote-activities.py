@@ -7,7 +7,7 @@
 #
 # - call activities of another app by its app ID
 # - compare what a dict, a dataclass and a Pydantic model become on the way
-# - prove with an idempotency key that a retry sends one mail
+# - show with an idempotency key whether a mail is new or a repeated one
 #
 # **You need** lesson 02.
 #
@@ -264,7 +264,7 @@ quiz("03-shape")
 #
 # [Claims](../docs/claims.md) you have seen: state belongs to the hosting app; retries share one key; an interrupted activity runs again.
 #
-# Practise with the exercises `tell-the-manager` and `both-at-once` and the break lab `doubled-mail`. Next: child workflows in the audit service.
+# Next: lesson 04 calls a whole workflow in another app.
 
 # %% tags=["close"]
 lab.down()

@@ -169,7 +169,7 @@ observe("attempts", ", ".join(counts))
 # %% [markdown] tags=["explain"]
 # An error class called `NonRetryableError` ends the attempts at once: the SDK compares names. A missing name is a failure like any other, so the policy tries it again, although that cannot help.
 #
-# > The table of the Agent Factory lesson says: activity not found is an immediate error, not a retry. On 1.18.1 it is a failure, and a retry policy tries it again.
+# > [Multi-App Workflows](https://agentfactory.panaversity.org/docs/Deploying-Agent-Factories-in-the-Cloud/dapr-actors-workflows/multi-app-workflows) says: activity not found is an immediate error, not a retry. On 1.18.1 it is a failure, and a retry policy tries it again.
 
 # %% [markdown] tags=["predict"]
 # ## Absent, and killed
@@ -199,7 +199,7 @@ observe("gone", f"absent {ends[0]}, killed {ends[1]}")
 # %% [markdown] tags=["explain"]
 # Absent: the runtime tries to hand over the call until the app is there. Killed: it hands the call over again. Neither is a failure, so neither the policy nor `except` is used.
 #
-# > Dapr's page [Multi Application Workflows](https://docs.dapr.io/developing-applications/building-blocks/workflow/workflow-multi-app/) says: if the target application does not exist, the call is retried with the given retry policy. On 1.18.1 the policy is not consulted.
+# > [Multi Application Workflows](https://docs.dapr.io/developing-applications/building-blocks/workflow/workflow-multi-app/) in Dapr's documentation says: if the target application does not exist, the call is retried with the given retry policy. On 1.18.1 the policy is not consulted.
 #
 # ## Give up after two seconds
 #
@@ -234,8 +234,8 @@ observe("race", " and ".join(gave_up) + (" only" if len(gave_up) == 1 else ""))
 #
 # ## Four more ideas
 #
-# - `watched` also waits for an event, which somebody raises
-# - `attempt`: somebody terminates the one that waits for `late`
+# - `watched` also waits for an event, which is then raised
+# - the `attempt` that waits for `late` is terminated
 # - `hands_off` starts a second workflow for the call
 # - `by_http` calls `late` by HTTP, through the sidecar: **service invocation**
 
@@ -378,7 +378,7 @@ quiz("07-rescue")
 #
 # [Claims](../docs/claims.md) you have seen: retry policies see recorded failures only; a missing name is retried; a call to an absent app waits until the app is there; a local child raced with a timer is a rescue.
 #
-# Next: the exercises `try-again` and `do-not-wait-for-ever`, and the break labs `fallback-never-runs`, `helper-ends-the-workflow`, `nothing-is-retried` and `some-attempts-fail`.
+# This was the last lesson. Next: use what it showed in the exercises.
 
 # %% tags=["close"]
 lab.down()

@@ -17,6 +17,7 @@ import pytest
 from labkit import exercises, jupyter, learn, paths, progress, runs, versions
 from labkit import redis as labkit_redis
 from labkit.cli import __main__ as cli
+from labkit.cli import test as suite
 from labkit.console import Console
 from labkit.errors import LabError
 from labkit.runtime import ensured, released
@@ -254,6 +255,13 @@ def test_fix_ends_what_a_dead_lab_left_and_nothing_else(monkeypatch, capsys):
             process.kill()
             process.wait()
         held.close()
+
+
+def test_a_machine_without_a_browser_is_told_what_runs_without_one(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(suite.NoBrowser) as caught:
+        suite._require_browser()
+    assert "./lab test --fast" in caught.value.fix
 
 
 def test_long_steps_tell_the_time_and_how_far_they_are(capsys):
