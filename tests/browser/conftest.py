@@ -62,7 +62,7 @@ class Opened:
         cell = self.page.locator(".jp-CodeCell").filter(has_text=words).first
         cell.click()
         self.command("notebook:run-cell")
-        expect(cell.locator(".jp-OutputArea-output").first).to_be_attached(timeout=SLOW)
+        expect(cell.locator(".jp-OutputArea-output").first).to_be_attached()
 
     def shows(self, path: str) -> None:
         """Wait until a file of ``folder`` is in front."""

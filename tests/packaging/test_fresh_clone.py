@@ -26,7 +26,7 @@ OFFLINE = {
 }
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_set_up_demo_and_start_and_the_second_time_needs_no_network(clone):
     code, _, err = clone.run("setup")
     assert code == 0, err
@@ -83,7 +83,7 @@ MOMENTS = [
 ]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_killed_or_interrupted_at_each_moment_and_then_two_at_once(clone):
     killed = clone.start("setup")
     assert "getting the installer" in _said_until("getting the installer", killed.stderr)
@@ -122,7 +122,7 @@ def test_a_package_with_another_hash_is_refused(clone):
     assert "wrong-checksum" in err
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_read_only_home_works(clone, tmp_path):
     home = tmp_path / "file-as-home"
     home.write_text("")  # root may write into read-only folders; nobody into a file
