@@ -134,6 +134,11 @@ def missed(moment: str, found: str) -> MomentMissed:
     )
 
 
+def timed_out(case: Case) -> bool:
+    """Whether a step failed since somebody whom it waited for was frozen for too long."""
+    return any(s.failure is not None and "timed out" in s.failure.message for s in case.steps())
+
+
 # --- effects and the steps that made them -----------------------------------------------------
 
 

@@ -6,18 +6,25 @@ kept until the next counter-scenario, so that what was observed can be looked at
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from labkit.apps import App
 from labkit.exercises.cases import ORCHESTRATOR, Case
 from labkit.exercises.catalogue import Exercise
 from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import Check, untouched
 from labkit.exercises.reference import KNOWN
 from labkit.lab import Lab
+from labkit.waiting import patience, settled, wait_until
 
 READY_SECONDS = 30.0
+BEGUN_SECONDS = 10.0
 
 
 class Trial:
@@ -72,6 +79,34 @@ class Trial:
         self.cases.append(Case(lab, id, name, given))
         return self.cases[-1]
 
+    def repeated(self, app_id: str, done: Callable[[Case], object], **order: Any) -> Case:
+        """Order, and kill the app when its activity has done its work and nobody knows of its end.
+
+        The activity is held at its ledger until the sidecar is frozen, so the end of this run
+        cannot be recorded. The app is killed when ``done`` is true of the case and the ledger is
+        quiet, then started again: the activity runs a second time.
+
+        Args:
+            order: arguments of :meth:`order`.
+
+        Raises:
+            NotInTime: the activity did not open its ledger, or did not do its work.
+        """
+        lab = self._lab or self.lab()
+        app = lab.app(app_id)
+        with closing(sqlite3.connect(app.ledger, timeout=5, isolation_level=None)) as lock:
+            lock.execute("BEGIN EXCLUSIVE")
+            case = self.order(**order)
+            within = BEGUN_SECONDS * patience()
+            wait_until(lambda: _uses_ledger(app), within, f"{app_id} opens its ledger")
+            with lab.frozen(app_id, "sidecar"):
+                lock.execute("ROLLBACK")
+                wait_until(lambda: done(case), within, f"{app_id} has done its work")
+                settled(lambda: app.ledger.stat().st_mtime_ns, quiet=0.2, within=within)
+                lab.kill(app_id)
+        lab.up(app_id, within=READY_SECONDS, announce=False)
+        return case
+
     def others(self, names: Iterable[str] | None = None) -> Iterable[Check]:
         """Order the other workflows that the current lab has the apps for; yield one check.
 
@@ -94,3 +129,9 @@ class Trial:
         """End the current lab; its folder stays."""
         if self._lab is not None:
             self._lab.down()
+
+
+def _uses_ledger(app: App) -> bool:
+    worker = app.process("worker")
+    files = psutil.Process(worker.pid).open_files() if worker else ()
+    return any(file.path == str(app.ledger) for file in files)

@@ -16,7 +16,7 @@ import dapr.ext.workflow as wf
 
 LEDGER = os.environ.get("LEDGER", "ledger.sqlite")
 SIDECAR_SECONDS = float(os.environ.get("SIDECAR_SECONDS", "10"))
-COMPANY_DOMAIN = "example.com"
+COMPANY_DOMAIN = os.environ.get("COMPANY_DOMAIN", "example.com")
 KNOWN_ACTIONS = {"task_assigned", "task_closed"}
 
 wfr = wf.WorkflowRuntime()

@@ -4,8 +4,8 @@
 # %% [markdown] tags=["wanted"]
 # - the workflow completes
 # - the ledger of `notification-service` has one delivery, channel `sms`, for that phone
-# - the key of the delivery is the one that stays the same when the call is repeated
-# - no real SMS is sent: a log line in place of the provider will do
+# - the key of the delivery stays the same when the runtime repeats the call, so a repeated call adds no second row
+# - there is no SMS provider yet: a log line with the phone number and the message takes its place
 
 # %% tags=["scenario"]
 order = {"task_id": "task-123", "title": "Review PR", "phone": "+49 30 1234"}
@@ -17,11 +17,12 @@ def scenario(lab):
     client.schedule_new_workflow("task_by_sms", input=order, instance_id="order")
     print("status:", lab.run("order").settle())
 
+
 # %% tags=["look"]
 print(lab.run("order").failure.message)
 
 # %% [markdown] tags=["plan"]
-# I add an activity registered as send_sms that goes through deliver_once; the ledger will have a row with channel sms.
+# I add an activity registered as send_sms that goes through deliver_once; the ledger will have a row with channel sms and the key of the call.
 
 # %% [markdown] tags=["expert"]
-# Three things make an activity of a service: a name in the decorator, one input that is plain JSON, and a key that stays when the call is repeated. Everything else was there: `deliver_once` writes the ledger. Nothing had to be told to the orchestrator or to Dapr; the name was enough.
+# An activity needs three things: a name in the decorator, one input that is plain JSON, and a key that stays the same when the call is repeated. `deliver_once` already writes the ledger and skips a call that it knows. Neither the orchestrator nor Dapr had to be informed of the new activity: the name was enough.

@@ -1,46 +1,52 @@
-"""Steps that observe the lab of this exercise."""
+"""Mail and push are under way at the same time, and the output holds the answers of both."""
 
-from labkit.exercises.steps import ending, part
+import json
 
-from labkit.exercises.checking import Step
+from labkit.exercises.cases import NOTIFICATIONS, part
+from labkit.exercises.observations import Check, ended, mailed, pushed, rows_of
 
 
-def steps(lab):
-    run = lab.run("order")
-    yield Step(
-        "ended",
-        "the workflow of the order is completed",
-        "COMPLETED",
-        lambda: ending(lab.run("order")),
-        'lab.run("order").history',
+def wished(case):
+    yield ended(case)
+    yield mailed(case, id="sent")
+    yield pushed(case, id="sent")
+    yield Check(
+        "together",
+        "the call that sent the mail and the call that sent the push overlap",
+        "at the same time",
+        lambda: how(*senders(case)),
+        "lab.run(ID).show()",
     )
-    yield Step(
+    yield Check(
         "both",
-        "the result holds both answers",
-        2,
-        lambda: len(part(run, "notifications_sent")),
-        'lab.run("order").output',
-    )
-    yield Step(
-        "sent",
-        "one mail and one push were sent",
-        "1 mails, 1 pushes",
-        lambda: f"{len(lab.inbox)} mails, {pushes(lab)} pushes",
-        'lab.inbox, and lab.ledger("notification-service", "pushes")',
-    )
-    yield Step(
-        "together",
-        "both were under way at the same time",
-        "together",
-        lambda: how(run),
-        'lab.run("order").show()',
+        "notifications_sent holds the answers of these two calls",
+        listed(step.value for step in senders(case)),
+        lambda: listed(part(case.output, "notifications_sent")),
+        "lab.run(ID).output, beside the answers in lab.run(ID).history",
     )
 
 
-def pushes(lab):
-    return sum(r["channel"] == "push" for r in lab.ledger("notification-service", "deliveries"))
+def senders(case):
+    """The steps whose keys the mail and the push to the assignee carry."""
+    order, rows = case.order, rows_of(case.lab, NOTIFICATIONS, "pushes")
+    mails = [mail.idempotency_key for mail in case.lab.inbox.to(order["assignee_email"])]
+    pushes = [str(row["key"]) for row in rows if row["user_id"] == order["assignee_user_id"]]
+    return [next(s for s in case.steps() if carried(s, keys)) for keys in (mails, pushes)]
 
 
-def how(run):
-    first, second = (s for s in run.history.steps() if s.name in ("send_email", "send_push"))
-    return "together" if second.began < first.ended else "one after the other"
+def carried(step, keys):
+    return step.task_execution_id and any(step.task_execution_id in key for key in keys)
+
+
+def how(mail, push):
+    if mail == push:
+        return f"one call of {mail.name} sent both"
+    overlap = max(mail.began, push.began) < min(mail.ended, push.ended)
+    return "at the same time" if overlap else "one after the other"
+
+
+def listed(answers):
+    """The answers as text; their order does not matter."""
+    if not isinstance(answers, str):
+        answers = sorted(json.dumps(answer, sort_keys=True) for answer in answers)
+    return ", ".join(answers) if isinstance(answers, list) else answers

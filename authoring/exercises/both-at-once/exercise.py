@@ -3,7 +3,7 @@
 
 # %% [markdown] tags=["wanted"]
 # - mail and push are under way at the same time
-# - the result still holds both answers
+# - the output still holds the answers of both calls, in `notifications_sent`
 
 # %% tags=["look"]
 lab.run("order").show()
@@ -12,4 +12,4 @@ lab.run("order").show()
 # Make both calls first and wait for both with when_all; the swimlane will show two bars at the same time.
 
 # %% [markdown] tags=["expert"]
-# `ctx.call_activity` describes a call; nothing is waited for until `yield`. With both calls made before the first `yield`, the runtime starts both. `when_all` then waits for all, in the order of the calls. The swimlane shows two bars side by side, and the order takes half the time.
+# `ctx.call_activity` describes a call; the workflow waits only where it yields. With both calls made before the first `yield`, the runtime starts both. `when_all` waits for all of them and returns their answers in the order of the calls. The swimlane shows two bars that overlap, and the order takes half the time.

@@ -2,7 +2,7 @@
 # The notification service was made simpler. Then it was killed, and a customer got two mails.
 
 # %% [markdown] tags=["scenario"]
-# Two orders, and two kills. The first comes when the mail has left. The second comes while the mail server hangs, so that the mail has not left.
+# There are two orders and two kills. The first kill comes when the mail has left. The second comes while the mail server hangs, so the mail has not left.
 
 # %% tags=["scenario"]
 order = {
@@ -14,10 +14,11 @@ order = {
 
 def kill_when(lab, name, moment):
     client = lab.client("task-orchestrator-service")
-    told = {**order, "title": f"{name} order"}
-    client.schedule_new_workflow("task_processing_multi_app", input=told, instance_id=name)
-    wait_until(lambda: moment(lab))
+    given = {**order, "title": f"{name} order"}
+    client.schedule_new_workflow("task_processing_multi_app", input=given, instance_id=name)
+    wait_until(lambda: moment(lab), within=20)
     lab.kill("notification-service", "worker")
+
 
 # %% tags=["scenario"]
 def mail_has_left(lab):
@@ -38,6 +39,7 @@ def scenario(lab):
     lab.up(announce=False)
     print("second:", lab.run("second").settle(20), "mails:", len(lab.inbox))
 
+
 # %% tags=["look"]
 [(mail.to, mail.subject) for mail in lab.inbox]
 
@@ -48,9 +50,9 @@ len({mail.idempotency_key for mail in lab.inbox})
 [row["channel"] for row in lab.ledger("notification-service", "attempts")]
 
 # %% [markdown] tags=["plan"]
-# The activity was cut off after the mail and ran again, and the service keeps no note of what it sent.
+# The service was killed after the mail had left, so the activity ran again, and the service keeps no note of what it has sent.
 
 # %% [markdown] tags=["expert"]
-# Symptom: one order, two mails, both with the same idempotency key. The history shows one call. So one call ran twice: the first run was cut off before its end was recorded. That must happen, with any runtime. So the service has to recognise the second run: a durable note, under the key, right after the mail left. A note in memory dies with the process; a new key in each run recognises nothing.
+# Symptom: one order, two mails, both with the same idempotency key. The history shows one call. So one call ran twice: the first run was cut off before its end was recorded. With any runtime that can happen. So the service has to recognise the second run by a durable note under the key, written right after the mail has left. A note in memory is lost with the process, and a key that is new in each run recognises nothing.
 #
-# A note *before* the mail leaves loses the mail of the second order. A note after it leaves a small gap, in which a kill still doubles. Two mails are the smaller harm; only the receiver could close that gap, if it knew the key.
+# A note *before* the mail leaves loses the mail of the second order. A note after it leaves a small gap in which a kill still doubles the mail. Two mails are the smaller harm; only a receiver that knows the key could close the gap.

@@ -11,13 +11,14 @@ def scenario(lab):
     client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="order")
     print("status:", lab.run("order").settle())
 
+
 # %% tags=["look"]
 healthy = {a.app_id: a.is_healthy() for a in lab.started_apps()}
 print(healthy)
 
 # %% tags=["look"]
-told = [set(a.metadata()) for a in lab.started_apps()]
-print("only in the metadata of the orchestrator:", sorted(told[0] - told[1]))
+parts = [set(a.metadata()) for a in lab.started_apps()]
+print("only in the metadata of the orchestrator:", sorted(parts[0] - parts[1]))
 
 # %% tags=["look"]
 for app in lab.started_apps():
@@ -27,4 +28,4 @@ for app in lab.started_apps():
 # No worker is connected to the healthy sidecar, because main.py never calls wfr.start().
 
 # %% [markdown] tags=["expert"]
-# Symptom: RUNNING; the sidecar healthy, the service healthy. The metadata does not mention workflows: no worker is connected. So the sidecar offers nothing to placement, and for everyone else the app is absent. The log lacks the line `worker_connected`, which other services have. Cause: nobody calls `wfr.start()`. A health check of HTTP says nothing about the worker.
+# Symptom: the order stays RUNNING, although the sidecar and the service both report that they are healthy. The metadata of the sidecar does not mention workflows: no worker is connected. So the sidecar offers nothing to placement, and for everyone else the app is absent. The log lacks the line `worker_connected`, which other services have. Cause: nobody calls `wfr.start()`. An HTTP health check says nothing about the worker.

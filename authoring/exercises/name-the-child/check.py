@@ -1,33 +1,59 @@
-"""Steps that observe the lab of this exercise."""
+"""The audit of each task has the ID audit-TASK, and runs in audit-service as before."""
 
-from labkit.exercises.steps import ending
+from labkit.exercises.cases import AUDIT, Case
+from labkit.exercises.observations import Check, as_before, ended, mailed, ordered, says
 
-from labkit.exercises.checking import Step
+WORKFLOW, AUDITS = "task_with_audit", "compliance_audit_workflow"
 
 
 def steps(lab):
-    yield Step(
-        "ended",
-        "the workflow of the first order ends",
-        "COMPLETED",
-        lambda: ending(lab.run("one")),
-        'lab.run("one").history',
-    )
-    yield Step(
+    yield from wished([Case(lab, name, WORKFLOW) for name in ("one", "two")])
+
+
+def counter(trial):
+    trial.lab()
+    yield from wished([trial.order() for _ in range(2)])
+
+
+def wished(cases):
+    for case in cases:
+        yield ordered(case)
+        yield ended(case)
+    yield Check(
         "ids",
-        "each audit is named after its task",
-        ["audit-task-123", "audit-task-124"],
-        lambda: [child(lab.run(name)).instance_id for name in ("one", "two")],
-        'lab.run("one").history.children',
+        "the audit of each task has the ID audit- and the ID of the task",
+        [id_of(case) for case in cases],
+        lambda: [audit.child_instance_id for case in cases for audit in audits(case)],
+        "lab.run(ID).history.children",
     )
-    yield Step(
+    yield Check(
         "where",
-        "the audits ran in audit-service",
-        "audit-service",
-        lambda: child(lab.run("two")).app_id,
-        'lab.run("two").history.children',
+        f"these audits are {AUDITS} in {AUDIT}, and are completed",
+        [f"{AUDITS} in {AUDIT}: COMPLETED"] * len(cases),
+        lambda: [ran(case) for case in cases],
+        "lab.run(ID).history.children",
     )
+    for case in cases:
+        yield from undisturbed(case)
 
 
-def child(run):
-    return run.history.children[0]
+def undisturbed(case):
+    yield mailed(case, id="before")
+    answer = next((audit.value for audit in audits(case)), None)
+    yield says(case, answer, "audit", id="before", checked="the output has the answer of the audit")
+    yield from as_before(case)
+
+
+def audits(case):
+    """The calls of the audit; a workflow may have other children."""
+    return [s for s in case.steps(AUDITS) if s.kind == "child"]
+
+
+def id_of(case):
+    return f"audit-{case.order['task_id']}"
+
+
+def ran(case):
+    """What the runtime recorded under the ID of the audit, in the child's own history."""
+    found = [h for h in case.history.walk() if h.instance_id == id_of(case)]
+    return ", ".join(f"{h.name} in {h.app_id}: {h.status}" for h in found) or "no such child"

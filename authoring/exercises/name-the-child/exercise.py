@@ -3,7 +3,7 @@
 
 # %% [markdown] tags=["wanted"]
 # - the audit of task `task-123` has the instance ID `audit-task-123`, and so on for every task
-# - the audits run in `audit-service`, as before
+# - the audits run in `audit-service`, and every order completes, as before
 
 # %% tags=["scenario"]
 def order(task_id, email="alice@example.com"):
@@ -22,11 +22,12 @@ def scenario(lab):
         client.schedule_new_workflow("task_with_audit", input=given, instance_id=name)
         print(name, lab.run(name).settle())
 
+
 # %% tags=["look"]
-[lab.run(name).history.children[0].instance_id for name in ("one", "two")]
+[child.instance_id for name in ("one", "two") for child in lab.run(name).history.children]
 
 # %% [markdown] tags=["plan"]
-# I pass instance_id made from the task ID to call_child_workflow; the children in the history will have these names.
+# I pass an instance_id made from the task ID to call_child_workflow; the children in the history will have these IDs.
 
 # %% [markdown] tags=["expert"]
-# The parent may choose the child's instance ID. A name made from the task lets another team find the audit without asking you. It must come from the input: a random one would differ at each replay. And it must differ for each task: with one name for all, the second audit replaces the first.
+# The parent may choose the child's instance ID. With an ID made from the task's, another team finds the audit without asking you. The ID has to come from the input: a random one would differ at each replay. And it has to differ from task to task: with one ID for all, the second audit replaces the first.

@@ -1,39 +1,91 @@
-"""Steps that observe the lab of this exercise."""
+"""notification-service refuses a recipient without an @, before anything is handed over."""
 
-from labkit.exercises.checking import Step
+from labkit.exercises.cases import NOTIFICATIONS, Case
+from labkit.exercises.observations import Check, ordered, origin, rows_of
+from labkit.waiting import patience
+
+PAUSES = 3.0  # deliver_notification tries three times, with a second between
 
 
 def steps(lab):
-    good, bad = lab.run("good"), lab.run("bad")
-    yield Step(
-        "good",
-        "a right mail is delivered",
-        "COMPLETED, 1 mail",
-        lambda: f"{good.settle(8)}, {len(lab.inbox.to('alice@example.com'))} mail",
-        'lab.run("good") and lab.inbox',
-    )
-    yield Step(
-        "bad",
-        "a recipient without an @ makes the call fail",
-        "FAILED",
-        lambda: bad.settle(8),
-        'lab.run("bad")',
-    )
-    yield Step(
-        "nothing",
-        "nothing was delivered for it",
-        0,
-        lambda: sum(r["recipient"] == "nowhere" for r in rows(lab)),
-        'lab.ledger("notification-service", "deliveries")',
-    )
-    yield Step(
-        "says",
-        "the failure names the field",
-        "recipient is named",
-        lambda: "recipient is " + ("named" if "recipient" in bad.failure.message else "not named"),
-        'lab.run("bad").failure',
-    )
+    good, bad = (Case(lab, name, "deliver_notification") for name in ("good", "bad"))
+    yield ordered(good)
+    yield ordered(bad)
+    yield from wished([good], [bad])
 
 
-def rows(lab):
-    return lab.ledger("notification-service", "deliveries")
+def counter(trial):
+    draw, word = trial.draw, trial.draw.word()
+    trial.lab()
+    refused = (draw.word(), f"{word}.example.com", f"{word}-at-example.com", f"{word} {word}")
+    accepted = (draw.email(), f"{word}.{word}+{word}@{word}.{word}.org")
+    bad = [trial.order(given=mail_to(recipient)) for recipient in refused]
+    yield from wished([trial.order(given=mail_to(recipient)) for recipient in accepted], bad)
+
+
+def mail_to(recipient):
+    message = {"recipient": recipient, "subject": "Task assigned", "body": "Hello"}
+    return {"activity": "send_email", "message": message}
+
+
+def wished(good, bad):
+    sent = f"1 mail from {NOTIFICATIONS}"
+    for id, checked, cases, wanted, ask, look_at in (
+        ("good", "a mail to a valid address is delivered", good, sent, arrived, "lab.inbox"),
+        ("bad", "a call with a recipient without an @ fails", bad, "FAILED", how, HISTORY),
+        ("where", f"it fails in {NOTIFICATIONS}", bad, "send_email failed", where, HISTORY),
+        ("nothing", "nothing is delivered for it", bad, "0 mails, 0 rows", delivered, LEDGER),
+        ("says", "the failure names the field", bad, "recipient is named", says, HISTORY),
+    ):
+        yield Check(id, checked, wanted, each(cases, ask, wanted), look_at)
+
+
+HISTORY = "lab.run(ID).failure, and the steps in lab.run(ID).history"
+LEDGER = f'lab.inbox; lab.ledger("{NOTIFICATIONS}", "deliveries")'
+
+
+def each(cases, ask, wanted):
+    """Return a function that says what is so for all of them, or for which it is not."""
+
+    def observe():
+        answers = [(ask(case), recipient_of(case)) for case in cases]
+        other = [
+            f"{answer}, for the recipient {who}" for answer, who in answers if answer != wanted
+        ]
+        return "; ".join(other) or wanted
+
+    return observe
+
+
+def arrived(case):
+    status = case.settled(PAUSES * patience())
+    keys = [mail.idempotency_key for mail in case.lab.inbox.to(recipient_of(case))]
+    return origin(case, "mail", keys) if status == "COMPLETED" else status
+
+
+def how(case):
+    return case.settled(PAUSES * patience()).partition(":")[0]
+
+
+def where(case):
+    outcomes = {call.outcome for call in calls(case)}
+    return f"send_email {' and '.join(outcomes)}" if outcomes else "send_email was not called"
+
+
+def delivered(case):
+    mails = case.lab.inbox.to(recipient_of(case))
+    rows = [r["recipient"] for r in rows_of(case.lab, NOTIFICATIONS, "deliveries")]
+    return f"{len(mails)} mails, {rows.count(recipient_of(case))} rows"
+
+
+def says(case):
+    messages = [call.failure.message for call in calls(case)]
+    return next((m for m in messages if "recipient" not in m), "recipient is named")
+
+
+def calls(case):
+    return case.steps("send_email", NOTIFICATIONS)
+
+
+def recipient_of(case):
+    return case.order["message"]["recipient"]

@@ -2,9 +2,9 @@
 # Any app may call `send_email`. One of them sent a recipient without an @, and the mail went out to nowhere.
 
 # %% [markdown] tags=["wanted"]
-# - a recipient without an @ makes the call fail, and the message names the field `recipient`
-# - nothing is delivered for it
-# - a right mail is delivered as before
+# - a call with a recipient without an @ fails in `notification-service`, whoever the caller is, and the message of the failure names the field `recipient`
+# - nothing is delivered for such a call: no mail, no row in the ledger
+# - a mail to a valid address is delivered as before
 
 # %% tags=["scenario"]
 def mail_to(recipient):
@@ -20,6 +20,7 @@ def scenario(lab):
         client.schedule_new_workflow("deliver_notification", input=given, instance_id=name)
         print(name, lab.run(name).settle(8))
 
+
 # %% tags=["look"]
 [row["recipient"] for row in lab.ledger("notification-service", "deliveries")]
 
@@ -27,4 +28,4 @@ def scenario(lab):
 # The model Email gets a pattern for recipient; then the bad call fails with a message, and the ledger has no row for it.
 
 # %% [markdown] tags=["expert"]
-# The border of a service is where its input is checked, whoever calls. The model was there and only had to say more about one field. Pydantic raises before the first line of the activity runs, so nothing was handed over yet, and its message names the field. The failure travels to the caller, who can decide what to do.
+# A service checks its input where it arrives, whoever the caller is. The model `Email` was there already and only had to say more about one field. Pydantic raises before the first line of the activity runs, so nothing has been handed over, and its message names the field. The failure reaches the caller, which can decide what to do.

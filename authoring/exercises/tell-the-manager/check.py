@@ -1,30 +1,30 @@
-"""Steps that observe the lab of this exercise."""
+"""Assignee and manager get one mail each, by two calls of send_email."""
 
-from labkit.exercises.steps import ending
+from labkit.exercises.cases import NOTIFICATIONS
+from labkit.exercises.observations import Check, ended, mailed
 
-from labkit.exercises.checking import Step
+MANAGER = "manager@example.com"
 
 
-def steps(lab):
-    yield Step(
-        "ended",
-        "the workflow of the order is completed",
-        "COMPLETED",
-        lambda: ending(lab.run("order")),
-        'lab.run("order").history',
-    )
-    for who, address in (("assignee", "alice@example.com"), ("manager", "manager@example.com")):
-        yield Step(
-            who,
-            f"the {who} gets one mail",
-            1,
-            lambda address=address: len(lab.inbox.to(address)),
-            "lab.inbox",
-        )
-    yield Step(
+def wished(case):
+    yield ended(case)
+    yield mailed(case, id="assignee")
+    yield mailed(case, MANAGER, id="manager", who="the manager")
+    yield Check(
         "keys",
-        "the two mails have two keys",
-        2,
-        lambda: len({mail.idempotency_key for mail in lab.inbox}),
-        "lab.inbox",
+        "each mail has the key of a call with this recipient",
+        "both do",
+        lambda: others(case) or "both do",
+        "the keys in lab.inbox; task_execution_id of the steps in lab.run(ID).history",
     )
+
+
+def others(case):
+    """Name the mails of this workflow whose call was given another recipient."""
+    calls = [(s.task_execution_id, s.argument) for s in case.steps("send_email", NOTIFICATIONS)]
+    wrong = []
+    for mail in case.lab.inbox:
+        given = [what["recipient"] for key, what in calls if key in mail.idempotency_key]
+        if given and mail.to not in given:
+            wrong.append(f"the mail to {mail.to} has the key of the call for {given[0]}")
+    return ", ".join(wrong)

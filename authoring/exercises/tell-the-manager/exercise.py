@@ -3,8 +3,8 @@
 
 # %% [markdown] tags=["wanted"]
 # - the assignee gets one mail, the manager gets one
-# - each mail has an idempotency key of its own
-# - both are sent by `notification-service`
+# - both are sent by `notification-service`, which stays as it is
+# - each mail has an idempotency key of its own: the one of its call
 
 # %% tags=["look"]
 [(mail.to, mail.subject) for mail in lab.inbox]
@@ -13,4 +13,4 @@
 # A second call of send_email with the manager as recipient; the inbox will show two mails with two keys.
 
 # %% [markdown] tags=["expert"]
-# A step is a call, not a function: two calls of `send_email` are two steps, each with its own place in the history and its own key. So nothing is taken for a repetition. The service did not change; it does not know how many mails an order needs. That knowledge is the orchestrator's.
+# Two calls of `send_email` are two steps, each with its own place in the history and its own key. So the second one is not taken for a repetition of the first. The service did not change: it does not know how many mails an order needs, only the orchestrator does.
