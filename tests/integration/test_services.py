@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from labkit import paths
+from labkit.ports import is_listening
 from labkit.runfile import load
 from labkit.waiting import poll
 
@@ -48,6 +49,14 @@ def test_a_mail_server_that_hangs_is_seen_and_goes_on(lab):
     assert lab.run("t").wait().status == "COMPLETED"
     assert len(lab.inbox) == 1
     assert lab.callers("redis") == []
+
+
+def test_a_mail_server_that_was_started_again_is_ready_when_up_returns(lab):
+    lab.up("notification-service", announce=False)
+    lab.kill("mail")
+    lab.up(announce=False)
+    port = lab.app("notification-service").shared.env["SMTP_PORT"]
+    assert is_listening("127.0.0.1", int(port))
 
 
 @pytest.mark.parametrize(("domain", "compliant"), [("example.com", True), ("else.org", False)])

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
+from contextlib import closing
 from types import SimpleNamespace
 
-from labkit.apps import NoLedger
+import pytest
+
+from labkit.apps import NoLedger, SidecarSilent
 from labkit.exercises.cases import Case, part
 from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import (
     MomentMissed,
     as_before,
+    databases,
+    keep_workflows,
+    kept_in,
     killed,
     mailed,
     missed,
     ordered,
     origin,
     rows_of,
+    sidecars_run,
 )
 from labkit.mailcatcher import Inbox, Mail
 from tests.support.recorded import recorded
@@ -133,3 +142,68 @@ def test_drawn_data_differ_and_can_be_drawn_again():
     assert order == again.order()
     assert first.order(title="mine")["title"] == "mine"
     assert first.email("else.org").endswith("@else.org")
+
+
+class Sidecar:
+    """An app as its sidecar and its log show it."""
+
+    def __init__(self, app_id="a", *, actors=(), lacks=False, log="", pid=None):
+        self.app_id, self.lacks, self.log = app_id, lacks, log
+        self.said = None if log else {"actorRuntime": {"activeActors": list(actors)}}
+        self.part = SimpleNamespace(pid=pid) if pid else None
+
+    def metadata(self):
+        if self.said is None:
+            raise SidecarSilent("silent", asked="a", found="b", look_at="c", fix="d")
+        return self.said
+
+    def logs(self, part):
+        return self.log
+
+    def lacks_actor_store(self):
+        return self.lacks
+
+    def process(self, part):
+        return self.part
+
+
+def lab_of(*apps):
+    return SimpleNamespace(
+        started_apps=lambda: apps, app=lambda id: next(a for a in apps if a.app_id == id)
+    )
+
+
+def test_a_sidecar_that_ended_is_shown_with_its_last_words():
+    fatal = 'level=info msg="x" app_id=b\nlevel=fatal msg="two actor state stores" app_id=b'
+    broken = sidecars_run(lab_of(Sidecar(), Sidecar("b", log=fatal)))
+    assert broken.observe() == "a: answers, b: two actor state stores"
+    assert not broken.holds(broken.observe())
+    assert sidecars_run(lab_of(Sidecar())).holds("a: answers")
+
+
+def test_an_actor_store_is_known_by_the_actors_that_a_sidecar_offers_or_by_its_log():
+    def said(sidecar):
+        return keep_workflows(lab_of(sidecar), "a").observe()
+
+    assert said(Sidecar(actors=["workflow"])) == "a: has one"
+    assert said(Sidecar(actors=["workflow"], lacks=True)) == "a: none"
+    with pytest.raises(SidecarSilent, match="nothing says"):
+        said(Sidecar())
+
+
+def test_an_instance_is_kept_in_the_database_that_its_sidecar_has_open(tmp_path):
+    lab = lab_of(Sidecar(pid=os.getpid()))
+    with closing(sqlite3.connect(tmp_path / "own.sqlite")) as db, db:
+        db.execute("CREATE TABLE state (key)")
+        db.execute("INSERT INTO state VALUES ('a||workflow||order||history-000000')")
+        db.commit()
+        assert (tmp_path / "own.sqlite").resolve() in databases(lab, "a")
+        assert kept_in(Case(lab, "order", "w"), "a") == ["own.sqlite"]
+        assert kept_in(Case(lab, "ord", "w"), "a") == []
+    assert databases(lab_of(Sidecar()), "a") == []
+
+
+def test_a_moment_that_was_missed_says_what_was_seen_in_its_place():
+    problem = missed("a kill while the mail hangs", "the mail had left")
+    assert isinstance(problem, MomentMissed)
+    assert (problem.asked, problem.found) == ("a kill while the mail hangs", "the mail had left")
