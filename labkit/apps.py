@@ -179,12 +179,13 @@ class App(Launch):
         gone: list[Down] = []
         connected = connections(self.logs("sidecar"))
         if self.past and (first := self.past[0][1].started_at) > since:
-            gone.append(Down(self.app_id, "app", since, _able(first, connected)))
+            gone.append(Down(self.app_id, "app", since, _able(first, first, connected)))
         for part in PARTS:
             own = [p for n, p in self.past if n == part]
             for life, following in zip(own, [*own[1:], None], strict=False):
                 if life.ended_at is not None:
-                    end = _able(following.started_at, connected) if following else None
+                    started = following.started_at if following else None
+                    end = _able(life.ended_at, started, connected)
                     gone.append(Down(self.app_id, part, life.ended_at, end))
         return gone
 
@@ -347,9 +348,13 @@ class App(Launch):
         return answer
 
 
-def _able(started: float, connected: Sequence[float]) -> float | None:
-    """When work could run after a start; that moment itself where the log names no connection."""
-    return next_after(connected, started) if connected else started
+def _able(ended: float, started: float | None, connected: Sequence[float]) -> float | None:
+    """When work could run again after a part had ended, and we had started it again or not.
+
+    That is when the next worker connected, whoever started it. Where the log names no connection
+    at all it is the start itself.
+    """
+    return next_after(connected, started or ended) if connected else started
 
 
 def ledger_rows(app: App, table: str) -> list[dict[str, Any]]:

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 
 CALL_SECONDS = 20.0
 """Deadline of a call; 5 s are the most that one of 1.18.1 was seen to need, for an absent app."""
+READ_SECONDS = 3.0
+"""Deadline of a question that changes nothing; 1.18.1 answers in milliseconds."""
 WAIT_SECONDS = 300.0
 """Deadline of a wait for which the caller names none."""
 SLICE_SECONDS, LOOK_SECONDS, RETRY_SECONDS = 0.05, 0.25, 0.2
 GONE_SECONDS = 1.0
 """A process may be gone for so long while a call waits: ``lab.restart`` in another thread."""
-UNCONNECTED_SECONDS = 3.0
+UNCONNECTED_SECONDS = 2.0
 """How long a call waits for a worker that runs and is not connected."""
 SPEAK_SECONDS = 10.0
 _WAITS = ("WaitForInstanceStart", "WaitForInstanceCompletion")
@@ -161,6 +163,12 @@ class _Call:
         method = _NAMES.get(self._name, self._name)
         return f"{method}, instance {instance}, on {self._app.app_id}"
 
+    @property
+    def _limit(self) -> float:
+        if self._waits:
+            return WAIT_SECONDS
+        return READ_SECONDS if self._name in _NEEDS_NO_WORKER else CALL_SECONDS
+
     def result(self, timeout: float | None) -> Any:
         """Return the answer.
 
@@ -169,7 +177,7 @@ class _Call:
             WaitedTooLong: a wait reached its deadline.
         """
         self._speaks = self._waits and not timeout
-        limit = timeout or (WAIT_SECONDS if self._waits else CALL_SECONDS) * patience()
+        limit = timeout or self._limit * patience()
         deadline = self._began + limit
         self._require(grace=0)
         while True:
@@ -233,10 +241,12 @@ class _Call:
     def _gone(self, gone: Trouble) -> CallFailed:
         app_id = self._app.app_id
         worker = gone.part == "worker"
-        title = f"no worker is connected to {app_id}" if worker else f"{app_id} has no sidecar"
+        title = f"no worker is connected to {app_id}: " if worker else f"{app_id} has no sidecar: "
+        if gone.part == "process":
+            title = ""  # the whole lab was ended: there is nothing to add
         status = grpc.StatusCode.FAILED_PRECONDITION if worker else grpc.StatusCode.UNAVAILABLE
         return CallFailed(
-            f"{title}: {gone.title} {gone.how}",
+            f"{title}{gone.title} {gone.how}",
             asked=self._asked,
             found=str(gone),
             look_at=str(gone.log),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from labkit import components, paths
 from labkit.components import Component
-from labkit.ports import PortBlock
+from labkit.ports import PortBlock, is_listening
 from labkit.processes import Process, Supervisor
 
 HOST = "127.0.0.1"
@@ -62,6 +62,10 @@ class Infrastructure:
         self._keep("mail", self._mail_command())
         if any("REDIS_HOST" in components.env_refs(c) for c in found):
             self._keep("redis", self._redis_command())
+
+    def is_listening(self) -> bool:
+        """Whether everything that was started accepts connections."""
+        return all(is_listening(HOST, self.ports[name]) for name in self._processes)
 
     def processes(self) -> list[Process]:
         """Return the newest process of each kind."""

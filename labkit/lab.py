@@ -40,6 +40,7 @@ from labkit.lives import Trouble
 from labkit.processes import Process, Supervisor, stop
 from labkit.runfile import RunFile, load
 from labkit.texts import Text
+from labkit.waiting import wait_until
 from labkit.workflowrun import Run
 
 if TYPE_CHECKING:
@@ -117,13 +118,17 @@ class Lab:
         self._clients: dict[str, DaprWorkflowClient] = {}
         self._closed = False
         self._http = httpx.Client(trust_env=False, timeout=2.0)
-        self._ports = ports.reserve(prefer=self._folder.facts.get("first_port"))
-        self._supervisor = Supervisor(
-            self._folder.run_id,
-            [self._ports.guard.fileno(), self._folder.lock],
-            self._folder.path,
-        )
-        self._build_shared(programs)
+        try:
+            self._ports = ports.reserve(prefer=self._folder.facts.get("first_port"))
+            self._supervisor = Supervisor(
+                self._folder.run_id,
+                [self._ports.guard.fileno(), self._folder.lock],
+                self._folder.path,
+            )
+            self._build_shared(programs)
+        except BaseException:
+            self._abandon()
+            raise
         if not private:
             _remember_lab_of_this_kernel(self)
 
@@ -154,7 +159,7 @@ class Lab:
         Raises:
             UnknownApp: the run file has no such app.
             WrongComponent: a component file cannot be read.
-            StartError: a process ended, or was not ready in time; carries its last log lines.
+            StartError: a process ended, or was not ready in time; carries the telling log line.
         """
         self._require_open()
         wanted = [self._spec(a) for a in app_ids] or list(self.run_file.apps)
@@ -169,6 +174,7 @@ class Lab:
         asked = [self._apps[s.app_id] for s in wanted]
         try:
             readiness.wait(self._control, self._infrastructure.processes(), asked, within)
+            wait_until(self._infrastructure.is_listening, within, "the mail server listens")
         finally:
             self._note()  # a service that came too early has another pid now
         for app in asked if announce else ():
@@ -336,10 +342,17 @@ class Lab:
 
     def status(self) -> str:
         """Return one line per process: running, or how it ended."""
-        rows = [f"{p.name:<40} {p.ending()}" for p in self.processes()]
+        rows = [f"{p.name:<40} {p.ending()}{_said(p)}" for p in self.processes()]
         return Text("\n".join(rows + self._supervisor.incidents) or "nothing started")
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _abandon(self) -> None:
+        """Give back what a lab that could not be made has taken: else its run counts as alive."""
+        self._closed = True
+        for name in ("_supervisor", "_ports", "_http", "_folder"):
+            if hasattr(self, name):
+                getattr(self, name).close()
 
     def _open_folder(self, resume: bool) -> runs.RunFolder:
         notebook = os.environ.get("JPY_SESSION_NAME")
@@ -470,15 +483,20 @@ def _with_env(run_file: RunFile, env: Mapping[str, str]) -> RunFile:
     return replace(run_file, apps=apps)
 
 
+def _said(process: Process) -> str:
+    last = "" if process.is_alive else process.last_line()
+    return f'; its log says: "{last}"' if last else ""
+
+
 def _old_code(app: App) -> str:
     """Say which files are newer than what runs; "" when there are none."""
     files = app.newer_files()
     if not files:
         return ""
-    fix = f"lab.restart({app.app_id!r}) loads what was saved"
+    fix = f"lab.restart({app.app_id!r})"
     if app.shared.run_file.name in files:
-        fix = "a new Lab(...) of the run file, and lab.up(), load what was saved"
-    return f", but an older version runs: {', '.join(files)} was saved later; {fix}"
+        fix = "a new Lab(...) of the run file, with lab.up(),"
+    return f", but not with what was saved since it started: {', '.join(files)}; {fix} loads it"
 
 
 def _in_notebook() -> bool:

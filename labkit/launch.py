@@ -39,7 +39,7 @@ class SocketPathTooLong(StartError):
 
 
 class CommaInPath(StartError):
-    """The sidecar cannot be given a configuration with such a path."""
+    """The sidecar cannot be given a file or folder with such a path."""
 
     code = "comma-in-path"
 
@@ -178,16 +178,16 @@ class Launch:
             *("--metrics-listen-address", HOST),
             *self.shared.sidecar_flags,
             # daprd lays one over the other: the app's own says more, and wins.
-            *("--config", self._config(self.shared.config)),
-            *(("--config", self._config(self.spec.config)) if self.spec.config else ()),
-            *(flag for folder in self.resources for flag in ("--resources-path", str(folder))),
+            *("--config", self._uncut(self.shared.config)),
+            *(("--config", self._uncut(self.spec.config)) if self.spec.config else ()),
+            *(w for folder in self.resources for w in ("--resources-path", self._uncut(folder))),
             *(("--profile-port", str(self.profile_port)) if self.profile_port else ()),
             *self._socket_flags(),
             *daprd_flags(self.spec),
         ]
 
-    def _config(self, file: Path) -> str:
-        """Return how the sidecar is given a configuration: daprd cuts a path at a comma.
+    def _uncut(self, file: Path) -> str:
+        """Return how the sidecar is given a file or folder: daprd cuts a path at a comma.
 
         A path from its working directory has none where only a folder above both has one.
 
@@ -197,8 +197,8 @@ class Launch:
         path = str(file) if "," not in str(file) else os.path.relpath(file, self.sidecar_folder)
         if "," in path:
             raise CommaInPath(
-                "the path of a configuration holds a comma",
-                asked=f"the sidecar of {self.app_id} with --config {file}",
+                "a path that the sidecar is given holds a comma",
+                asked=f"the sidecar of {self.app_id} with {file}",
                 found=f"daprd {versions.DAPR_RUNTIME} takes a comma as the end of a path",
                 look_at=str(file),
                 fix="rename the folder, or keep the state elsewhere: LABKIT_STATE=FOLDER",

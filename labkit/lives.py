@@ -177,7 +177,7 @@ def trouble(life: Life, fix: str) -> Trouble:
     """Return the record of a process that has ended."""
     name, _, part = life.name.rpartition(" ")
     named = (name, part) if name else (part, "process")
-    since = life.ended_at or time.time()
+    since = life.ended_at or life.started_at  # nobody saw the end: long ago
     return Trouble(*named, life.ending(), life.last_line(), life.log, fix, since)
 
 

@@ -12,7 +12,6 @@ from html import escape
 from typing import Any
 
 from labkit import progress
-from labkit.progress import Entry
 from labkit.texts import Text
 from labkit.widgets import Choice
 
@@ -31,7 +30,7 @@ def predict(id: str, options: Sequence[str]) -> Choice:
     """
 
     def save(choice: str) -> str:
-        seen, kept = bool(_entries("observation", id)), _kept(id)
+        seen, kept = bool(progress.since_reset("observation", id)), _kept(id)
         if kept is None or not seen:
             _note("prediction", id, choice=choice)
         if not seen:
@@ -128,18 +127,12 @@ class _Kept:
 
 def _kept(id: str) -> _Kept | None:
     """The prediction that counts: the last before the first observation, else the first after."""
-    made, seen = _entries("prediction", id), _entries("observation", id)
+    made = progress.since_reset("prediction", id)
+    seen = progress.since_reset("observation", id)
     before = [e for e in made if not seen or e.at <= seen[0].at]
     if before:
         return _Kept(str(before[-1].facts.get("choice")), True)
     return _Kept(str(made[0].facts.get("choice")), False) if made else None
-
-
-def _entries(kind: str, id: str) -> list[Entry]:
-    """The entries since the lesson was last reset."""
-    lesson = progress.current_lesson()
-    reset = progress.newest("reset", lesson) if lesson else None
-    return [e for e in progress.entries(kind, id) if reset is None or e.at > reset.at]
 
 
 def _note(kind: str, id: str, **facts: str) -> None:

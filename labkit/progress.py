@@ -81,6 +81,13 @@ def newest(kind: str, id: str) -> Entry | None:
     return next(iter(reversed(entries(kind, id))), None)
 
 
+def since_reset(kind: str, id: str) -> list[Entry]:
+    """Return the evidence of a kind with an id, oldest first, since this notebook was reset."""
+    notebook = naming.split(current_lesson() or "").id
+    reset = newest("reset", notebook) if notebook else None
+    return [e for e in entries(kind, id) if reset is None or e.at > reset.at]
+
+
 @dataclass(frozen=True)
 class LessonStatus:
     """How far a lesson is.
@@ -154,7 +161,8 @@ def exported() -> list[dict[str, Any]]:
 
 def _lesson_status(lesson: dict[str, Any], told: Iterable[Entry]) -> LessonStatus:
     slug = str(lesson["slug"])
-    mine = [e for e in told if _is_about(e, naming.split(slug).id)]
+    ids = {naming.split(slug).id, *map(str, lesson.get("was", []))}
+    mine = [e for e in told if _is_about(e, ids)]
     finished = any(e.kind == "lesson" and e.facts.get("state") == "finished" for e in mine)
     return LessonStatus(
         slug=slug,
@@ -165,10 +173,10 @@ def _lesson_status(lesson: dict[str, Any], told: Iterable[Entry]) -> LessonStatu
     )
 
 
-def _is_about(entry: Entry, id: str) -> bool:
-    """Whether evidence is about a lesson, whatever number the lesson had when it was noted."""
+def _is_about(entry: Entry, ids: set[str]) -> bool:
+    """Whether evidence is about a lesson, whatever number or id it had when it was noted."""
     names = (entry.facts.get("lesson") or "", entry.id)
-    return id in [naming.split(str(name)).id for name in names]
+    return not ids.isdisjoint(naming.split(str(name)).id for name in names)
 
 
 def _entry(line: bytes) -> Entry | None:

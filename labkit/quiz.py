@@ -21,7 +21,7 @@ class NoSuchQuestion(AuthoringError):
 def quiz(id: str) -> Choice:
     """Ask a question; each answer is noted and gets its feedback, and can be given again.
 
-    The newest answer is shown when the cell runs again.
+    The newest answer is shown when the cell runs again, until the lesson is reset.
 
     Raises:
         NoSuchQuestion: no quiz file has this id.
@@ -36,8 +36,8 @@ def quiz(id: str) -> Choice:
         )
         return _told(choice, feedback[choice])
 
-    earlier = progress.newest("answer", id)
-    given = str(earlier.facts.get("choice")) if earlier else None
+    earlier = progress.since_reset("answer", id)
+    given = str(earlier[-1].facts.get("choice")) if earlier else None
     given = given if given in feedback else None
     shown = Choice(list(feedback), given, answer, asked["question"])
     if given:

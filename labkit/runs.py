@@ -111,7 +111,7 @@ def create(run_file: Path, notebook: str | None, *, private: bool = False) -> Ru
     sweep()
     if private:
         _remove(r for r in _ended(private=True) if r.facts.get("run_file") == str(run_file))
-    prune(KEEP - 1)
+    _prune_kind(KEEP - 1, private=private)
     _require_room()
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     folder = paths.runs() / name
@@ -175,8 +175,12 @@ def sweep() -> None:
 def prune(keep: int) -> None:
     """Remove the folders of ended runs, except the newest ``keep`` of labs and of private ones."""
     for private in (False, True):
-        ended = [r for r in _ended(private=private) if not r.processes]
-        _remove(ended[: max(0, len(ended) - keep)])
+        _prune_kind(keep, private=private)
+
+
+def _prune_kind(keep: int, *, private: bool) -> None:
+    ended = [r for r in _ended(private=private) if not r.processes]
+    _remove(ended[: max(0, len(ended) - keep)])
 
 
 def _ended(*, private: bool = False) -> list[RunInfo]:

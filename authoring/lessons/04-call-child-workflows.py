@@ -38,7 +38,7 @@ def source_of(function, app_id):
 print(source_of("compliance_audit_workflow", "audit-service"))
 
 # %% [markdown] tags=["text"]
-# And this is the call, at the end of the parent `task_with_audit`. A workflow is called by its name and an app ID, as an activity is. The instance ID is optional.
+# This is the call, at the end of the parent `task_with_audit`. Like an activity, a workflow is called by its name and an app ID. The instance ID is optional.
 
 # %% tags=["code"]
 parent = source_of("task_with_audit", "task-orchestrator-service")
@@ -233,7 +233,7 @@ observe("starts-of-work", ", ".join([starts_when_killed("caller"), starts_when_k
 #
 # When the target's app dies, the running activity is cut off, so it is started again. The child itself is not started again, because its start is recorded.
 #
-# > [Multi-App Workflows](https://agentfactory.panaversity.org/docs/Deploying-Agent-Factories-in-the-Cloud/dapr-actors-workflows/multi-app-workflows) says that a recorded child is not executed again. On 1.18.1 that is true for the child, but its activity can run again.
+# > The lesson [Multi-App Workflows](https://agentfactory.panaversity.org/docs/Deploying-Agent-Factories-in-the-Cloud/dapr-actors-workflows/multi-app-workflows) of the Agent Factory book says that a recorded child is not executed again. On 1.18.1 that is true for the child, but its activity can run again.
 
 # %% [markdown] tags=["predict"]
 # ## Change something
@@ -241,7 +241,8 @@ observe("starts-of-work", ", ".join([starts_when_killed("caller"), starts_when_k
 # The instance ID says whose child it is. Give all children *one* ID instead: the next cell writes `instance_id="one-id"` in place of the old one. Then two parents are started while the gate is closed. *What does the second parent do?*
 
 # %% tags=["predict"]
-predict("two-parents", ["it FAILED at once", "it waits, then the child runs again", "both get the first result"])
+waits = "it waits, then the child runs again"
+predict("two-parents", ["it fails at once", waits, "it gets the result of the first child"])
 
 # %% tags=["change"]
 # %%workfile 04-kill/caller/main.py
@@ -273,7 +274,6 @@ closed = starts() - before
 gate.touch()
 print("gate open:", lab.run("one").wait().status, lab.run("two").wait().status)
 print("starts of work:", closed, "before the gate opened,", starts() - before, "in all")
-waits = "it waits, then the child runs again"
 observe("two-parents", waits if closed == 1 else "it does not wait")
 
 # %% [markdown] tags=["explain"]
@@ -291,7 +291,7 @@ quiz("04-parent-killed")
 #
 # [Claims](../docs/claims.md) you have seen: a child's history stays with its app; the instance ID of a finished child can be reused; the parent's death does not repeat the child.
 #
-# Practise with the exercises `name-the-child` and `hold-the-task` and the break labs `audited-orders-fail` and `whose-audit`. Next: lesson 05, change code while workflows run.
+# Next: lesson 05 changes code while workflows run.
 
 # %% tags=["close"]
 lab.down()

@@ -119,7 +119,8 @@ lab = Lab(folder / "dapr.yaml")
 lab.up()
 lab.client("orders").schedule_new_workflow("clocks", input="o-0", instance_id="clocks")
 print(lab.run("clocks").wait().status)
-printed = [line.split()[-2:] for line in lab.app("orders").logs().splitlines() if "first line" in line]
+lines = lab.app("orders").logs().splitlines()
+printed = [line.split()[-2:] for line in lines if line.startswith("first line")]
 observe("first-line", f"{len(printed)} time{'s' if len(printed) > 1 else ''}")
 
 # %% tags=["look"]
@@ -194,7 +195,7 @@ print(failure.error_type)
 print(textwrap.fill(failure.message, 90))
 
 # %% [markdown] tags=["explain"]
-# The history of `o-1` says that step 2 was an activity, `reserve`. The new code asked for a child workflow as step 2. The SDK cannot know which of them is right, so it fails the workflow. Nothing failed at the release, and `o-2` still waits for the same end.
+# The history of `o-1` says that step 2 was an activity, `reserve`. The new code asked for a child workflow as step 2. The SDK cannot know which of them is right, so it fails the workflow. Nothing failed at the release itself, and `o-2` will fail in the same way when it is approved.
 #
 # ## Ask before you release
 #
@@ -209,7 +210,8 @@ def fit(history):
     last = replay(runtime_of(folder / "orders" / "main.py"), history)[-1]
     if last.failure:
         return textwrap.fill(f"it does not fit: {last.failure.partition('. This kind')[0]}", 90)
-    return f"it fits: the history answers {', '.join(last.answered)}; then it asks for {last.asks[-1]}"
+    answered = ", ".join(last.answered)
+    return f"it fits: the history answers {answered}; then it asks for {last.asks[-1]}"
 
 
 print(fit(waiting))
@@ -217,7 +219,7 @@ print(fit(waiting))
 # %% [markdown] tags=["predict"]
 # ## First way out: end it
 #
-# `o-2` would fail, too. An order that must not go on can be ended on purpose: `terminate_workflow`. *What becomes of its approval in the other app, if you do not say `recursive=False`?*
+# An order that must not go on can be ended on purpose: `terminate_workflow`, with or without `recursive=False`. *Without it, what becomes of the approval in the other app?*
 
 # %% tags=["predict"]
 predict("terminated-child", ["it is TERMINATED, too", "it stays RUNNING", "it is COMPLETED"])
@@ -233,7 +235,8 @@ def end(name, recursive):
 both, alone = end("family", True), end("parent-only", False)
 print("recursive:    ", *both)
 print("not recursive:", *alone)
-observe("terminated-child", "it is TERMINATED, too" if both[1] == "TERMINATED" else f"it is {both[1]}")
+too = "it is TERMINATED, too"
+observe("terminated-child", too if both[1] == "TERMINATED" else f"it is {both[1]}")
 
 # %% tags=["look"]
 import grpc
@@ -251,7 +254,7 @@ for name in ("family", "parent-only"):
 # %% [markdown] tags=["predict"]
 # ## Second way out: keep the old path
 #
-# `ctx.is_patched("no-reserve")` is False for an instance that has passed this line before the release, and True for a new one. *With `reserve` behind that question, which of the waiting `o-2` and a new `o-3` reserve?*
+# `ctx.is_patched("no-reserve")` is False for an instance that has passed this line before the release, and True for a new one. The call of `reserve` now depends on it. *Who reserves: the waiting `o-2`, a new `o-3`, or both?*
 
 # %% tags=["predict"]
 predict("patched", ["both reserve", "only o-2 reserves", "only o-3 reserves"])
@@ -284,7 +287,7 @@ reserved = [name for name in steps if "reserve" in steps[name]]
 observe("patched", f"only {reserved[0]} reserves" if len(reserved) == 1 else "both reserve")
 
 # %% [markdown] tags=["explain"]
-# The old order keeps its old path, the new one takes the new path. The old line can be removed when no instance needs it any more. Dapr calls this *patching*; see [Workflow versioning](https://docs.dapr.io/developing-applications/building-blocks/workflow/workflow-versioning/), which also shows how to keep two whole versions.
+# The old order keeps its old path, the new one takes the new path. Keep the `if` as long as instances wait that have passed it. Dapr calls this *patching*; see [Workflow versioning](https://docs.dapr.io/developing-applications/building-blocks/workflow/workflow-versioning/), which also shows how to keep two whole versions.
 
 # %% [markdown] tags=["change"]
 # ## Change something
@@ -319,7 +322,7 @@ quiz("does-it-fit")
 #
 # [Claims](../docs/claims.md) you have seen: a workflow ends with its children in other apps; what was recorded is not done again.
 #
-# Practise with the break labs `restart-changes-the-plan` and `helper-ends-the-workflow`. Next: lesson 06 about a service with its own needs.
+# Next: lesson 06 runs a service with its own needs.
 
 # %% tags=["close"]
 lab.down()

@@ -48,7 +48,8 @@ predict("imports", ["both import both", "each imports its own only"])
 # %% tags=["run"]
 import sys
 
-pythons = {"notification-service": sys.executable, "ml-inference-service": service / ".venv/bin/python"}
+own = service / ".venv" / "bin" / "python"
+pythons = {"notification-service": sys.executable, "ml-inference-service": own}
 imported = []
 for app_id, python in pythons.items():
     for package in ("fastapi", "sklearn"):
@@ -218,7 +219,8 @@ observe("three-mib", words.get(seen[3], seen[3]))
 # %% tags=["look"]
 def too_large(app_id):
     """What the log of a sidecar reports about a message that is too large."""
-    line = next((l for l in lab.app(app_id).logs("sidecar").splitlines() if "larger than" in l), "")
+    lines = lab.app(app_id).logs("sidecar").splitlines()
+    line = next((line for line in lines if "larger than" in line), "")
     return re.search(r"[^:=]*larger than max[^)]*\)|$", line)[0].strip()
 
 
@@ -295,7 +297,7 @@ quiz("05-where-the-limit")
 #
 # [Claims](../docs/claims.md) you have seen: a remote activity can run where its packages or its GPU are, the rest elsewhere.
 #
-# Practise with the exercises `one-at-a-time` and `send-a-reference`. Next: lesson 07, find out why a call does not arrive.
+# Next: lesson 07 finds out why a call does not arrive.
 
 # %% tags=["close"]
 lab.down()

@@ -147,7 +147,7 @@ print("  steps in the history:", [s.name for s in wrong_app.history.own_steps()]
 def report():
     """What the caller's sidecar reports about an address, without times and IDs."""
     lines = lab.app("caller").logs("sidecar").splitlines()
-    about = [l for l in lines if "later: 'failed to dispatch activity" in l]
+    about = [line for line in lines if "later: 'failed to dispatch activity" in line]
     report = about[-1].partition("later: '")[2].partition("/")[0] if about else ""
     return textwrap.fill(f"{report}/…'", 90) if report else ""
 
@@ -238,8 +238,9 @@ for namespace, table in sorted(lab.placement_state()["tables"].items()):
 def attempts(ended):
     """Workflows of the caller that had an attempt with this end, by the sidecar's metrics."""
     lines = lab.app("caller").metrics().splitlines()
-    mine = [l for l in lines if "workflow_execution_count{" in l and f'status="{ended}"' in l]
-    return sorted(l.partition('workflow_name="')[2].partition('"')[0] for l in mine)
+    counted = [line for line in lines if "workflow_execution_count{" in line]
+    mine = [line for line in counted if f'status="{ended}"' in line]
+    return sorted(line.partition('workflow_name="')[2].partition('"')[0] for line in mine)
 
 
 wait_until(lambda: len(attempts("recoverable")) == 2, within=30, what="both in the metrics")
@@ -290,7 +291,7 @@ quiz("06-which-symptom")
 #
 # [Claims](../docs/claims.md) you have seen: all apps of a workflow must be in one namespace; a name that is not registered fails; an absent app makes the workflow wait.
 #
-# Practise with the exercise `move-to-payments` and the break labs `nobody-answers`, `every-order-fails` and `healthy-and-not-there`. Next: lesson 08 about stores and manifests.
+# Next: lesson 08 gives workflows a store, and checks the manifests.
 
 # %% tags=["close"]
 lab.down()

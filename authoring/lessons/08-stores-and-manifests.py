@@ -76,7 +76,6 @@ wfr.start()
 signal.pause()
 
 # %% tags=["code"]
-folder = workspace("08-stores")
 ENTRY = """  - appID: {app}
     appDirPath: {app}
     resourcesPath: ../{components}
@@ -86,7 +85,8 @@ ENTRY = """  - appID: {app}
 
 def deploy(caller="components", target="components", **more):
     """Start both apps, each with a folder of components."""
-    apps = ENTRY.format(app="caller", components=caller) + ENTRY.format(app="target", components=target)
+    apps = ENTRY.format(app="caller", components=caller)
+    apps += ENTRY.format(app="target", components=target)
     (folder / "dapr.yaml").write_text(f"version: 1\napps:\n{apps}")
     lab = Lab(folder / "dapr.yaml", **more)
     lab.up(announce=False)
@@ -100,6 +100,7 @@ def status(workflow):
     return lab.run(workflow).settle()
 
 
+folder = workspace("08-stores")
 lab = deploy()
 print("activity:", status("activity"))
 print("child:   ", status("child"))
@@ -181,7 +182,8 @@ observe("target-store", seen)
 def report():
     """What the caller's sidecar reports about a store, without the time."""
     lines = lab.app("caller").logs("sidecar").splitlines()
-    reports = [l.partition("will be retried later: '")[2] for l in lines if "state store is" in l]
+    about = [line for line in lines if "state store is" in line]
+    reports = [line.partition("will be retried later: '")[2] for line in about]
     return textwrap.fill(max(reports, default="").partition("?")[0].replace('\\"', '"'), 90)
 
 
@@ -191,8 +193,9 @@ print(wait_until(report, within=30, what="the log line of the caller's sidecar")
 for app_id in ("caller", "target"):
     components = [(c["name"], c["type"]) for c in lab.app(app_id).metadata()["components"]]
     log = lab.app(app_id).logs("sidecar")
-    line = [l for l in log.splitlines() if "as actor state store" in l]
-    print(app_id, "metadata:", *components, "- log:", line[0].split('"')[3] if line else "no line")
+    lines = [line for line in log.splitlines() if "as actor state store" in line]
+    said = lines[0].partition('msg="')[2].partition('"')[0] if lines else "no such line"
+    print(f"{app_id}: metadata", *components, "- log:", said)
 
 # %% [markdown] tags=["explain"]
 # An app needs an actor state store when it hosts workflows, child workflows included. An app with activities only needs none on 1.18.1.
@@ -261,7 +264,7 @@ print([c["type"] for c in lab.app("caller").metadata()["components"]])
 # | What does the caller's sidecar report? | `kubectl logs deploy/caller -c daprd` |
 # | Is a worker connected? | `/v1.0/metadata` of the sidecar, after `kubectl port-forward` |
 #
-# Most answers stand in the manifests before you deploy. Here are two files of a colleague:
+# Most answers are in the manifests before you deploy. A colleague has written two:
 
 # %% tags=["write"]
 # %%workfile 08-stores/manifests/apps.yaml
@@ -353,7 +356,7 @@ quiz("06-who-needs-a-store")
 #
 # [Claims](../docs/claims.md) you have seen: an actor state store where workflows are hosted; different stores work together; the metadata does not show how a store is used.
 #
-# Practise with the exercise `own-store-for-audit` and the break labs `no-order-starts`, `sidecars-end` and `no-store-in-sight`. Next: lesson 09, when a remote app fails.
+# Next: lesson 09 finds out what fails when a remote app fails.
 
 # %% tags=["close"]
 lab.down()

@@ -17,6 +17,7 @@ from labkit.build.compare import drift
 from labkit.build.execute import execute
 from labkit.build.lint import problems
 from labkit.build.source import read, store
+from labkit.exercises import in_order
 
 PAGES = (claims, glossary, index, readme)
 
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "name",
         nargs="*",
-        help="start of a notebook's name; pages: the generated pages; attack ID: see "
+        help="number or start of a name; pages: the generated pages; attack ID: see "
         "labkit/build/attack.py; none: all",
     )
     parser.add_argument("--check", action="store_true", help="build nothing; say what differs")
@@ -73,4 +74,5 @@ def _check(wanted: Sequence[Notebook], *, everything: bool) -> int:
 
 
 def _named(notebook: Notebook, names: Sequence[str]) -> bool:
-    return any(notebook.target.stem.startswith(name) for name in names)
+    numbers = {e.label: e.id for e in in_order()}
+    return any(notebook.target.stem.startswith(numbers.get(name, name)) for name in names)

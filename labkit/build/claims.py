@@ -10,10 +10,16 @@ from typing import Any
 
 import yaml
 
-from labkit import paths, versions
+from labkit import paths, progress, versions
 
 VERDICTS = ("holds", "holds partly", "does not hold")
-SOURCES = {"lesson": "the prose lesson", "docs": "the page of the Dapr documentation"}
+SOURCES = {
+    "lesson": "[Multi-App Workflows](https://agentfactory.panaversity.org/docs/"
+    "Deploying-Agent-Factories-in-the-Cloud/dapr-actors-workflows/multi-app-workflows),"
+    " a lesson without exercises",
+    "docs": "[Multi Application Workflows](https://docs.dapr.io/developing-applications/"
+    "building-blocks/workflow/workflow-multi-app/), a page of the Dapr documentation",
+}
 
 
 def claims() -> list[dict[str, Any]]:
@@ -33,7 +39,7 @@ def page() -> str:
         f"{len(told)} claims: " + ", ".join(f"{counts[v]} {v}" for v in VERDICTS) + ".",
     ]
     for source, title in SOURCES.items():
-        lines += ["", f"## {title[0].upper()}{title[1:]}", ""]
+        lines += ["", f"## {title}", ""]
         lines += ["| claim | verdict | what we see | shown by |", "|---|---|---|---|"]
         lines += [_row(c) for c in told if c["source"] == source]
     return "\n".join(lines) + "\n"
@@ -65,7 +71,7 @@ def _exists(proof: dict[str, str]) -> bool:
     ((kind, name),) = proof.items()
     authoring = paths.repo() / "authoring"
     if kind == "lesson":
-        return (authoring / "lessons" / f"{name}.py").exists()
+        return progress.lesson_named(name) is not None
     if kind == "exercise":
         return (authoring / "exercises" / name / "check.py").exists()
     file, _, test = name.partition("::")
@@ -75,8 +81,9 @@ def _exists(proof: dict[str, str]) -> bool:
 
 def _row(claim: dict[str, Any]) -> str:
     ((kind, name),) = claim["proof"].items()
+    slug = progress.lesson_named(name) or ""
     shown = {
-        "lesson": f"[lesson {name[:2]}](../lessons/{name}.ipynb)",
+        "lesson": f"[lesson {slug[:2]}](../lessons/{slug}.ipynb)",
         "exercise": f"[{name}](../exercises/{name}.ipynb)",
         "test": f"[a test](../{name.partition('::')[0]})",
     }[kind]

@@ -18,7 +18,7 @@ from labkit.errors import LabError
 # verb: (module with main(argv) -> exit code, what it does)
 VERBS = {
     "start": ("labkit.cli.start", "set up if needed, open JupyterLab on the next lesson"),
-    "setup": ("labkit.cli.setup", "only the set-up: environment and Dapr runtime"),
+    "setup": ("labkit.cli.setup", "only the set-up: environment, Dapr runtime, your notebooks"),
     "demo": ("labkit.demo", "one cross-app workflow in the terminal, in a few seconds"),
     "test": ("labkit.cli.test", "everything that CI runs"),
     "status": ("labkit.cli.progress", "what you have done, lesson by lesson"),
@@ -35,6 +35,15 @@ VERBS = {
     "build": ("labkit.build", "make the notebooks from their sources"),
     "runtime": ("labkit.cli.runtime", "which Dapr programs are used, and where they came from"),
     "clean": ("labkit.cli.clean", "remove what runs have left; --all the caches too"),
+}
+READ_ONLY = (
+    "not-writable: a file of the course cannot be written",
+    "make it writable, or use another folder: LABKIT_STATE=FOLDER ./lab start",
+)
+UNWRITABLE = {
+    errno.ENOSPC: ("disk-full: the disk is full", "free some space, then repeat"),
+    errno.EROFS: READ_ONLY,
+    errno.EACCES: READ_ONLY,
 }
 TAKE_VERB = {"labkit.cli.exercises", "labkit.cli.progress", "labkit.cli.processes"}
 
@@ -65,11 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LabError as problem:
         _show(problem, "--json" in rest)
     except OSError as problem:
-        if problem.errno != errno.ENOSPC:
+        if problem.errno not in UNWRITABLE:
             raise
-        print(
-            "disk-full: the disk is full\n  fix      free some space, then repeat", file=sys.stderr
-        )
+        title, fix = UNWRITABLE[problem.errno]
+        print(f"{title}\n  found    {problem}\n  fix      {fix}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nInterrupted. Run the same command again: it goes on.", file=sys.stderr)
         return 130

@@ -1,22 +1,24 @@
-"""``./lab setup``: the environment is made by then; gets the runtime and checks that it runs."""
+"""``./lab setup``: all of ``./lab start`` except JupyterLab: the Dapr runtime, and ``learn/``."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 
-from labkit import runtime
+from labkit import learn, runtime
 from labkit.console import Console
 
 
 def main(argv: Sequence[str]) -> int:
-    """Get the Dapr programs; print what there is."""
+    """Bring everything that a lesson needs on this machine; the environment exists by then."""
     argparse.ArgumentParser(prog="./lab setup", description=__doc__).parse_args(argv)
     prepare(Console())
     return 0
 
 
 def prepare(console: Console) -> None:
-    """Bring everything that a lesson needs on this machine."""
+    """Get the Dapr programs, and bring the learner's notebooks up to date."""
     programs = runtime.ensure(console)
     console.line(f"Dapr {programs.version} from {programs.origin}: {programs.folder}")
+    for line in learn.update(console):
+        console.line(line)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from labkit import jupyter, learn
+from labkit import jupyter
 from labkit.cli.setup import prepare
 from labkit.console import Console
 
@@ -25,6 +25,4 @@ def main(argv: Sequence[str]) -> int:
     port = jupyter.chosen_port(options.port)
     console = Console()
     prepare(console)
-    for line in learn.update(console):
-        console.line(line)
     return jupyter.serve(notebook, port, browser=not options.no_browser, console=console)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from labkit import naming, paths
+from labkit import naming, paths, progress
 from labkit.errors import ObservationError
 
 KINDS = {"build": "Exercise", "break": "Break lab"}
@@ -148,6 +148,9 @@ def _read(id: str) -> Exercise:
 
 def _unknown(name: str) -> NoSuchExercise:
     known = {e.label: e.id for e in in_order()}
+    if lesson := progress.lesson_named(name):
+        known = {n: id for n, id in known.items() if n.startswith(lesson[:2])}
+        return _is_lesson(name, lesson, known)
     near = difflib.get_close_matches(name, [*known.values(), *known], 1, 0.3)
     return NoSuchExercise(
         f"there is no exercise {name!r}",
@@ -155,6 +158,17 @@ def _unknown(name: str) -> NoSuchExercise:
         found=f"{len(known)} exercises: {', '.join(f'{n} {id}' for n, id in known.items())}",
         look_at="exercises/README.md",
         fix=f"use {near[0]}" if near else "use one of these, by number or id",
+    )
+
+
+def _is_lesson(name: str, lesson: str, practice: Mapping[str, str]) -> NoSuchExercise:
+    return NoSuchExercise(
+        f"{name} is a lesson, not an exercise",
+        asked=f"exercise {name}",
+        found=f"lesson {lesson}; its exercises: "
+        + (", ".join(f"{n} {id}" for n, id in practice.items()) or "none"),
+        look_at="exercises/README.md",
+        fix=f"name one of these; to start the lesson over: ./lab reset {lesson[:2]}",
     )
 
 

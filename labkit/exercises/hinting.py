@@ -60,10 +60,10 @@ def hint(id: str) -> Line:
     key, levels = _levels(exercise.hints, stopped)
     if not levels:
         return Line(f"First: {stopped.look_at}")
-    taken = [e for e in progress.entries("hint", id) if e.facts.get("step") == key]
+    taken = [e for e in progress.entries("hint", exercise.id) if e.facts.get("step") == key]
     level = min(len(taken), LEVELS - 1)
     if len(taken) < LEVELS:  # the last one again is no further hint
-        progress.note("hint", id, step=key, level=level + 1, lesson=exercise.lesson)
+        progress.note("hint", exercise.id, step=key, level=level + 1, lesson=exercise.lesson)
     again = ", the last" if len(taken) >= LEVELS else ""
     told = f"Hint {level + 1} of {LEVELS}{again}, on “{stopped.checked}”: {levels[level]}"
     return Line(told)
@@ -95,6 +95,6 @@ def diagnose(id: str, cause: str) -> Line:
         asked = "what do you change, and where will you see that it works?"
         asked = asked if build else "which part does what wrong, and how do you know?"
         return Line(f"Write one sentence: {asked}")
-    progress.note("explanation", id, text=cause, lesson=exercise.lesson)
+    progress.note("explanation", exercise.id, text=cause, lesson=exercise.lesson)
     saved = "Your plan is saved. Change" if build else "Your diagnosis is saved. Repair"
     return Line(f"{saved} the files, then run the scenario again.")

@@ -96,6 +96,28 @@ def says(case: Case, expected: Any, *keys: str | int, id: str = "says", checked:
     )
 
 
+def killed(case: Case, app_id: str, id: str = "killed") -> Check:
+    """The worker of an app was killed after the workflow had begun; else the scenario is to blame.
+
+    The times at which processes ended are those of the lab's journal.
+    """
+
+    def observe() -> str:
+        began = case.history.events[0].time.timestamp()
+        ends = [x for part, x in case.lab.app(app_id).past if part == "worker" and x.was_killed]
+        return _many(sum((x.ended_at or 0) > began for x in ends), "kill")
+
+    return Check(
+        id,
+        f"the worker of {app_id} was killed after the workflow {case.name} had begun",
+        "1 kill or more",
+        observe,
+        "the scenario cell as the exercise gives it, then run it again",
+        lambda seen: seen != _many(0, "kill"),
+        "unknown",
+    )
+
+
 def missed(moment: str, found: str) -> MomentMissed:
     """Return the error for a counter-scenario that did not hit its moment.
 
@@ -331,7 +353,8 @@ def _state(case: Case, known: Known) -> str:
     mails = origin(case, "mail", [m.idempotency_key for m in case.lab.inbox.to(address)])
     if mails != _from(1, "mail", NOTIFICATIONS):
         return mails
-    answers = [s.value for name in known.sent for s in case.steps(name) if s.ended]
+    done = [s for name in known.sent for s in case.steps(name) if s.outcome == "completed"]
+    answers = [s.value for s in done]
     if known.sent and part(case.output, "notifications_sent") != answers:
         return f"its output is {case.output}"
     return "as before"

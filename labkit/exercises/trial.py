@@ -16,7 +16,6 @@ from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import Check, untouched
 from labkit.exercises.reference import KNOWN
 from labkit.lab import Lab
-from labkit.waiting import patience
 
 READY_SECONDS = 30.0
 
@@ -47,7 +46,7 @@ class Trial:
         """
         self.close()
         self._lab = Lab(self.exercise.run_file, private=True, env=env)
-        self._lab.up(*app_ids, within=READY_SECONDS * patience(), announce=False)
+        self._lab.up(*app_ids, within=READY_SECONDS, announce=False)
         return self._lab
 
     def order(

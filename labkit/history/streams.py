@@ -69,6 +69,6 @@ def _lines(log: str, words: str) -> list[str]:
 def _time(line: str) -> float:
     match = _TIME.search(line)
     assert match is not None, "only lines with a time are asked for one"
-    # Nine digits after the second; Python 3.10 reads six, and no Z.
-    text = match[1].removesuffix("Z")[:26]
-    return datetime.fromisoformat(text + "+00:00").timestamp()
+    # Go writes as many digits after the second as it needs, up to nine; Python 3.10 reads six.
+    whole, _, fraction = match[1].removesuffix("Z").partition(".")
+    return datetime.fromisoformat(f"{whole}.{fraction:0<6.6}+00:00").timestamp()

@@ -64,7 +64,8 @@ def update(console: Console | None = None) -> list[str]:
         wanted = _wanted(known)
         done: dict[str, list[str]] = defaultdict(list)
         for copy, new in wanted.items():
-            done[given.follow(copy.file, new)].append(copy.file.name)
+            what, file = given.follow(copy.file, new)
+            done[what].append(file.name)
         done["damaged"] = [str(c.source) for c in known if c not in wanted]
         done["gone"], done["earlier"] = _leftovers({c.file.name for c in known})
         return said + _lines(done, len(known))
@@ -89,7 +90,7 @@ def restore(copy: Copy, console: Console | None = None) -> list[str]:
         kept = None if notebook.is_untouched(copy.file) else set_aside(copy.file)
         given.write(copy.file, new)
         given.forget_new(copy.file)
-        files = _files_set_aside(copy.number) if copy.is_lesson else []
+        files = _files_set_aside(new) if copy.is_lesson else []
         if copy.is_lesson:
             progress.note("reset", copy.id, lesson=copy.file.stem)
         return _restored(copy, kept, files)
@@ -147,13 +148,14 @@ def _lock(descriptor: int, console: Console) -> None:
 def _not_writable(problem: OSError) -> LearnFolderNotWritable:
     full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
     where = problem.filename or os.environ.get("LABKIT_STATE") or paths.repo() / "learn"
-    other = "LABKIT_STATE=FOLDER ./lab start keeps your work in a folder of your choice"
+    room = "free some space (./lab clean removes what runs left), then repeat"
+    other = "make it a folder that you can write, or use another: LABKIT_STATE=FOLDER ./lab start"
     return LearnFolderNotWritable(
         "the disk is full" if full else "the learner's folder cannot be written",
         asked=f"write {where}",
         found=f"{type(problem).__name__}: {problem.strerror or problem}",
         look_at=f"df -h {where}" if full else f"ls -ld {where}",
-        fix="free some space (./lab clean removes what runs left), then repeat" if full else other,
+        fix=room if full else other,
     )
 
 
@@ -208,25 +210,24 @@ def _free(target: Path) -> Path:
     return next(n for n in names if not os.path.lexists(n))
 
 
-def _files_set_aside(number: str) -> list[Path]:
+def _files_set_aside(lesson: notebook.Notebook) -> list[Path]:
     """Keep the files of a lesson under another name; return where they are now."""
-    mine = re.compile(rf"{re.escape(number)}(?!\d)(?!.*\.kept-\d+$)")
-    folders = [p for p in sorted(paths.work().iterdir()) if mine.match(p.name)]
-    for folder in folders:
-        shutil.rmtree(paths.parts() / folder.name, ignore_errors=True)
-    return [kept for kept in map(set_aside, folders) if kept]
+    names = notebook.folders(lesson)
+    for name in names:
+        shutil.rmtree(paths.parts() / name, ignore_errors=True)
+    return [kept for kept in (set_aside(paths.work() / name) for name in names) if kept]
 
 
 # --- what is said ------------------------------------------------------------------------------
 
 _SAYS = {
     "made": "new in learn/: {names}",
-    "followed": "brought up to date, you had not changed them: {names}",
-    "beside": "{names}: kept, because you edited or ran it; the new version is beside it "
-    "(NAME.new.ipynb). To take the new one: ./lab reset NUMBER",
-    "waiting": "a new version is still beside yours (NAME.new.ipynb): {names}",
-    "damaged": "these cannot be read; get them again with git restore: {names}",
-    "gone": "removed from learn/, the course has them no longer under these names: {names}",
+    "followed": "brought up to date, because you had not changed them: {names}",
+    "beside": "new versions, beside yours, which you edited or ran and which stay: {names}; "
+    "to work with one instead of yours: ./lab reset NUMBER",
+    "waiting": "new versions that are still beside yours: {names}",
+    "damaged": "not readable; get them again with git restore: {names}",
+    "gone": "removed, because the course no longer has them under these names: {names}",
     "earlier": "kept from an earlier course, because you edited or ran them: {names}",
 }
 

@@ -16,34 +16,35 @@ TORN = ".{name}.part"
 Done = Literal["made", "followed", "beside", "waiting", ""]
 
 
-def follow(file: Path, new: notebook.Notebook) -> Done:
+def follow(file: Path, new: notebook.Notebook) -> tuple[Done, Path]:
     """Let a copy follow the course.
 
     Returns:
         What was done: ``made`` (there was none), ``followed`` (it was untouched), ``beside`` (the
-        new version was written beside it), ``waiting`` (that was done before), or nothing.
+        new version was written beside it), ``waiting`` (that was done before), or nothing; and the
+        file that holds the new version.
     """
     if not os.path.lexists(file):
         write(file, new)
-        return "made"
+        return "made", file
     if notebook.version(file) == notebook.fingerprint(new):
         forget_new(file)
-        return ""
+        return "", file
     if notebook.is_untouched(file):
         write(file, new)
         forget_new(file)
-        return "followed"
+        return "followed", file
     return _laid_beside(file, new)
 
 
-def _laid_beside(file: Path, new: notebook.Notebook) -> Done:
+def _laid_beside(file: Path, new: notebook.Notebook) -> tuple[Done, Path]:
     """Write the new version beside a copy that is the learner's, once."""
     for beside in _names_beside(file):
         if notebook.version(beside) == notebook.fingerprint(new):
-            return "waiting" if notebook.is_untouched(beside) else ""
+            return ("waiting" if notebook.is_untouched(beside) else ""), beside
         if not os.path.lexists(beside) or notebook.is_untouched(beside):
             write(beside, new)
-            return "beside"
+            return "beside", beside
     raise AssertionError("names do not end")
 
 

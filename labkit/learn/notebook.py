@@ -20,6 +20,10 @@ RECORD = "course"
 _LINK = re.compile(
     r"""(?P<open>\]\(|\b(?:href|src)=["']|^\[[^\]]+\]:[ ]+)(?P<to>[^)"'\s]+)""", re.MULTILINE
 )
+_FOLDER = re.compile(
+    r"""^%%workfile\s+(?P<magic>[^/\s]+)/|\b(?:workspace|copy_of_services)\(\s*["'](?P<call>[^"'/]+)""",
+    re.MULTILINE,
+)
 
 Notebook = dict[str, Any]
 
@@ -51,6 +55,12 @@ def _led(link: str, folder: str, names: Mapping[str, str]) -> str:
         return link
     target = os.path.normpath(PurePosixPath(folder, path))
     return names.get(target, os.path.relpath(target, "learn")) + mark + place
+
+
+def folders(notebook: Notebook) -> list[str]:
+    """Return the names of the folders below ``files`` that a notebook writes."""
+    code = "\n".join(_text(c) for c in notebook["cells"] if c["cell_type"] == "code")
+    return sorted({found["magic"] or found["call"] for found in _FOLDER.finditer(code)})
 
 
 def recorded(notebook: Notebook, name: str) -> Notebook:

@@ -17,8 +17,11 @@ from labkit.processes import Supervisor
 from labkit.waiting import wait_until
 
 HOST, TOKEN = "127.0.0.1", "t0k"
+SLOW = 150_000
+"""Deadline for what takes a moment on a machine that has nothing else to do, in ms."""
 PATH = "window.jupyterapp.shell.currentWidget?.context?.path"
 ARTEFACTS = paths.repo() / ".lab" / "screenshots"
+expect.set_options(timeout=SLOW)
 
 
 @dataclass
@@ -59,11 +62,11 @@ class Opened:
         cell = self.page.locator(".jp-CodeCell").filter(has_text=words).first
         cell.click()
         self.command("notebook:run-cell")
-        expect(cell.locator(".jp-OutputArea-output").first).to_be_attached(timeout=60_000)
+        expect(cell.locator(".jp-OutputArea-output").first).to_be_attached(timeout=SLOW)
 
     def shows(self, path: str) -> None:
         """Wait until a file of ``folder`` is in front."""
-        self.page.wait_for_function(f"() => {PATH} === '{path}'", timeout=30_000)
+        self.page.wait_for_function(f"() => {PATH} === '{path}'")
 
     def open(self, path: str) -> None:
         """Open a file of ``folder``, and wait until it is shown."""
@@ -80,7 +83,7 @@ class Opened:
         path = jupyter.address(self.notebook)
         front = f"""() => {PATH} === '{path}' && window.jupyterapp.shell.currentWidget
             .sessionContext?.session?.kernel?.status === 'idle'"""
-        self.page.wait_for_function(front, timeout=60_000)
+        self.page.wait_for_function(front)
 
     def address(self, path: str) -> str:
         """Return the address under which the server reads and writes a file of ``folder``."""
@@ -110,13 +113,14 @@ def opened(
         log = tmp_path / "jupyter.log"
         supervisor.start("JupyterLab", argv, jupyter.environment(folder), root, log)
         url = f"http://{HOST}:{port}"
-        wait_until(lambda: _answers(f"{url}/api"), 60, "JupyterLab answers")
+        wait_until(lambda: _answers(f"{url}/api"), SLOW / 1000, "JupyterLab answers")
         with sync_playwright() as play:
             window = play.chromium.launch(
                 executable_path=browser(),
                 args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
             )
             page = window.new_page(viewport={"width": 1280, "height": 1000})
+            page.set_default_timeout(SLOW)
             opened = Opened(page, url, root, notebook.file)
             local = (url, url.replace("http", "ws"), "data:", "blob:")
             page.on(
@@ -124,7 +128,7 @@ def opened(
                 lambda r: None if r.url.startswith(local) else opened.strangers.add(r.url),
             )
             page.goto(f"{url}/lab/tree/{jupyter.address(notebook.file)}?token={TOKEN}")
-            page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+            page.wait_for_selector(".jp-Notebook .jp-Cell")
             opened.wait_for_notebook()
             yield opened
             window.close()

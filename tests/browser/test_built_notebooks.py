@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from labkit import paths
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(900)
 def test_a_built_lesson_is_shown_with_its_pictures_and_cannot_be_saved(opened):
     page = opened.page
     built = paths.repo() / "lessons" / "00-start-here.ipynb"
@@ -30,7 +30,7 @@ def test_a_built_lesson_is_shown_with_its_pictures_and_cannot_be_saved(opened):
     assert built.read_bytes() == before
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("opened", ["01.1"], indirect=True)
 def test_a_link_of_an_exercise_opens_the_learners_file(opened):
     page = opened.page

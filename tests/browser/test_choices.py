@@ -6,10 +6,9 @@ import pytest
 from playwright.sync_api import expect
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_choices_and_pictures_can_be_used_without_a_mouse_and_without_good_eyes(opened):
     page = opened.page
-    opened.clear_outputs()
     opened.run_all()
     group = page.get_by_role("group", name="Your prediction").first
     button = group.get_by_role("button", name="yes, it is kept")

@@ -10,7 +10,7 @@ from labkit.waiting import wait_until
 OUTPUTS = ".jp-OutputArea-output"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_learner_can_run_it_and_answer_by_keyboard_and_nothing_leaves_the_machine(opened):
     page = opened.page
     expect(page.locator(".jp-CodeCell").first).to_be_attached()

@@ -9,7 +9,7 @@ from labkit import progress
 LESSONS = [str(lesson["slug"]) for lesson in progress.syllabus()][1:]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("opened", LESSONS, indirect=True)
 def test_run_all_ends_without_an_error_and_without_a_stranger(opened):
     opened.run_all(within=240)

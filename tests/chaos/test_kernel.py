@@ -90,6 +90,46 @@ def test_the_stop_button_ends_the_cell_and_leaves_the_lab_alive(kernel, small, t
     assert "COMPLETED" in one.run("print(lab.run('long').wait().status)")
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "lab.client('caller').wait_for_workflow_completion('long')",
+        "lab.run('long').wait(600)",
+        "lab.run('long').settle(600)",
+        "wait_until(lambda: False, 600)",
+        "time.sleep(600)",
+    ],
+)
+def test_an_interrupt_ends_any_wait_with_one_line(kernel, small, tmp_path, call):
+    one = kernel()
+    _begin(one, small)
+    one.run("import time; from labkit import wait_until")
+    one.run(SCHEDULE.format(name="sleepy", input=1000, id="long"))
+    one.begin(f"open('waiting', 'w').close()\n{call}")
+    wait_until(lambda: (tmp_path / "waiting").exists(), 10)
+    shown = one.interrupt()
+    assert shown == f"Interrupted `{call}`. The lab and its workflows go on."
+    assert "KeyboardInterrupt" in one.run("%tb"), "the traceback on demand"
+
+
+def test_an_error_of_grpc_is_short_with_its_cause_first(kernel, small):
+    one = kernel()
+    _begin(one, small)
+    one.run(SCHEDULE.format(name="sleepy", input=1000, id="long"))
+    for cell, cause in {
+        "client.schedule_new_workflow('sleepy', instance_id='long')": "already exists",
+        "import dapr.ext.workflow as wf\n"
+        "wf.DaprWorkflowClient(host='127.0.0.1', port='1').get_workflow_state('x')": "UNAVAILABLE",
+        "lab.kill('caller', 'worker', announce=False)\n"
+        "client.schedule_new_workflow('call', instance_id='n')": "no worker is connected to caller",
+    }.items():
+        shown = one.run(cell)
+        assert cause in shown.splitlines()[0]
+        assert len(shown.splitlines()) < 9
+        assert "Traceback" not in shown
+        assert "Traceback" in one.run("%tb")
+
+
 def test_running_the_first_cell_twice_replaces_the_lab(kernel, small):
     one = kernel()
     first, _ = _begin(one, small)

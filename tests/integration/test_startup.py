@@ -19,11 +19,13 @@ from labkit import apps
 from labkit.apps import NoLedger, SidecarSilent, UnknownPart
 from labkit.attached import Attached
 from labkit.client import NoClient
+from labkit.components import WrongComponent
+from labkit.infrastructure import CONFIG
 from labkit.lab import AppNotStarted, LabClosed, NothingToResume, UnknownApp
-from labkit.launch import SocketPathTooLong
+from labkit.launch import CommaInPath, SocketPathTooLong
 from labkit.ports import PortTaken, is_listening
 from labkit.processes import ProcessEnded
-from labkit.readiness import AppWithoutWorker, TwoWorkers
+from labkit.readiness import AppWithoutWorker, NotReady, TwoWorkers
 from labkit.runfile import RunFileError
 from labkit.waiting import wait_until
 from tests.support.deployments import TARGET, write_small
@@ -168,6 +170,50 @@ def test_a_component_that_is_wrong_is_quoted_from_the_log_of_the_sidecar(make_la
     with pytest.raises(ProcessEnded) as caught:
         make_lab(run_file).up(announce=False)
     assert "duplicate actor state store" in caught.value.found
+
+
+def test_a_sidecar_that_hangs_is_named_with_what_its_log_says(make_lab, small):
+    lab = make_lab(small)
+    lab.up(announce=False)
+    with lab.frozen("target", "sidecar"), pytest.raises(NotReady) as caught:
+        lab.up("target", within=0.2, announce=False)
+    assert "its sidecar does not answer" in caught.value.found
+
+
+def test_garbage_in_a_component_is_named_before_anything_starts(make_lab, small):
+    store = small.parent / "components" / "statestore.yaml"
+    store.write_text(store.read_text() + "  }: garbage\n")
+    lab = make_lab(small)
+    with pytest.raises(WrongComponent) as caught:
+        lab.up(announce=False)
+    assert caught.value.title.startswith("statestore.yaml, line ")
+    assert lab.processes() == []
+
+
+def test_a_comma_in_the_path_of_the_state_folder_and_of_the_course_harms_nothing(
+    make_lab, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "a, b" / "state"))
+    run_file = write_small(tmp_path / "a, b" / "course")
+    (run_file.parent / "own.yaml").write_text(CONFIG)
+    text = run_file.read_text().replace("common:\n", "common:\n  configFilePath: own.yaml\n")
+    run_file.write_text(text)
+    lab = make_lab(run_file)
+    lab.up(announce=False)
+    lab.client("caller").schedule_new_workflow("call", input={}, instance_id="w")
+    assert lab.run("w").wait(60).status == "COMPLETED"
+
+
+def test_a_configuration_that_the_sidecar_cannot_be_given_is_named(make_lab, tmp_path):
+    run_file = write_small(tmp_path / "course")
+    config = tmp_path / "x,y" / "own.yaml"
+    config.parent.mkdir()
+    config.write_text(CONFIG)
+    text = run_file.read_text().replace("common:\n", f"common:\n  configFilePath: {config}\n")
+    run_file.write_text(text)
+    with pytest.raises(CommaInPath) as caught:
+        make_lab(run_file).up(announce=False)
+    assert str(config) in caught.value.asked
 
 
 def test_ports_that_the_run_file_names_are_used_and_a_taken_one_is_named(make_lab, tmp_path):

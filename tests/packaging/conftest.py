@@ -47,6 +47,15 @@ class Clone:
         out, err = process.communicate(timeout=300)
         return process.returncode, out, err
 
+    def git(self, *words: str) -> str:
+        """Run git in the clone; return what it printed."""
+        name = ["-c", "user.name=Learner", "-c", "user.email=learner@example.com"]
+        command = ["git", *name, *words]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.env, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Iterator[Clone]:

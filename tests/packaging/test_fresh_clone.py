@@ -36,18 +36,42 @@ def test_set_up_demo_and_start_and_the_second_time_needs_no_network(clone):
     assert "COMPLETED" in out
     assert "installing" not in err
 
+    clone.git("init", "--quiet")
+    clone.git("add", "--all")
+    clone.git("commit", "--quiet", "--message", "as it was cloned")
     process = clone.start("start", "--no-browser", **OFFLINE)
     url = process.stdout.readline().strip()
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/lab/tree/lessons/00.*token=\w{32}", url)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/lab/tree/learn/00-.*token=\w{32}", url)
     assert httpx.get(url, trust_env=False).status_code == 200
     assert httpx.get(url.split("?")[0], trust_env=False).status_code in (302, 403)
-    base, token = url.split("/lab/")[0], url.rpartition("token=")[2]
-    hidden = httpx.get(f"{base}/api/contents/.lab?token={token}", trust_env=False)
-    assert hidden.status_code == 200, "learners find their files in the file browser"
+    _work(clone, url)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     port = int(re.search(r":(\d+)/", url)[1])
     assert poll(lambda: not _answers(port), within=5)[1], "JupyterLab ended with the command"
+    for name in ("00", "01.1", "01.1"):
+        code, out, err = clone.run("reset", name)
+        assert code == 0, err
+    assert "learn/files/move-the-mail.kept-1" in out
+    assert (clone.folder / "learn" / "00-start-here.kept-1.ipynb").exists()
+    assert clone.git("status", "--porcelain") == "", "working through the course changes nothing"
+
+
+def _work(clone, url: str) -> None:
+    """Save a notebook that was run, as JupyterLab does, and try to save a built one."""
+    base, token = url.split("/lab/")[0], url.rpartition("token=")[2]
+    with httpx.Client(base_url=f"{base}/api/contents/", trust_env=False) as contents:
+        contents.headers["Authorization"] = f"token {token}"
+        assert contents.get(".lab").status_code == 200, "messages name logs, which can be opened"
+        shown = [entry["name"] for entry in contents.get("learn").json()["content"]]
+        assert {"files", "00-start-here.ipynb", "01.1-move-the-mail.ipynb"} <= set(shown)
+        opened = contents.get("learn/00-start-here.ipynb").json()
+        opened["content"]["cells"][2]["execution_count"] = 1
+        assert contents.put("learn/00-start-here.ipynb", json=opened).status_code == 200
+        refused = contents.put("lessons/00-start-here.ipynb", json=opened)
+        assert refused.status_code == 403
+        assert "work on your copy in learn/" in refused.text
+    assert not list((clone.folder / "learn").rglob(".ipynb_checkpoints"))
 
 
 MOMENTS = [

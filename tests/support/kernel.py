@@ -36,10 +36,17 @@ class Kernel:
         """Begin a cell and do not wait."""
         self._client.execute(code)
 
-    def interrupt(self) -> None:
-        """Do what the stop button does, and wait until the cell that was begun has ended."""
+    def interrupt(self) -> str:
+        """Do what the stop button does; return the text of the error that the cell ends with."""
         self._manager.interrupt_kernel()
         self._client.get_shell_msg(timeout=30)
+        shown = ""
+        while (message := self._client.get_iopub_msg(timeout=30))["msg_type"] != "status" or (
+            message["content"]["execution_state"] != "idle"
+        ):
+            if message["msg_type"] == "error":
+                shown = "\n".join(message["content"]["traceback"])
+        return shown
 
     def kill(self) -> None:
         """End it with SIGKILL, as a crash or "restart kernel" does."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import closing
 from xml.etree import ElementTree
 
 import pytest
 
-from labkit import bench, paths
+from labkit import bench, paths, ports
+from labkit.bench import startup
 from labkit.bench.picture import svg
+from labkit.waiting import NotInTime
 
 FOUND = {
     "machine": {"cores": 2, "python": "3.11"},
@@ -49,3 +53,33 @@ def test_one_object_is_printed_and_kept_with_its_picture(monkeypatch, tmp_path, 
     assert told["swimlane"]["ms_per_1000"] > 0
     assert json.loads((paths.state() / "bench.json").read_text()) == told
     assert ElementTree.fromstring((paths.state() / "bench.svg").read_text()) is not None
+
+
+def recipe(code, folder):
+    return startup.Recipe("placement", (sys.executable, "-c", code), {}, folder)
+
+
+def floor_of(code, folder):
+    child = startup._start(recipe(code, folder))
+    try:
+        startup._wait_ready({"placement": child}, [("http://127.0.0.1:1/", {})])
+    finally:
+        startup._end([child])
+
+
+def test_the_floor_is_not_waited_for_when_a_process_of_it_has_ended(tmp_path):
+    with pytest.raises(startup.FloorEnded, match="placement ended"):
+        floor_of("raise SystemExit(3)", tmp_path)
+
+
+def test_the_floor_has_a_deadline_and_says_what_it_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(startup, "FLOOR_SECONDS", 0.2)
+    with pytest.raises(NotInTime, match="workers of the floor"):
+        floor_of("import time; time.sleep(60)", tmp_path)
+
+
+def test_the_floor_keeps_the_ports_of_the_lab_or_is_not_measured():
+    with closing(ports.reserve()) as block, pytest.raises(startup.PortsLost):
+        startup._same_ports(block.first)
+    with closing(startup._same_ports(block.first)) as held:
+        assert ports.reserve(prefer=held.first).first != held.first

@@ -17,6 +17,7 @@ import pytest
 from labkit import exercises, jupyter, learn, paths, progress, runs, versions
 from labkit import redis as labkit_redis
 from labkit.cli import __main__ as cli
+from labkit.cli import test as suite
 from labkit.console import Console
 from labkit.errors import LabError
 from labkit.runtime import ensured, released
@@ -135,6 +136,12 @@ def test_an_exercise_is_named_by_number_wherever_by_id(capsys):
     assert "no-such-notebook" in capsys.readouterr().err
 
 
+def test_evidence_carries_the_id_whatever_name_was_used():
+    exercises.diagnose("01.1", "the mail is sent by the wrong app")
+    exercises.reset("1.1")
+    assert {e.id for e in progress.entries()} == {"move-the-mail"}
+
+
 def test_status_counts_in_words_and_shows_the_numbers(capsys):
     progress.note("prediction", "one", choice="x", lesson="00-start-here")
     progress.note("hint", "move-the-mail", level=1)
@@ -248,6 +255,13 @@ def test_fix_ends_what_a_dead_lab_left_and_nothing_else(monkeypatch, capsys):
             process.kill()
             process.wait()
         held.close()
+
+
+def test_a_machine_without_a_browser_is_told_what_runs_without_one(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(suite.NoBrowser) as caught:
+        suite._require_browser()
+    assert "./lab test --fast" in caught.value.fix
 
 
 def test_long_steps_tell_the_time_and_how_far_they_are(capsys):

@@ -10,7 +10,9 @@ import pytest
 from labkit import paths, progress
 from labkit.cli import progress as cli
 from labkit.predict import finish, observe, predict
-from labkit.quiz import NoSuchQuestion, questions, quiz
+from labkit.quiz import NoSuchQuestion, question, questions, quiz
+
+ASKED = "00-recorded-steps"
 
 
 @pytest.fixture(autouse=True)
@@ -72,11 +74,15 @@ def test_a_prediction_that_came_after_the_result_is_shown_as_such():
 
 
 def test_a_reset_lesson_starts_over(monkeypatch):
-    monkeypatch.setenv("JPY_SESSION_NAME", "/x/00-start-here.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", "/x/learn/00-start-here.ipynb")
     predict("mails", ["none", "one"]).choose("none")
+    quiz(ASKED).choose(an_option(ASKED, correct=False))
     observe("mails", "one")
-    progress.note("reset", "00-start-here")
+    progress.note("reset", "another-lesson")
+    assert predict("mails", ["none", "one"]).chosen == "none"
+    progress.note("reset", "start-here", lesson="00-start-here")
     assert predict("mails", ["none", "one"]).chosen is None
+    assert quiz(ASKED).chosen is None
     assert "It is saved" in predict("mails", ["none", "one"]).choose("one")
 
 
@@ -92,25 +98,31 @@ def test_what_a_learner_cannot_choose_is_refused_and_markup_is_shown_as_text():
     assert "<b>bold" not in observe("x", "<b>bold</b>")._repr_html_()
 
 
+def an_option(id: str, *, correct: bool) -> str:
+    """The text of a right or a wrong option, whatever its words are now."""
+    options = question(id)["options"]
+    return next(o["text"] for o in options if bool(o.get("correct")) is correct)
+
+
 def test_an_answer_gets_its_feedback_and_is_noted():
-    asked = quiz("00-recorded-steps")
-    assert "✗ Not quite:" in asked.choose("all four")
-    assert "✓ Right:" in asked.choose("only the fourth")
+    asked = quiz(ASKED)
+    assert "✗ Not quite:" in asked.choose(an_option(ASKED, correct=False))
+    assert "✓ Right:" in asked.choose(an_option(ASKED, correct=True))
     assert [e.facts["correct"] for e in progress.entries("answer")] == [False, True]
     with pytest.raises(ValueError, match="none of"):
         asked.choose("something else")
 
 
 def test_an_answer_is_shown_again_with_its_feedback_and_is_not_noted_twice():
-    quiz("00-recorded-steps").choose("only the fourth")
-    again = quiz("00-recorded-steps")
-    assert again.chosen == "only the fourth"
+    quiz(ASKED).choose(an_option(ASKED, correct=True))
+    again = quiz(ASKED)
+    assert again.chosen == an_option(ASKED, correct=True)
     assert "✓ Right:" in again.children[-1].value
     assert len(progress.entries("answer")) == 1
 
 
 def test_a_copy_that_is_not_run_says_how_to_answer():
-    asked = quiz("00-recorded-steps")
+    asked = quiz(ASKED)
     data = asked._repr_mimebundle_()
     for copy in (data["text/plain"], data["text/html"]):
         assert "Run this cell to answer." in copy
@@ -119,7 +131,7 @@ def test_a_copy_that_is_not_run_says_how_to_answer():
 
 
 def test_the_buttons_are_a_named_group_and_say_which_is_pressed():
-    head = quiz("00-recorded-steps").children[0].value
+    head = quiz(ASKED).children[0].value
     for word in ("role", "aria-label", "aria-pressed", "data-label"):
         assert word in head
     assert "Your prediction" in predict("x", ["a", "b"]).children[0].value
@@ -133,11 +145,11 @@ def test_a_question_that_does_not_exist_is_named():
 
 def test_every_question_has_one_right_answer_and_feedback_for_each():
     assert len(questions()) >= 9
-    for question in questions().values():
-        options = question["options"]
-        assert sum(bool(o.get("correct")) for o in options) == 1, question["id"]
+    for asked in questions().values():
+        options = asked["options"]
+        assert sum(bool(o.get("correct")) for o in options) == 1, asked["id"]
         assert all(o["feedback"].strip() for o in options)
-        assert question["question"].endswith(("?", ".")), question["id"]
+        assert asked["question"].endswith(("?", ".")), asked["id"]
 
 
 def test_a_torn_line_is_passed_over_with_a_warning_and_swallows_nothing():
@@ -165,6 +177,15 @@ def test_status_and_next_are_computed_from_the_evidence(capsys):
     assert [s["state"] for s in states][:2] == ["finished", "not begun"]
     cli.main(["next"])
     assert capsys.readouterr().out.startswith("01-why")
+
+
+def test_evidence_of_a_lesson_counts_after_it_got_another_number_or_was_split():
+    progress.note("lesson", "07-when-a-remote-app-fails", state="finished")
+    progress.note("lesson", "06-three-deployment-requirements", state="finished")
+    states = {s.slug[3:]: s.state for s in progress.status()}
+    assert states["when-a-remote-app-fails"] == "finished"
+    assert states["reach-the-other-app"] == states["stores-and-manifests"] == "finished"
+    assert states["change-running-workflows"] == "not begun"
 
 
 def test_the_export_holds_no_text_of_the_learner():

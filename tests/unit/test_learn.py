@@ -44,7 +44,8 @@ class Course:
         v4 = nbformat.v4
         seen = v4.new_output("stream", text="the answer")
         asked, told = v4.new_markdown_cell("What happens?"), v4.new_markdown_cell(text)
-        code = v4.new_code_cell("run()", outputs=[seen], execution_count=1)
+        write = f"%%workfile {slug[:2]}-kill/main.py"
+        code = v4.new_code_cell(write, outputs=[seen], execution_count=1)
         nbformat.write(v4.new_notebook(cells=[asked, code, told]), file)
 
 
@@ -168,12 +169,13 @@ def test_a_touched_copy_is_kept_and_the_new_one_is_beside_it(course, touch):
     assert learn.update() == [], "nothing new to say while the course is the same"
     course.write("01-middle", "two")
     (said,) = learn.update()
-    assert "01-middle.ipynb: kept" in said
+    assert said.startswith("new versions, beside yours")
+    assert "01-middle.new.ipynb" in said
     assert "./lab reset" in said
     assert mine("01-middle").read_bytes() == before
     assert last_cell("01-middle.new") == "two"
     (said,) = learn.update()
-    assert said.startswith("a new version is still beside yours")
+    assert said == "new versions that are still beside yours: 01-middle.new.ipynb"
     course.write("01-middle", "three")
     learn.update()
     assert last_cell("01-middle.new") == "three"
@@ -343,7 +345,7 @@ def test_a_lesson_is_restored_and_what_was_there_is_kept(course):
     edit("01-middle")
     workspace.save("01-kill/main.py", "one\n", 1)
     workspace.save("01-kill/main.py", "two\n", 2)
-    workspace.save("010-other/main.py", "other\n")
+    workspace.save("another/main.py", "other\n")
     said = "\n".join(learn.restore(learn.find("1")))
     assert "learn/01-middle.kept-1.ipynb" in said
     assert "learn/files/01-kill.kept-1" in said
@@ -353,7 +355,7 @@ def test_a_lesson_is_restored_and_what_was_there_is_kept(course):
     assert kept.read_text() == "one\n\n\ntwo\n"
     workspace.save("01-kill/main.py", "one\n", 1)
     assert (paths.work() / "01-kill" / "main.py").read_text() == "one\n", "parts start over, too"
-    assert (paths.work() / "010-other" / "main.py").exists()
+    assert (paths.work() / "another" / "main.py").exists()
     learn.restore(learn.find("1"))
     assert (paths.work() / "01-kill.kept-1").exists()
     assert (paths.work() / "01-kill.kept-2").exists()
@@ -423,6 +425,26 @@ def test_a_name_that_does_not_exist_gets_the_nearest(course):
         learn.find("midle")
     assert caught.value.fix == "use middle"
     assert "02-end" in caught.value.found
+
+
+def test_the_folders_that_a_notebook_writes_are_known():
+    code = """%%workfile 04-kill/caller/main.py --part 2
+where = workspace("04-kill")
+run_file = copy_of_services(
+    "05-needs", "ml-inference-service")
+"""
+    cells = [{"cell_type": "code", "source": code}]
+    assert notebook.folders({"cells": cells}) == ["04-kill", "05-needs"]
+
+
+def test_every_lesson_has_folders_of_its_own():
+    owners: dict[str, str] = {}
+    for copy in learn.copies():
+        built = notebook.read(paths.repo() / copy.source)
+        if copy.is_lesson and built:
+            for name in notebook.folders(built):
+                assert owners.setdefault(name, copy.id) == copy.id, name
+    assert len(owners) > 7
 
 
 def test_a_copy_carries_its_record(course):

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit import naming, progress
+from labkit.build import main
 from labkit.exercises import in_order, load
+from labkit.exercises.catalogue import NoSuchExercise
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,19 @@ def test_every_exercise_is_found_by_its_number_too():
         assert load(exercise.label).id == exercise.id
         assert load(f"{int(lesson)}.{place}").id == exercise.id
         assert load(exercise.notebook.name).id == exercise.id
+
+
+def test_a_lesson_where_an_exercise_is_asked_for_is_said():
+    with pytest.raises(NoSuchExercise) as caught:
+        load("01")
+    assert caught.value.title == "01 is a lesson, not an exercise"
+    assert "01.1 move-the-mail" in caught.value.found
+    assert caught.value.fix.endswith("./lab reset 01")
+
+
+def test_an_exercise_is_built_by_its_number(capsys):
+    assert main(["--check", "01.1"]) == 0
+    assert "2 notebooks checked" in capsys.readouterr().err
 
 
 def test_a_lesson_is_found_by_number_id_or_file():

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from labkit.apps import NoLedger
 from labkit.exercises.cases import Case, part
 from labkit.exercises.drawing import Draw
-from labkit.exercises.observations import as_before, mailed, ordered, origin, rows_of
+from labkit.exercises.observations import (
+    MomentMissed,
+    as_before,
+    killed,
+    mailed,
+    missed,
+    ordered,
+    origin,
+    rows_of,
+)
 from labkit.mailcatcher import Inbox, Mail
 from tests.support.recorded import recorded
 
@@ -80,6 +91,31 @@ def test_a_step_that_is_missing_or_moved_is_named_by_what_is_left():
     assert "compliance_audit_workflow" not in steps.observe()
     steps, *_ = as_before(case, changed={"compliance_audit_workflow"})
     assert "compliance_audit_workflow" not in steps.expected
+
+
+def test_a_kill_counts_when_it_came_after_the_workflow_had_begun():
+    began = recorded("audited").events[0].time.timestamp()
+
+    def life(part, ended_at, was_killed=True):
+        return part, SimpleNamespace(ended_at=ended_at, was_killed=was_killed)
+
+    def observed(*past):
+        case = own()
+        case.lab.app = lambda app_id: SimpleNamespace(past=past)
+        return killed(case, "notification-service")
+
+    assert observed(life("worker", began + 1), life("worker", began + 2)).observe() == "2 kills"
+    harmless = life("worker", began - 1), life("worker", None), life("sidecar", began + 1)
+    check = observed(*harmless, life("worker", began + 1, was_killed=False))
+    assert check.observe() == "0 kills"
+    assert not check.holds("0 kills")
+    assert check.otherwise == "unknown"
+
+
+def test_a_moment_that_was_missed_says_what_was_found():
+    problem = missed("kill while the mail server hangs", "it hung for 6.0 s")
+    assert isinstance(problem, MomentMissed)
+    assert problem.found == "it hung for 6.0 s"
 
 
 def test_a_part_of_an_output_of_another_form_is_shown_and_not_a_type_error():

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from labkit.apps import Down
-from labkit.history import connections, cuts
+from labkit.history import Cut, HistoryEvent, RunHistory, connections, cuts
 from labkit.swimlane import Swimlane
 from labkit.swimlane.account import Account
 from labkit.swimlane.layout import WIDTH, laid_out
+from labkit.swimlane.measure import width_of
 from labkit.swimlane.names import short_forms
 from labkit.swimlane.style import COLOUR
 from tests.support.recorded import killed, recorded
@@ -204,6 +209,72 @@ def test_connections_and_cuts_are_read_from_a_log():
     assert cuts("x", ABORTED)[0].again is None
 
 
+@pytest.mark.parametrize("fraction", ["", ".3", ".32759", ".327597608"])
+def test_a_time_is_read_with_any_number_of_digits(fraction):
+    (moment,) = connections(LINE.replace(".327597608", fraction))
+    assert moment % 1 == pytest.approx(float(fraction or 0), abs=1e-5)
+
+
 def test_a_log_in_json_says_the_same():
     log = '{"app_id":"x","msg":"work item stream established by x","time":"2026-11-25T17:47:03.3Z"}'
     assert connections(log) == [pytest.approx(connections(LINE)[0], abs=0.03)]
+
+
+@st.composite
+def runs(draw) -> tuple[RunHistory, list[Cut]]:
+    """A run with calls at any times, some of them remote, not ended, or cut off."""
+    zero = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    events, gone = [_event(zero, "executionStarted", name="w")], []
+    for number in range(1, draw(st.integers(1, 14))):
+        at = zero + timedelta(milliseconds=draw(st.integers(0, 9000)))
+        took = timedelta(milliseconds=draw(st.integers(0, 3000)))
+        name = draw(st.sampled_from(["send", "a_very_long_name_of_an_activity", "x"]))
+        target = draw(st.sampled_from([None, "target"]))
+        whom = draw(st.sampled_from(['"Ada"', '{"to": "bob@example.com"}', "7", "null"]))
+        call = _event(
+            at, "taskScheduled", event_id=number, name=name, target_app_id=target, input=whom
+        )
+        events.append(call)
+        if draw(st.booleans()):
+            cut_at, again = at + took / 3, at + took / 2
+            gone.append(Cut(target or "caller", "i", number, cut_at.timestamp(), again.timestamp()))
+        if draw(st.booleans()):
+            kind = draw(st.sampled_from(["taskCompleted", "taskFailed"]))
+            events.append(_event(at + took, kind, task_id=number))
+    ordered = sorted(events, key=lambda e: e.time)
+    return RunHistory("caller", "i", tuple(ordered)), gone
+
+
+def _event(at: datetime, kind: str, **more) -> HistoryEvent:
+    return HistoryEvent("caller", "i", 0, kind, at, **more)
+
+
+@settings(max_examples=60, deadline=None)
+@given(runs(), st.floats(0, 5))
+def test_no_label_lies_on_another_whatever_happened(run, later):
+    history, gone = run
+    now = max(e.time for e in history.events).timestamp() + later
+    account = Account(history, [Down("target", "worker", now - 1, None)], gone, now)
+    for lane in laid_out(account).lanes:
+        spaces = [
+            (m.y, min(m.x, m.label_x), max(m.x + m.width, m.label_x + width_of(m.label)))
+            for m in lane.marks
+        ]
+        for one, two in combinations(spaces, 2):
+            assert one[0] != two[0] or one[2] <= two[1] or two[2] <= one[1]
+    ElementTree.fromstring(Swimlane(history, [], gone, now).svg)
+
+
+@settings(max_examples=60, deadline=None)
+@given(runs())
+def test_the_text_has_a_row_for_every_run_of_a_step(run):
+    history, gone = run
+    account = Account(history, [], gone)
+    spans = [s for step in history.steps() for s in account.spans(step)]
+    rows = Swimlane(history, [], gone).text.splitlines()
+    assert len(rows) == len(spans) + 3, "a head, the workflow, and its status"
+    assert sum(s.outcome == "cut" for s in spans) == sum("cut off" in r for r in rows)
+    for step in history.steps():
+        own = account.spans(step)
+        assert [s.run for s in own] == list(range(1, len(own) + 1))
+        assert all(a.ended <= b.began for a, b in pairwise(own))

@@ -1,33 +1,51 @@
-"""Steps that observe the lab of this exercise."""
+"""The audit is a child workflow in audit-service that records, checks and answers."""
 
-from labkit.exercises.steps import ending
+from labkit.exercises.cases import AUDIT
+from labkit.exercises.observations import Check, as_before, ended, mailed, origin, rows_of, says
 
-from labkit.apps import NoLedger
-from labkit.exercises.checking import Step
+CHANGED = ("compliance_audit_workflow",)  # a repair may change the name on either side
+INSIDE = ("log_audit_event", "check_compliance_rules")
+OUTSIDE = (*INSIDE, "raise_compliance_alert")
 
-ORCHESTRATOR = "task-orchestrator-service"
 
-
-def steps(lab):
-    run = lab.run("order")
-    yield Step(
-        "ended",
-        "the workflow of the order is completed",
-        "COMPLETED",
-        lambda: ending(run),
-        'lab.run("order").history, and the log of the sidecar of ' + ORCHESTRATOR,
-    )
-    yield Step(
+def wished(case, activities=INSIDE):
+    yield ended(case)
+    yield mailed(case)
+    yield Check(
         "audited",
-        "audit-service has recorded the order once",
-        1,
-        lambda: recorded(lab),
-        "lab.ledger('audit-service', 'events')",
+        f"a child workflow in {AUDIT} runs its activities",
+        ", ".join(activities),
+        lambda: ", ".join(a for a in activities if a in done(case)) or "none of them",
+        f"lab.run({case.instance_id!r}).history.children",
     )
+    yield Check(
+        "recorded",
+        f"{AUDIT} records the order once",
+        f"1 record from {AUDIT}",
+        lambda: origin(case, "record", keys(case)),
+        f"lab.ledger({AUDIT!r}, 'events')",
+    )
+    answer = activities == INSIDE
+    yield says(case, answer, "audit", "compliant", checked="the output says if it is compliant")
 
 
-def recorded(lab):
-    try:
-        return len(lab.ledger("audit-service", "events"))
-    except NoLedger:
-        return 0
+def done(case):
+    """The activities that a workflow in audit-service has completed for this order."""
+    runs = [run for run in case.history.walk() if run.app_id == AUDIT]
+    return {s.name for run in runs for s in run.own_steps() if s.outcome == "completed"}
+
+
+def keys(case):
+    rows = rows_of(case.lab, AUDIT, "events")
+    return [row["key"] for row in rows if row["task_id"] == case.order.get("task_id")]
+
+
+def counter(trial):
+    trial.lab()
+    for email, activities in (
+        (trial.draw.email(), INSIDE),
+        (trial.draw.email("elsewhere.example"), OUTSIDE),
+    ):
+        case = trial.order(assignee_email=email)
+        yield from wished(case, activities)
+        yield from as_before(case, CHANGED)

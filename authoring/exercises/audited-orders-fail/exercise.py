@@ -13,4 +13,4 @@ print(lab.run("order").failure.message)
 # audit-service registers compliance_audit, the orchestrator calls compliance_audit_workflow.
 
 # %% [markdown] tags=["expert"]
-# Symptom: FAILED, `OrchestratorNotRegisteredError`. The app was reached, its worker does not have the name. Compare the call with the decorator in audit-service. Repair: make the names equal. A team that others call should keep the old name.
+# Symptom: FAILED, `OrchestratorNotRegisteredError`. So the app was reached, and its worker does not know the name. Compare the call with the decorator in audit-service. Repair: make the names equal. A team that other teams call should keep the old name.

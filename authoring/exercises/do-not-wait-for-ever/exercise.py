@@ -1,10 +1,10 @@
 # %% [markdown] tags=["story"]
-# The provider takes eight seconds for a mail. The order should not take so long: after `PATIENCE` (3 s) the workflow ends and says that the mail is not yet sent. The mail itself may arrive later.
+# Today the mail provider takes eight seconds to confirm a mail; on most days it takes less than one. An order should not wait so long: after `PATIENCE` (3 s) the workflow ends and says that the mail is not sent yet.
 
 # %% [markdown] tags=["wanted"]
-# - the workflow completes in less than 6 seconds
-# - its output says `sent: False` for the mail
-# - the mail arrives later, once
+# - the workflow completes in less than 6 seconds, whether the provider has answered or not
+# - its output says `sent: False` when there was no answer in time, and holds the answer when there was
+# - the assignee gets the mail in any case, once
 
 # %% tags=["scenario"]
 def scenario(lab):
@@ -17,7 +17,7 @@ def scenario(lab):
 lab.run("order").show()
 
 # %% [markdown] tags=["plan"]
-# The call races with a timer; the history will end after three seconds and the inbox fill later.
+# The call races with a timer; the history will end after three seconds, and the inbox will hold one mail.
 
 # %% [markdown] tags=["expert"]
-# Dapr has no timeout for a call, so you race it with a timer. The loser is not undone: the activity goes on and the mail arrives. So the output must not claim more than it knows. This works because the app is there, only slow. For an app that is absent, the call has to stand in a child workflow, as `task_with_fallback` does.
+# Dapr has no timeout for a call, so you race the call with a timer. The loser is not undone: the activity goes on, and the mail is sent. So the output must not claim more than the workflow knows. This works because the app is running and only slow. For an app that is absent, the call has to be in a child workflow, as in `task_with_fallback`.

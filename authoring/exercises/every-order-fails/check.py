@@ -1,25 +1,17 @@
-"""Steps that observe the lab of this exercise."""
+"""The order reaches the mail activity of notification-service; no step fails on the way."""
 
-from labkit.exercises.steps import ending
+from labkit.exercises.observations import Check, ended, mailed
 
-from labkit.exercises.checking import Step
-
-ORCHESTRATOR = "task-orchestrator-service"
+CHANGED = ("send_email",)  # a repair may keep the new name, too
 
 
-def steps(lab):
-    run = lab.run("order")
-    yield Step(
-        "ended",
-        "the workflow of the order is completed",
-        "COMPLETED",
-        lambda: ending(run),
-        'lab.run("order").history, and the log of the sidecar of ' + ORCHESTRATOR,
-    )
-    yield Step(
-        "mail",
-        "the assignee gets one mail",
-        1,
-        lambda: len(lab.inbox.to("alice@example.com")),
-        "lab.inbox, and the log of notification-service",
+def wished(case):
+    yield ended(case)
+    yield mailed(case)
+    yield Check(
+        "failed",
+        "no step of the workflow fails",
+        [],
+        lambda: [f"{s.name} in {s.app_id}" for s in case.steps() if s.outcome == "failed"],
+        f"lab.run({case.instance_id!r}).history.steps()",
     )

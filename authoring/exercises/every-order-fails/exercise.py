@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# A colleague renamed something. Now every order fails at once.
+# A colleague renamed something in one of the services. Now every order fails at once. Other teams send their mails through notification-service, too, and theirs arrive.
 
 # %% tags=["look"]
 print(lab.run("order").failure.error_type)
@@ -12,4 +12,4 @@ lab.app("notification-service").metadata()["workflows"]["connectedWorkers"]
 # The orchestrator calls send_mail, but notification-service registered send_email.
 
 # %% [markdown] tags=["expert"]
-# Symptom: FAILED at once, with a message. So the app was reached: an absent app gives no error at all. The message says which name was asked for. Metadata cannot list names, so compare the two places where the name stands: the call and the decorator. Repair: one of the two.
+# Symptom: FAILED at once, with a message. So the app was reached: an absent app gives no error at all. The message says which name was asked for. Metadata cannot list names, so compare the two places where the name is written: the call and the decorator. Repair: correct the call. The service may also register both names; to rename the activity there would break all others that call it.

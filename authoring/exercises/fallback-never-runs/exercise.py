@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# Notifications are best effort, says the code: there is a try and an except. But when the notification service is away, orders hang.
+# Notifications are best effort: they may arrive later, and no order should wait for them longer than `PATIENCE` (2 s) each. The code has a `try` and an `except` for that. But when the notification service is down, orders hang.
 
 # %% tags=["scenario"]
 def scenario(lab):
@@ -18,4 +18,4 @@ print("a failure in the history:", "Failed" in " ".join(lab.run("order").history
 # A call to an absent app raises nothing, so except never runs and the workflow waits for ever.
 
 # %% [markdown] tags=["expert"]
-# Symptom: RUNNING, no failure in the history. So nothing was raised, and `except` had nothing to catch. An absent app is no error: the runtime waits for it. A retry policy is asked only after a failure. Racing the call with a timer does not help either: the undelivered call holds up the saving of the whole turn. What works: put the call into a local child workflow and race that with a timer. The child waits alone, and delivers when the app is back.
+# Symptom: RUNNING, and no failure in the history. So nothing was raised, and `except` had nothing to catch. An absent app is no error: the runtime waits for it, and a retry policy is consulted only after a failure. To race the call with a timer does not help either: the undelivered call holds up the saving of the whole turn. The repair: put the call into a local child workflow and race the child with a timer. The child waits alone, and delivers when the app is back.

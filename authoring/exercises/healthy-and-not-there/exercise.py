@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# The notification team moved its app for a test. It is up and healthy, and yet orders hang.
+# The notification team moved its app for a test. It is running and healthy, and yet orders hang.
 
 # %% tags=["look"]
 def types(app_id):
@@ -15,4 +15,4 @@ types("task-orchestrator-service") + types("notification-service")
 # notification-service runs in the namespace payments, the orchestrator in default.
 
 # %% [markdown] tags=["expert"]
-# Symptom: RUNNING, both apps healthy. It looks like an absent app. The metadata shows the difference: `dapr.internal.payments.…` beside `dapr.internal.default.…`. A workflow never leaves its namespace. Repair: one namespace for all of them. The waiting order then completes without anybody touching it.
+# Symptom: RUNNING, both apps healthy. It looks like an absent app. The metadata shows the difference: `dapr.internal.payments.…` beside `dapr.internal.default.…`. A workflow never leaves its namespace. Repair: one namespace for all of its apps. The waiting order then completes by itself.

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# A helper was taken out of a workflow to make it shorter. Since then the workflow fails before its first notification.
+# A helper was taken out of a workflow to make it shorter. It should still notify by mail and push, and give up what takes too long. Since then the workflow fails before its first notification.
 
 # %% tags=["scenario"]
 def scenario(lab):
@@ -16,4 +16,4 @@ print(f"{failure.error_type}: {failure.message}" if failure else "no failure")
 # The workflow yields a generator instead of a task; the helper needs yield from.
 
 # %% [markdown] tags=["expert"]
-# Symptom: FAILED, and the message speaks of a generator or a non-task. The SDK expects a task behind `yield`. `attempt_notification` is a generator: calling it runs nothing. `yield from` runs its steps as if they stood here. `yield` alone hands the generator to the SDK, which cannot use it. Without any `yield` the generator object lands in the result, which cannot be stored: the workflow stays RUNNING. To call the activity here, without the helper, loses the fallback.
+# Symptom: FAILED, and the message speaks of a generator or a non-task. The SDK expects a task after `yield`. `attempt_notification` is a generator: calling it runs none of its code. `yield from` runs its steps as if they were written here. `yield` alone gives the generator to the SDK, which cannot use it. Without any `yield` the generator object becomes part of the result, which cannot be stored: the workflow stays RUNNING. To call the activity here, without the helper, loses the fallback.

@@ -1,28 +1,64 @@
-"""Steps that observe the lab of this exercise."""
+"""The mail has arrived when the workflow ends, also when the orchestrator is killed meanwhile."""
 
-from labkit.exercises.steps import ending
+import time
 
-from labkit.exercises.checking import Step
-from labkit.waiting import poll
+from labkit.exercises.cases import ORCHESTRATOR, Case
+from labkit.exercises.observations import (
+    Check,
+    as_before,
+    ended,
+    killed,
+    mailed,
+    missed,
+    ordered,
+)
+from labkit.waiting import patience, poll, wait_until
+
+READY_SECONDS = 10.0
+HANGS_SECONDS = 4.0  # a mail server that hangs for longer is an error for the caller
 
 
 def steps(lab):
-    yield Step(
-        "ended",
-        "the workflow of the order is completed",
-        "COMPLETED",
-        lambda: ending(lab.run("order")),
-        'lab.run("order").history',
-    )
-    yield Step(
-        "mail",
-        "after the kill, the assignee has one mail",
-        1,
-        lambda: arrived(lab),
-        "lab.inbox",
-    )
+    case = Case(lab, "order", "task_processing_multi_app")
+    yield ordered(case)
+    yield killed(case, ORCHESTRATOR)
+    yield from wished(case)
 
 
-def arrived(lab):
-    poll(lambda: len(lab.inbox.to("alice@example.com")) > 0, within=4)
-    return len(lab.inbox.to("alice@example.com"))
+def counter(trial):
+    lab = trial.lab()
+    with lab.frozen("mail"):
+        case = trial.order()
+        wait_until(lambda: hands_over(lab, case), 10 * patience(), "the hand-over of the mail")
+        since = time.monotonic()
+        poll(lambda: case.run.has_ended, within=min(patience(), 3.0))
+        lab.kill(ORCHESTRATOR, "worker")
+    if (hung := time.monotonic() - since) > HANGS_SECONDS:
+        raise missed("kill while the mail server hangs", f"it hung for {hung:.1f} s, too long")
+    lab.up(ORCHESTRATOR, within=READY_SECONDS, announce=False)
+    yield from wished(case)
+
+
+def hands_over(lab, case):
+    return lab.callers("mail") or case.run.has_ended
+
+
+def wished(case):
+    yield ended(case, within=5 * patience())
+    yield mailed(case)
+    yield Check(
+        "arrived",
+        "the workflow ended after its mail had arrived",
+        "the mail first",
+        lambda: which_first(case),
+        "lab.inbox, and the steps of lab.run(ID).history",
+    )
+    yield from as_before(case)
+
+
+def which_first(case):
+    done = next(e.time for e in case.history.events if e.kind == "executionCompleted")
+    keys = {s.task_execution_id for s in case.steps()}
+    mails = [m for m in case.lab.inbox if m.idempotency_key in keys]
+    late = [m for m in mails if m.received_at > done.timestamp()]
+    return "the end of the workflow first" if late else "the mail first"

@@ -1,9 +1,10 @@
 # %% [markdown] tags=["story"]
-# To be fast, the orchestrator puts mails into a queue in its memory and says that the task is completed. Then it is killed, as machines sometimes are.
+# To be fast, the orchestrator puts mails into a queue in its memory and says that they are sent. Then its process is killed.
 
 # %% [markdown] tags=["wanted"]
-# - after the kill the assignee has exactly one mail
-# - the workflow is completed only when the mail has been handed over
+# - the assignee gets exactly one mail, even when the orchestrator is killed
+# - the workflow completes only after the mail has been handed over
+# - `notification-service` sends the mail: it has an activity for that, with an idempotency key
 
 # %% tags=["scenario"]
 def scenario(lab):
@@ -14,12 +15,13 @@ def scenario(lab):
     lab.kill("task-orchestrator-service", "worker")
     lab.up(announce=False)
 
+
 # %% tags=["look"]
 print(lab.run("order").output["notifications_sent"][0])
 print("mails:", len(lab.inbox))
 
 # %% [markdown] tags=["plan"]
-# The queue in memory dies with the process, so the hand-over itself becomes the step; then the mail is there after the kill.
+# The queue is lost when the process is killed, so I make the hand-over itself a step of the workflow; the mail will be in the inbox before the workflow ends.
 
 # %% [markdown] tags=["expert"]
-# COMPLETED was a lie of the activity: it said sent when it meant queued. SIGKILL asks nobody, so no clean-up code helps. A step is safe when it is done before it says so: then a kill in the middle makes the runtime do it again. So the hand-over itself becomes the step.
+# The activity answered "sent" when the mail was only in a queue, so COMPLETED was not true. A SIGKILL leaves no time for clean-up code. An activity is safe when it does the work before it answers: if the process dies before the answer, the runtime runs the activity again. So the hand-over itself becomes the step.

@@ -12,7 +12,7 @@ def scenario(lab):
         client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="order")
         print("status:", lab.run("order").settle())
     except RpcError as problem:
-        print(problem.code().name)
+        print(problem.code().name, problem.details())
 
 # %% tags=["look"]
 component = lab.app("task-orchestrator-service").metadata()["components"][0]

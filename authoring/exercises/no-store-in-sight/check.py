@@ -1,7 +1,22 @@
-"""Steps that observe the lab of this exercise."""
+"""Both apps have an actor state store, which keeps the workflows on disk, and orders work."""
 
-from labkit.exercises.steps import an_order_with_a_store
+from labkit.exercises.cases import Case
+from labkit.exercises.observations import Check, an_order_with_stores, kept_in
 
 
 def steps(lab):
-    yield from an_order_with_a_store(lab)
+    yield from an_order_with_stores(Case(lab, "order", "task_processing_multi_app"))
+
+
+def counter(trial):
+    trial.lab()
+    case = trial.order()
+    yield from an_order_with_stores(case)
+    yield Check(
+        "kept",
+        "the sidecar of the orchestrator keeps the workflow on disk",
+        "in a database file",
+        lambda: ", ".join(kept_in(case)) or "in no file",
+        "components/: the type of the store",
+        lambda files: files != "in no file",
+    )

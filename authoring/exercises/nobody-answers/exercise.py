@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# The orchestrator was changed yesterday. Since then orders are accepted, and nobody gets a mail.
+# The orchestrator was changed yesterday. Since then it accepts orders, and nobody gets a mail. Other teams call notification-service as before, and their mails arrive.
 
 # %% tags=["look"]
 [step.name for step in lab.run("order").history.steps()]
@@ -15,4 +15,4 @@ print("not found:", set(re.findall("did not find address for actor '([^/]*)", lo
 # The orchestrator calls notifications-service, but placement knows only notification-service.
 
 # %% [markdown] tags=["expert"]
-# Symptom: RUNNING, no error, last step `assign_task`. So the next call was never handed over. Who knows where it should go? The code: `notifications-service`. Who knows who is there? The placement table: `notification-service`. One letter differs. On 1.18.1 a call to an absent app waits for ever: no retry policy and no `except` will ever see it. Repair: the app ID, in one place.
+# Symptom: RUNNING, no error, last step `assign_task`. So the next call was never handed over. Where should it go? The code says `notifications-service`. Which apps are running? The placement table says `notification-service`. One letter differs. On 1.18.1 a call to an absent app waits for ever: no retry policy and no `except` will ever see it. Repair: correct the app ID where it is defined. To rename the app would break the calls of the other teams.

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# The mail server was down for two seconds. The retry policy should have helped. It is copied from a page on the web.
+# The mail server was down for two seconds. The retry policy should have helped. It was copied from a web page.
 
 # %% tags=["scenario"]
 def scenario(lab):
@@ -9,7 +9,7 @@ def scenario(lab):
     client.schedule_new_workflow("resilient_task_processing", input=order, instance_id="order")
     run = lab.run("order")
     wait_until(lambda: run.has_ended or "taskFailed" in run.history.kinds)
-    lab.up(announce=False)  # the mail server is there again
+    lab.up(announce=False)  # the mail server runs again
     print("status:", run.settle(20))
 
 # %% tags=["look"]
@@ -22,4 +22,4 @@ print(lab.run("order").failure.message if lab.run("order").failure else "no fail
 # RetryPolicy has no max_attempts, initial_interval and max_interval, so the workflow raises a TypeError.
 
 # %% [markdown] tags=["expert"]
-# Symptom: FAILED within a moment, before any mail was tried. The message is Python's own: an argument that `RetryPolicy` does not have. The page had the names of another SDK. The names of this one: `first_retry_interval`, `max_number_of_attempts` (the first try counts), `backoff_coefficient`, `max_retry_interval`.
+# Symptom: FAILED within a moment, before any mail was tried. The message is Python's own: an argument that `RetryPolicy` does not have. The page used the names of another SDK. The names of this one: `first_retry_interval`, `max_number_of_attempts` (the first try counts), `backoff_coefficient`, `max_retry_interval`.

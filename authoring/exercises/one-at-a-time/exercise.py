@@ -2,9 +2,9 @@
 # Two workflows let the model explain three titles each. The model's machine has room for one explanation at a time, whoever asks.
 
 # %% [markdown] tags=["wanted"]
-# - never more than one inference runs at the same time
-# - all six are done
-# - the callers need not know
+# - never more than one inference runs at the same time, whoever asks
+# - all six titles are explained
+# - the callers need not know: they ask for all of their titles at once, as now
 
 # %% tags=["scenario"]
 def scenario(lab):
@@ -23,4 +23,4 @@ rows = lab.ledger("ml-inference-service", "inferences")
 # The Configuration of the model's sidecar allows one activity at a time; the rows of the ledger will not overlap.
 
 # %% [markdown] tags=["expert"]
-# Only the target knows how much it can do, and only its sidecar sees all callers. A loop in one caller does not bind the other caller, and a limit in the caller's Configuration binds activities that run there. With the limit at the target the other calls wait in the runtime: nothing fails and no caller changes.
+# Only the target knows how much it can do, and only its sidecar sees all callers. A loop in one caller does not bind another caller, and a limit in the caller's Configuration applies to activities that run there. With the limit at the target the other calls wait in the runtime: nothing fails, and no caller changes.

@@ -1,42 +1,98 @@
-"""Steps that observe the lab of this exercise."""
+"""audit-service keeps its workflows in auditstore, in a database that no other app uses."""
 
-from labkit.exercises.steps import ending
+from labkit.exercises.cases import AUDIT, NOTIFICATIONS, ORCHESTRATOR, Case, part
+from labkit.exercises.observations import (
+    Check,
+    as_before,
+    databases,
+    ended,
+    keep_workflows,
+    mailed,
+    ordered,
+    sidecars_run,
+)
 
-from labkit.exercises.checking import Step
-
-OTHERS = ("task-orchestrator-service", "notification-service")
+OTHER_APPS = (ORCHESTRATOR, NOTIFICATIONS)
+CHILD = "compliance_audit_workflow"
 
 
 def steps(lab):
-    yield Step(
-        "ended",
-        "the workflow of the order is completed",
+    yield from wished(Case(lab, "order", "task_with_audit"))
+
+
+def counter(trial):
+    lab = trial.lab()
+    case = trial.order()
+    yield from wished(case)
+    yield Check(
+        "database",
+        "the sidecars of the other apps do not use the database of auditstore",
+        "none is shared",
+        lambda: shared(lab),
+        "connectionString of both components",
+    )
+    lab.kill(AUDIT)
+    lab.up(AUDIT, announce=False)
+    yield Check(
+        "kept",
+        "after a restart of audit-service its sidecar still knows the audit",
         "COMPLETED",
-        lambda: ending(lab.run("order")),
-        'lab.run("order").history',
+        lambda: status_of_audit(case),
+        "components: the type of auditstore",
     )
-    yield Step(
+
+
+def wished(case):
+    lab = case.lab
+    yield sidecars_run(lab)
+    yield Check(
         "others",
-        "the other apps do not have auditstore",
-        "statestore, statestore",
-        lambda: ", ".join(name for app_id in OTHERS for name in components(lab, app_id)),
+        "the two other apps do not have auditstore",
+        "auditstore in none of them",
+        lambda: "; ".join(
+            f"{app_id}: {', '.join(components(lab, app_id))}" for app_id in OTHER_APPS
+        ),
         'lab.app("notification-service").metadata()["components"]',
+        lambda seen: "auditstore" not in seen,
     )
-    yield Step(
+    yield Check(
         "audit",
-        "audit-service has auditstore and nothing else",
+        "audit-service has the component auditstore and no other",
         ["auditstore"],
-        lambda: components(lab, "audit-service"),
-        'lab.app("audit-service").metadata()["components"]',
+        lambda: components(lab, AUDIT),
+        f'lab.app("{AUDIT}").metadata()["components"]',
     )
-    yield Step(
-        "child",
-        "the child ran in audit-service",
-        "audit-service",
-        lambda: lab.run("order").history.children[0].app_id,
-        'lab.run("order").history.children',
+    yield keep_workflows(lab, AUDIT)
+    yield ordered(case)
+    yield ended(case)
+    yield mailed(case)
+    yield from as_before(case)
+    yield Check(
+        "answer",
+        "the output holds the answer of the audit",
+        "the value of the child",
+        lambda: answer(case),
+        f"lab.run({case.instance_id!r}).output",
     )
 
 
 def components(lab, app_id):
-    return sorted(c["name"] for c in lab.app(app_id).metadata()["components"])
+    return sorted(c["name"] for c in lab.app(app_id).metadata().get("components", []))
+
+
+def audit_of(case):
+    return next(s for s in case.steps(CHILD, AUDIT) if s.outcome == "completed")
+
+
+def answer(case):
+    audit = part(case.output, "audit")
+    return "the value of the child" if audit == audit_of(case).value else audit
+
+
+def shared(lab):
+    used = {file for app_id in OTHER_APPS for file in databases(lab, app_id)}
+    return ", ".join(f.name for f in databases(lab, AUDIT) if f in used) or "none is shared"
+
+
+def status_of_audit(case):
+    return case.lab.run(audit_of(case).child_instance_id).settle()

@@ -8,7 +8,7 @@
 
 # %% tags=["look"]
 for app in lab.started_apps():
-    print(app.app_id, [c["name"] for c in app.metadata()["components"]])
+    print(app.app_id, [c["name"] for c in app.metadata().get("components", [])])
 
 # %% [markdown] tags=["plan"]
 # audit-service gets its own resources folder with auditstore; its metadata will list only that.

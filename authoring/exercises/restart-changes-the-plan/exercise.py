@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# Express orders get a mail. An order that begins while the service is running is express, so this one is. Then the service was restarted in the middle of it.
+# Express orders get a mail. Orders accepted since the service started count as express, so this one does. Then the service was restarted while the order was running.
 
 # %% tags=["scenario"]
 def scenario(lab):
@@ -24,4 +24,4 @@ print(lab.run("order").failure.message.split(".")[0])
 # After the restart the set in memory is empty, so the replayed code asks for other steps than the history holds.
 
 # %% [markdown] tags=["expert"]
-# Symptom: FAILED, right after a restart, with a message about determinism. The history says that the mail was asked for. The code, run again from its start, went the other way: the set in memory was empty in the new process. Workflow code is replayed, so it must come to the same steps every time: from its input and from recorded results only.
+# Symptom: FAILED, right after a restart, with a message about determinism. The history says that the mail was called. The code ran again from its start and skipped the mail, because the set in memory was empty in the new process. Workflow code is replayed, so it must come to the same steps every time, on any machine: it may use only its input and recorded results, never memory, files or variables of the process.

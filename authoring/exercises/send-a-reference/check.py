@@ -1,31 +1,121 @@
-"""Steps that observe the lab of this exercise."""
+"""ml-inference-service judges the whole report, and the workflow's output is its answer.
 
+The reports of the counter-scenario say something else at both ends than as a whole and are too
+large to be sent, compressed or not. The course's own copy of the model says what they score.
+"""
+
+import base64
+import csv
 import json
+import random
+import subprocess
 
-from labkit.exercises.steps import ending
+from labkit import paths
+from labkit.errors import ObservationError
+from labkit.exercises.cases import Case
+from labkit.exercises.observations import Check, ended, ordered, says
+from labkit.exercises.reference import INFERENCE
+from labkit.waiting import patience
 
-from labkit.exercises.checking import Step
+MODEL = paths.repo() / "services" / INFERENCE
+SCORES = """\
+import json, main, sys
+print(json.dumps(main.scores([open(file, encoding="utf-8").read() for file in sys.argv[1:]])))
+"""
+SECONDS = 30.0
+SETTLE_SECONDS = 5.0
+RANDOM_BYTES = 2_400_000
+"""Of a report, without a pattern: more than a call may carry, however it is packed."""
 
 
 def steps(lab):
-    yield Step(
-        "ended",
-        "the workflow of the report ends",
-        "COMPLETED",
-        lambda: ending(lab.run("report"), 8),
-        'lab.run("report").history',
-    )
-    yield Step(
+    case = Case(lab, "report", "judge_report")
+    yield ordered(case)
+    yield from wishes(case, "")
+
+
+def counter(trial):
+    trial.lab()
+    given = reports(trial)
+    for file, score in zip(given, scores(given), strict=True):
+        yield from wishes(trial.order(given=str(file)), f"score {score}")
+        priority = "high" if score >= 0.5 else "normal"
+        yield says(trial.cases[-1], priority, checked="the output is the model's answer")
+
+
+def wishes(case, expected):
+    yield ended(case, within=SETTLE_SECONDS)
+    yield Check(
         "whole",
-        "the model judged the whole report",
-        3_040_000,
-        lambda: judged(lab),
-        'lab.app("ml-inference-service").logs()',
+        f"{INFERENCE} judges the whole report" if expected else f"{INFERENCE} judges the report",
+        expected or "an answer of the model",
+        lambda: ", ".join(answers(case)) or "no answer of the model",
+        f"lab.run({case.instance_id!r}).history.steps(), and the file that was judged",
+        lambda seen: seen != "no answer of the model" and fits(expected, seen.split(", ")),
+    )
+    yield Check(
+        "says",
+        "the output is a priority that the model gave",
+        True,
+        lambda: any(str(case.output) in str(step.value) for step in judged(case)),
+        f"lab.run({case.instance_id!r}).output",
     )
 
 
-def judged(lab):
-    """The characters of the last text that the model says it has scored."""
-    lines = lab.app("ml-inference-service").logs().splitlines()
-    told = [json.loads(line) for line in lines if line.startswith("{")]
-    return [line["characters"] for line in told if line["event"] == "scored"][-1]
+def judged(case):
+    return [s for s in case.steps(app_id=INFERENCE) if s.outcome == "completed"]
+
+
+def answers(case):
+    """What the model answered; its score, where the activity hands it on."""
+    values = [s.value for s in judged(case)]
+    scored = [isinstance(v, dict) and "score" in v for v in values]
+    return [f"score {v['score']}" if s else str(v) for v, s in zip(values, scored, strict=True)]
+
+
+def fits(expected, seen):
+    """Whether one of the answers has the expected score; an activity may hand on none at all."""
+    return expected in seen or not any(one.startswith("score ") for one in seen) or not expected
+
+
+# --- the reports ------------------------------------------------------------------------------
+
+
+def reports(trial):
+    """Write two reports; one sounds urgent as a whole and calm at both ends, one the reverse."""
+    dice = random.Random(trial.draw.seed)
+    with (MODEL / "tasks.csv").open(encoding="utf-8", newline="") as table:
+        rows = list(csv.DictReader(table))
+    titles = {p: [r["title"] for r in rows if r["priority"] == p] for p in ("high", "normal")}
+    found = []
+    for whole, ends in (("high", "normal"), ("normal", "high")):
+        noise = base64.b64encode(dice.randbytes(RANDOM_BYTES)).decode()
+        lines = [noise[i : i + 400] for i in range(0, len(noise), 400)]
+        first, last = dice.sample(titles[ends], 6), dice.sample(titles[ends], 3)
+        middle = [*lines[-40:], *dice.sample(titles[whole], 20)]
+        dice.shuffle(middle)
+        file = trial.folder / f"report-{whole}.txt"
+        file.write_text("\n".join([*first, *lines[:-40], *middle, *last]), "utf-8")
+        found.append(file)
+    return found
+
+
+def scores(files):
+    """Return what the course's own model says about files, in their order.
+
+    Raises:
+        ObservationError: it did not say anything.
+    """
+    command = [str(MODEL / ".venv" / "bin" / "python"), "-c", SCORES, *map(str, files)]
+    done = subprocess.run(
+        command, cwd=MODEL, capture_output=True, text=True, timeout=SECONDS * patience()
+    )
+    if done.returncode:
+        raise ObservationError(
+            "the model of the course gave no answer",
+            asked="the scores of two reports",
+            found=done.stderr.strip().rpartition("\n")[2],
+            look_at=str(MODEL / "main.py"),
+            fix="./lab doctor",
+        )
+    return json.loads(done.stdout)

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# The orders team added a store of its own. Since then nothing starts.
+# The orders team added a store of its own, `orders`, for its new app `order-desk`. Since then nothing starts.
 
 # %% tags=["scenario"]
 def scenario(lab):
@@ -24,7 +24,7 @@ failed = re.findall('msg="Failed to init component (.*?)"', log)
 print(failed[0].split(": ")[1])
 
 # %% [markdown] tags=["plan"]
-# Two components say actorStateStore true, so every sidecar ends with a fatal error.
+# Two components have actorStateStore true, so every sidecar ends with a fatal error.
 
 # %% [markdown] tags=["expert"]
-# Symptom: sidecars end while starting. The last line of the log names both stores. A sidecar takes exactly one actor state store. Repair: take the property from the new store, or keep the store from these apps with `scopes`.
+# Symptom: sidecars end while they start. The last line of the log names both stores. A sidecar accepts exactly one actor state store. Repair: set the property to `"false"` in the new store, which stays a store for the data of `order-desk`. Or give each store `scopes`, so that no sidecar gets both.

@@ -1,35 +1,134 @@
-"""Steps that observe the lab of this exercise."""
+"""One worker serves notification-service, so no attempt fails; a retry policy is still there."""
 
-from labkit.exercises.checking import Step
+from contextlib import suppress
 
+import psutil
+
+from labkit.exercises.cases import NOTIFICATIONS, Case, part
+from labkit.exercises.observations import Check, ended, missed, origin
+from labkit.waiting import patience, poll, settled
+
+WORKFLOW = "resilient_task_processing"
 NAMES = [f"order-{number}" for number in range(6)]
+START_SECONDS = 3.0
 
 
 def steps(lab):
-    yield Step(
+    yield workers(lab)
+    yield from orders([Case(lab, name, WORKFLOW) for name in NAMES])
+
+
+def counter(trial):
+    lab = trial.lab()
+    settled(lab.app(NOTIFICATIONS).connected_workers, quiet=1)
+    yield workers(lab)
+    yield Check(
+        "alone",
+        f"what starts {NOTIFICATIONS} starts nothing that could connect later",
+        "nothing else",
+        lambda: bystanders(lab.app(NOTIFICATIONS)),
+        "notification-service/start.sh, and the processes that it leaves",
+    )
+    yield from orders([trial.order() for _ in range(3)])
+    lab.kill("mail")
+    case = trial.order()
+    poll(lambda: failed(case) or case.run.has_ended, 10 * patience(), 0.1)
+    lab.up(announce=False)
+    yield ended(case, id="policy")
+    yield Check(
+        "policy",
+        "a mail that fails while the mail server is down is tried again",
+        "failed, then sent: True",
+        lambda: tried_again(case),
+        "the retry policy of the workflow",
+    )
+    yield workers(lab)
+
+
+def workers(lab):
+    return Check(
         "workers",
-        "one worker is connected to the sidecar of notification-service",
+        f"one worker is connected to the sidecar of {NOTIFICATIONS}",
         1,
-        lambda: lab.app("notification-service").connected_workers(),
-        'lab.app("notification-service").metadata()["workflows"]',
+        lambda: lab.app(NOTIFICATIONS).connected_workers(),
+        f'lab.app("{NOTIFICATIONS}").metadata()["workflows"]',
     )
-    yield Step(
+
+
+def orders(cases):
+    look_at = f"lab.run({cases[0].instance_id!r}).history, and those of the other orders"
+    yield Check(
+        "ordered",
+        "the orders are workflows of the scenario",
+        WORKFLOW,
+        lambda: ", ".join(sorted({case.history.name for case in cases})),
+        look_at,
+    )
+    yield Check(
+        "ended",
+        f"all {len(cases)} orders end with COMPLETED",
+        "COMPLETED",
+        lambda: ", ".join(sorted({case.settled() for case in cases})),
+        look_at,
+    )
+    yield Check(
         "attempts",
-        "no attempt of the six orders failed",
+        f"no attempt of the {len(cases)} orders failed",
         "none failed",
-        lambda: failed(lab),
-        'lab.run("order-0").history, and those of order-1 to order-5',
+        lambda: types(cases),
+        look_at,
     )
-    yield Step(
+    yield Check(
         "mails",
-        "six mails arrived",
-        6,
-        lambda: len(lab.inbox),
-        "lab.inbox",
+        f"each of the {len(cases)} orders sends one mail from {NOTIFICATIONS}",
+        f"1 mail from {NOTIFICATIONS}",
+        lambda: ", ".join(sorted({mails(case) for case in cases})),
+        "lab.inbox: the keys of the mails",
     )
 
 
-def failed(lab):
-    found = [s for name in NAMES for s in lab.run(name).history.steps() if s.outcome == "failed"]
-    types = sorted({s.failure.error_type for s in found if s.failure})
-    return f"some failed: {', '.join(types)}" if found else "none failed"
+def failed(case):
+    return [s for s in case.steps() if s.outcome == "failed"]
+
+
+def types(cases):
+    found = {s.failure.error_type for c in cases for s in failed(c) if s.failure}
+    return f"some failed: {', '.join(sorted(found))}" if found else "none failed"
+
+
+def mails(case):
+    inbox = case.lab.inbox.to(case.order.get("assignee_email", ""))
+    return origin(case, "mail", [mail.idempotency_key for mail in inbox])
+
+
+def tried_again(case):
+    if not failed(case):
+        raise missed("a mail that fails while the mail server is down", "no try failed")
+    return f"failed, then sent: {part(case.output, 'notifications_sent', 0, 'sent')}"
+
+
+def bystanders(app):
+    """Say what runs beside the worker and is neither the worker nor a shell that started it."""
+    if poll(lambda: not others(app), START_SECONDS * patience(), 0.1)[1]:
+        return "nothing else"
+    raise missed(f"{app.app_id} with nothing but its worker", "; ".join(others(app)))
+
+
+def others(app):
+    own = psutil.Process(app.process("worker").pid)
+    family = [own, *own.children(recursive=True)]
+    serving = [p for p in family if app.grpc_port in remote_ports(p)]
+    needed = {p.pid for s in serving for p in (s, *s.parents())}
+    return [words_of(p) for p in family if p.pid not in needed]
+
+
+def remote_ports(process):
+    with suppress(psutil.Error):
+        return {c.raddr.port for c in process.net_connections("tcp") if c.raddr}
+    return set()
+
+
+def words_of(process):
+    with suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return "a process that has ended"

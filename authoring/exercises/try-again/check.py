@@ -1,34 +1,72 @@
-"""Steps that observe the lab of this exercise."""
+"""The workflow tries a refused mail again: often enough, one try after the other, at most six."""
 
-from labkit.exercises.steps import ending
+from itertools import pairwise
 
-from labkit.exercises.checking import Step
+from labkit.exercises.cases import NOTIFICATIONS, StillWaiting
+from labkit.exercises.observations import Check, ended, mailed
+from labkit.waiting import patience, poll
+
+LEAST, MOST = 4, 6
+GIVEN_UP_SECONDS = 20.0
 
 
-def steps(lab):
-    yield Step(
-        "ended",
-        "the workflow of the order is completed",
-        "COMPLETED",
-        lambda: ending(lab.run("order"), 12),
-        'lab.run("order").history',
-    )
-    yield Step(
-        "mail",
-        "the assignee gets one mail",
-        1,
-        lambda: len(lab.inbox.to("alice@example.com")),
-        "lab.inbox",
-    )
-    yield Step(
+def wished(case):
+    yield ended(case)
+    yield mailed(case)
+    yield tried(case, 1, "the history records at most six tries, one after the other")
+
+
+def counter(trial):
+    lab = trial.lab()
+    case = trial.order()
+    yield from wished(case)
+    lab.kill("mail")
+    refused = trial.order()
+    yield tried(refused, LEAST, "a mail that is always refused is tried four to six times")
+    lab.up(announce=False)
+
+
+def tried(case, least, checked):
+    def observe():
+        if not case.is_own:
+            wait_for_the_last(case)
+        calls = tries(case)
+        together = any(b.began < (a.ended or b.began) for a, b in pairwise(calls))
+        how = "some at the same time" if together else "one after the other"
+        return f"{len(calls) + erased(case)} tries, {how}"
+
+    return Check(
         "tries",
-        "the mail was tried four to six times",
-        "four to six",
-        lambda: tries(lab),
-        'lab.ledger("notification-service", "tries")',
+        checked,
+        f"{least} to {MOST} tries, one after the other",
+        observe,
+        f"lab.run({case.instance_id!r}).history.steps(): their attempt, began and ended",
+        lambda told: least <= int(told.split()[0]) <= MOST and told.endswith("other"),
     )
 
 
-def tries(lab):
-    count = len(lab.ledger("notification-service", "tries"))
-    return "four to six" if 4 <= count <= 6 else count
+def tries(case):
+    return case.steps("send_email", NOTIFICATIONS)
+
+
+def erased(case):
+    """Tries of a child workflow that was itself started again: only its newest one is kept."""
+    children = [s for s in case.steps() if s.kind == "child"]
+    return len(children) - len({s.child_instance_id for s in children})
+
+
+def wait_for_the_last(case):
+    """Wait until the workflow has ended, or has tried more often than it should."""
+
+    def known():
+        return case.run.has_ended or len(tries(case)) + erased(case) > MOST
+
+    within = GIVEN_UP_SECONDS + 5 * patience()
+    if not poll(known, within, 0.1)[1]:
+        raise StillWaiting(
+            f"{case.instance_id} has not given up",
+            asked=f"how often {case.instance_id} tries a mail that is always refused",
+            found=f"{len(tries(case))} tries in {within:.0f} s",
+            look_at="the pauses of the retry policy",
+            fix="choose shorter pauses, then check again",
+        )

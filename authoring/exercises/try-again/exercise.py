@@ -2,9 +2,9 @@
 # The mail provider refuses the first three tries and then works again. Today every order fails.
 
 # %% [markdown] tags=["wanted"]
-# - the order is completed
-# - the assignee gets one mail
-# - the mail is tried again by the workflow, not more than six times
+# - the order is completed, and the assignee gets one mail
+# - the *workflow* tries again, so the history records each try; one try follows the other
+# - a mail that is always refused is tried at least four and at most six times
 
 # %% tags=["scenario"]
 def scenario(lab):
@@ -20,7 +20,7 @@ print(lab.run("order").failure.message)
 len(lab.ledger("notification-service", "tries"))
 
 # %% [markdown] tags=["plan"]
-# A retry policy with five attempts at the mail call; the ledger will count four tries and the inbox one mail.
+# The mail call gets a retry policy with five attempts; the history will record four tries, and the inbox will hold one mail.
 
 # %% [markdown] tags=["expert"]
-# The failure was raised in the activity, so it reached the caller: that is what a retry policy can see. The first try counts, so three failures need at least four attempts. The pauses belong to the policy too, and with a coefficient they grow, which an overloaded provider thanks you for. The idempotency key stays the same over all tries.
+# The failure was raised in the activity, so it reached the caller: that is what a retry policy can see. The first try counts, so three failures need at least four attempts. The pauses belong to the policy, too; with a coefficient they grow, which helps an overloaded provider. The idempotency key stays the same over all tries.

@@ -1,29 +1,56 @@
-"""Steps that observe the lab of this exercise."""
+"""Every order has an audit of its own; later orders and a restart leave its history alone."""
 
-from labkit.exercises.checking import Step
+from labkit.exercises.cases import AUDIT, ORCHESTRATOR, Case, part
+from labkit.exercises.observations import Check, as_before, ordered
+from labkit.waiting import patience
 
-TASKS = ("task-1", "task-2")
+READY_SECONDS = 30.0
 
 
 def steps(lab):
-    yield Step(
+    cases = [Case(lab, name, "task_with_audit") for name in ("task-1", "task-2")]
+    for case in cases:
+        yield ordered(case)
+    yield from wishes(cases)
+
+
+def counter(trial):
+    """Three orders that differ in their task IDs only; the service restarts before the third."""
+    lab = trial.lab()
+    usual, number, cases = trial.draw.order(), trial.draw.number(1000, 8000), []
+    for more in (0, 10, 100):  # the IDs share their length, beginning or end
+        if len(cases) == 2:
+            lab.kill(ORCHESTRATOR, "worker")
+            lab.up(ORCHESTRATOR, within=READY_SECONDS * patience(), announce=False)
+        cases.append(trial.order(given={**usual, "task_id": f"task-{number + more}"}))
+        cases[-1].settled()
+    yield from wishes(cases)
+
+
+def wishes(cases):
+    yield Check(
         "ended",
-        "both orders are completed",
-        ["COMPLETED", "COMPLETED"],
-        lambda: [lab.run(t).settle(3) for t in TASKS],
-        "lab.run('task-1'), lab.run('task-2')",
+        f"the {len(cases)} orders end with COMPLETED",
+        ", ".join("COMPLETED" for _ in cases),
+        lambda: ", ".join(case.settled() for case in cases),
+        f"lab.run({cases[0].instance_id!r}) and the others",
     )
-    yield Step(
+    yield Check(
         "own",
-        "the child of each order holds the history of this order",
-        {t: t for t in TASKS},
-        lambda: {t: audited(lab, t) for t in TASKS},
-        "lab.run('task-1').history.children",
+        "the audit of each order is about this order, and about no other",
+        ", ".join(described(c, [c.order.get("task_id")]) for c in cases),
+        lambda: ", ".join(described(c, audited(c)) for c in cases),
+        f"lab.run({cases[0].instance_id!r}).history.children",
     )
+    yield from as_before(cases[-1])
 
 
-def audited(lab, task_id):
-    """Which task the child's history is about, as its own app tells it."""
-    children = lab.run(task_id).history.children
-    started = [e for c in children for e in c.events if e.kind == "executionStarted"]
-    return started[0].argument["task_id"] if started else "no child"
+def audited(case):
+    """The tasks that the histories of this order's children in audit-service are about."""
+    runs = [run for run in case.history.walk() if run.app_id == AUDIT]
+    events = [e for run in runs for e in run.events if e.kind == "executionStarted"]
+    return [part(e.argument, "task_id") for e in events]
+
+
+def described(case, tasks):
+    return f"audit of {case.order.get('task_id')}: {' and '.join(map(str, tasks)) or 'none'}"

@@ -15,7 +15,7 @@ def scenario(lab):
 for task_id in ("task-1", "task-2"):
     (child,) = lab.run(task_id).history.children
     started = child.events[1].argument
-    print(f"{task_id}: child {child.instance_id!r}, which began with", started["task_id"])
+    print(f"{task_id}: child {child.instance_id!r}, which was started with", started["task_id"])
 
 # %% tags=["look"]
 [row["task_id"] for row in lab.ledger("audit-service", "events")]
@@ -24,4 +24,4 @@ for task_id in ("task-1", "task-2"):
 # Both parents give their child the instance ID audit, so the second run replaces the history of the first.
 
 # %% [markdown] tags=["expert"]
-# Symptom: no error at all. Two parents, two completed audits in the ledger, one instance ID. On 1.18.1 an ID that has ended is free again: the second child runs under it, and the first history is gone. So an ID must name one piece of work: from the order, or left out. A random one made in workflow code would be another one in each replay: nobody could find the child by it.
+# Symptom: no error at all. Two parents, two completed audits in the ledger, one instance ID. On 1.18.1 the ID of a finished instance can be reused: the second child runs under it, and the first history is gone. So an ID must name one piece of work. Make it from the order, or leave it out: then Dapr makes one from the parent's ID. A counter in memory is no choice: after a restart it starts over, and so do the IDs.
