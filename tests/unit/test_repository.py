@@ -136,7 +136,11 @@ def test_components_are_named_as_their_files():
 def test_ruff_and_mypy_see_every_python_file_that_we_wrote():
     """Sources of lessons hold cells of other languages; their code is seen in the notebooks."""
     listed = subprocess.run(
-        ["ruff", "check", "--show-files", "."], cwd=REPO, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "ruff", "check", "--show-files", "."],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     seen = {Path(line) for line in listed.splitlines()}
     tracked = subprocess.run(
