@@ -18,6 +18,7 @@ import yaml
 
 from labkit import learn, paths, progress, runs, workspace
 from labkit.learn import folder, notebook
+from labkit.predict import predict
 from labkit.waiting import wait_until
 
 LESSONS = ("00-begin", "01-middle", "02-end")
@@ -360,6 +361,16 @@ def test_a_lesson_is_restored_and_what_was_there_is_kept(course):
     assert (paths.work() / "01-kill.kept-1").exists()
     assert (paths.work() / "01-kill.kept-2").exists()
     assert not mine("01-middle.kept-2").exists(), "an untouched copy is not worth keeping"
+
+
+def test_after_a_lesson_was_restored_its_questions_are_asked_again(course, monkeypatch):
+    learn.update()
+    monkeypatch.setenv("JPY_SESSION_NAME", str(mine("01-middle")))
+    predict("mails", ["none", "one"]).choose("none")
+    learn.restore(learn.find("00"))
+    assert predict("mails", ["none", "one"]).chosen == "none"
+    learn.restore(learn.find("01"))
+    assert predict("mails", ["none", "one"]).chosen is None
 
 
 def test_restoring_takes_the_new_version(course):
