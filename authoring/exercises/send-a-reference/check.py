@@ -56,9 +56,10 @@ def wishes(case, expected):
     yield Check(
         "says",
         "the output is a priority that the model gave",
-        True,
-        lambda: any(str(case.output) in str(step.value) for step in judged(case)),
+        "the answer of the model",
+        lambda: case.output,
         f"lab.run({case.instance_id!r}).output",
+        lambda seen: any(str(seen) in str(step.value) for step in judged(case)),
     )
 
 
