@@ -21,8 +21,8 @@ def steps(lab):
 
 def counter(trial):
     lab = trial.lab(SLOW_SECONDS="1")
-    silent = trial.order()
     with lab.frozen("mail"), suppress(NotFinished):
+        silent = trial.order()
         silent.run.wait(MOST_SECONDS * patience())
     require_silence(silent)
     yield from slow(silent)
