@@ -24,6 +24,8 @@ from labkit.errors import ObservationError
 from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, QUIET_SECONDS, Case, View, part
 from labkit.exercises.reference import KNOWN, Known
 from labkit.verdict import Outcome
+from labkit.waiting import poll
+from labkit.workflowrun import POLL_SECONDS
 
 
 class MomentMissed(ObservationError):
@@ -116,6 +118,21 @@ def killed(case: Case, app_id: str, id: str = "killed") -> Check:
         lambda seen: seen != _many(0, "kill"),
         "unknown",
     )
+
+
+def came_true(condition: Callable[[], Any], within: float) -> bool:
+    """Ask every 0.1 s until the answer is true; return whether it was, in so many seconds.
+
+    A question without an answer counts as not yet: a history that is being written cannot always
+    be read (1.18.1).
+    """
+
+    def asked() -> bool:
+        with suppress(ObservationError):
+            return bool(condition())
+        return False
+
+    return poll(asked, within, POLL_SECONDS)[1]
 
 
 def missed(moment: str, found: str) -> MomentMissed:

@@ -15,6 +15,7 @@ from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import (
     MomentMissed,
     as_before,
+    came_true,
     databases,
     keep_workflows,
     kept_in,
@@ -207,3 +208,17 @@ def test_a_moment_that_was_missed_says_what_was_seen_in_its_place():
     problem = missed("a kill while the mail hangs", "the mail had left")
     assert isinstance(problem, MomentMissed)
     assert (problem.asked, problem.found) == ("a kill while the mail hangs", "the mail had left")
+
+
+def test_a_question_without_an_answer_counts_as_not_yet():
+    asked = []
+
+    def answer():
+        asked.append(1)
+        if len(asked) < 3:
+            raise SidecarSilent("silent", asked="a", found="b", look_at="c", fix="d")
+        return len(asked) > 3
+
+    assert came_true(answer, within=5)
+    assert len(asked) == 4
+    assert not came_true(lambda: False, within=0)

@@ -3,8 +3,17 @@
 from contextlib import suppress
 
 from labkit.exercises.cases import NOTIFICATIONS, Case
-from labkit.exercises.observations import Check, as_before, ended, mailed, missed, ordered, says
-from labkit.waiting import patience, poll
+from labkit.exercises.observations import (
+    Check,
+    as_before,
+    came_true,
+    ended,
+    mailed,
+    missed,
+    ordered,
+    says,
+)
+from labkit.waiting import patience
 from labkit.workflowrun import NotFinished
 
 CHANGED = ("send_push",)
@@ -21,13 +30,13 @@ def steps(lab):
 
 def counter(trial):
     lab = trial.lab(SLOW_SECONDS="1")
-    silent = trial.order()
     with lab.frozen("mail"), suppress(NotFinished):
+        silent = trial.order()
         silent.run.wait(MOST_SECONDS * patience())
     require_silence(silent)
     yield from slow(silent)
     address = silent.order["assignee_email"]
-    poll(lambda: not calls(silent) or lab.inbox.to(address), 10 * patience())
+    came_true(lambda: not calls(silent) or lab.inbox.to(address), 10 * patience())
     yield mailed(silent)
     fast = fast_order(trial)
     yield ended(fast)

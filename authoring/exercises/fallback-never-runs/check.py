@@ -4,6 +4,7 @@ from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, Case, part
 from labkit.exercises.observations import (
     Check,
     as_before,
+    came_true,
     ended,
     mailed,
     missed,
@@ -11,7 +12,7 @@ from labkit.exercises.observations import (
     pushed,
     rows_of,
 )
-from labkit.waiting import patience, poll
+from labkit.waiting import patience
 
 FAST_SECONDS = 1.0
 BACK_SECONDS = 15.0
@@ -29,7 +30,7 @@ def counter(trial):
     early = trial.order()
     yield from without_the_service(early)
     lab.up(announce=False)
-    poll(lambda: arrived(early) or not waiting(early), BACK_SECONDS * patience(), 0.1)
+    came_true(lambda: arrived(early) or not waiting(early), BACK_SECONDS * patience())
     yield mailed(early, id="later")
     yield pushed(early, id="later")
     case = fast_order(trial)

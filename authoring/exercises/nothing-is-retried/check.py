@@ -1,8 +1,8 @@
 """A mail that fails while the mail server is down is sent by a later try of the same workflow."""
 
 from labkit.exercises.cases import NOTIFICATIONS, part
-from labkit.exercises.observations import Check, MomentMissed, as_before, ended, mailed
-from labkit.waiting import patience, poll
+from labkit.exercises.observations import Check, MomentMissed, as_before, came_true, ended, mailed
+from labkit.waiting import patience
 
 OUTAGE_SECONDS = 1.6
 """With the start of the mail server it is down for a little less than the two of the story."""
@@ -33,8 +33,8 @@ def counter(trial):
     lab = trial.lab()
     lab.kill("mail")
     case = trial.order()
-    poll(lambda: failed(case) or case.run.has_ended, 10 * patience(), 0.1)
-    poll(lambda: case.run.has_ended, OUTAGE_SECONDS, 0.1)
+    came_true(lambda: failed(case) or case.run.has_ended, 10 * patience())
+    came_true(lambda: case.run.has_ended, OUTAGE_SECONDS)
     lab.up(announce=False)
     yield from wished(case)
     yield from as_before(case)

@@ -33,7 +33,9 @@ def desks_store(lab):
         "desk",
         f"the sidecar of {DESK} has the store of the orders team",
         "orders",
-        lambda: ", ".join(sorted(c["name"] for c in lab.app(DESK).metadata().get("components", []))),
+        lambda: ", ".join(
+            sorted(c["name"] for c in lab.app(DESK).metadata().get("components", []))
+        ),
         f'lab.app("{DESK}").metadata()["components"]',
         lambda names: "orders" in names.split(", "),
     )

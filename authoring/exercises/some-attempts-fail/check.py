@@ -5,7 +5,7 @@ from contextlib import suppress
 import psutil
 
 from labkit.exercises.cases import NOTIFICATIONS, Case, part
-from labkit.exercises.observations import Check, ended, missed, origin
+from labkit.exercises.observations import Check, came_true, ended, missed, origin
 from labkit.waiting import patience, poll, settled
 
 WORKFLOW = "resilient_task_processing"
@@ -32,7 +32,7 @@ def counter(trial):
     yield from orders([trial.order() for _ in range(3)])
     lab.kill("mail")
     case = trial.order()
-    poll(lambda: failed(case) or case.run.has_ended, 10 * patience(), 0.1)
+    came_true(lambda: failed(case) or case.run.has_ended, 10 * patience())
     lab.up(announce=False)
     yield ended(case, id="policy")
     yield Check(
@@ -109,17 +109,30 @@ def tried_again(case):
 
 def bystanders(app):
     """Say what runs beside the worker and is neither the worker nor a shell that started it."""
-    if poll(lambda: not others(app), START_SECONDS * patience(), 0.1)[1]:
-        return "nothing else"
-    raise missed(f"{app.app_id} with nothing but its worker", "; ".join(others(app)))
+    poll(lambda: not others(app), START_SECONDS * patience(), 0.1)
+    workers = [p for p in family(app) if is_connected(p, app)]
+    if len(workers) > 1:
+        return "; ".join(map(words_of, workers))
+    if others(app):
+        raise missed(f"{app.app_id} with nothing but its worker", "; ".join(others(app)))
+    return "nothing else"
+
+
+def family(app):
+    with suppress(psutil.Error):
+        own = psutil.Process(app.process("worker").pid)
+        return [own, *own.children(recursive=True)]
+    return []
 
 
 def others(app):
-    own = psutil.Process(app.process("worker").pid)
-    family = [own, *own.children(recursive=True)]
-    serving = [p for p in family if app.grpc_port in remote_ports(p)]
-    needed = {p.pid for s in serving for p in (s, *s.parents())}
-    return [words_of(p) for p in family if p.pid not in needed]
+    workers = [p for p in family(app) if is_connected(p, app)]
+    needed = {p.pid for worker in workers for p in (worker, *worker.parents())}
+    return [words_of(p) for p in family(app) if p.pid not in needed]
+
+
+def is_connected(process, app):
+    return app.grpc_port in remote_ports(process)
 
 
 def remote_ports(process):

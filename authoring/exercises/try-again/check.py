@@ -3,8 +3,8 @@
 from itertools import pairwise
 
 from labkit.exercises.cases import NOTIFICATIONS, StillWaiting
-from labkit.exercises.observations import Check, ended, mailed
-from labkit.waiting import patience, poll
+from labkit.exercises.observations import Check, came_true, ended, mailed
+from labkit.waiting import patience
 
 LEAST, MOST = 4, 6
 GIVEN_UP_SECONDS = 20.0
@@ -62,7 +62,7 @@ def wait_for_the_last(case):
         return case.run.has_ended or len(tries(case)) + erased(case) > MOST
 
     within = GIVEN_UP_SECONDS + 5 * patience()
-    if not poll(known, within, 0.1)[1]:
+    if not came_true(known, within):
         raise StillWaiting(
             f"{case.instance_id} has not given up",
             asked=f"how often {case.instance_id} tries a mail that is always refused",
