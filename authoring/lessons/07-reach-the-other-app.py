@@ -109,12 +109,12 @@ def start(kind, name, app="target"):
     return lab.run(instance_id)
 
 
+# %% tags=["code"]
 def settled(*runs):
     """The status of each run, when it has ended or stands still."""
     return [run.settle(6) for run in runs]
 
 
-# %% tags=["code"]
 lab = Lab(workspace("07-reach") / "dapr.yaml")
 lab.up()
 print("both calls:", *settled(start("activity", "work"), start("child", "work_in_a_child")))
