@@ -15,7 +15,7 @@
 # Words: [glossary](../docs/glossary.md).
 
 # %% tags=["recall"]
-from labkit import Lab, finish, observe, paths, predict, quiz, wait_until, workspace
+from labkit import Lab, finish, observe, predict, quiz, wait_until, workspace
 
 quiz("02-which-clock")
 

@@ -101,20 +101,23 @@ from itertools import count
 numbers = count(1)
 
 
-def call(kind, name, app="target", within=5):
-    """Start a workflow that makes one call; return when it has ended or stands still."""
+def start(kind, name, app="target"):
+    """Start a workflow that makes one call."""
     instance_id = f"{kind}-{next(numbers)}"
     given = {"name": name, "app": app}
     lab.client("caller").schedule_new_workflow(kind, input=given, instance_id=instance_id)
-    lab.run(instance_id).settle(within)
     return lab.run(instance_id)
 
 
 # %% tags=["code"]
+def settled(*runs):
+    """The status of each run, when it has ended or stands still."""
+    return [run.settle(6) for run in runs]
+
+
 lab = Lab(workspace("07-reach") / "dapr.yaml")
 lab.up()
-print("activity:", call("activity", "work").status)
-print("child:   ", call("child", "work_in_a_child").status)
+print("both calls:", *settled(start("activity", "work"), start("child", "work_in_a_child")))
 
 # %% [markdown] tags=["predict"]
 # ## Two typing mistakes
@@ -128,11 +131,11 @@ predict(
 )
 
 # %% tags=["run"]
-wrong_name = call("activity", "wrok")
-wrong_app = call("activity", "work", app="tarket", within=8)
-both = {wrong_name.status, wrong_app.status}
-seen = f"activity name {wrong_name.status}, app ID {wrong_app.status}"
-observe("typing-mistakes", f"both {both.pop()}" if len(both) == 1 else seen)
+wrong_name = start("activity", "wrok")
+wrong_app = start("activity", "work", app="tarket")
+name, app_id = settled(wrong_name, wrong_app)
+seen = f"activity name {name}, app ID {app_id}"
+observe("typing-mistakes", f"both {name}" if name == app_id else seen)
 
 # %% tags=["look"]
 print("activity name:", wrong_name.failure.message.partition(": ")[2])
@@ -164,9 +167,10 @@ predict("no-worker", ["it FAILED: not registered", "it waits for a worker", "the
 
 # %% tags=["run"]
 lab.stop("target", "worker")
-waiting = call("activity", "work")
-print("sidecar healthy:", lab.app("target").is_healthy(), "- workflow:", waiting.status)
-observe("no-worker", "it waits for a worker" if waiting.status == "RUNNING" else waiting.status)
+waiting = start("activity", "work")
+(seen,) = settled(waiting)
+print("sidecar healthy:", lab.app("target").is_healthy(), "- workflow:", seen)
+observe("no-worker", "it waits for a worker" if seen == "RUNNING" else seen)
 
 # %% tags=["look"]
 def offered(app_id):
@@ -212,11 +216,11 @@ def deploy():
     global lab
     lab = Lab(workspace("07-reach") / "dapr.yaml")
     lab.up(announce=False)
-    return {call("activity", "work").status, call("child", "work_in_a_child").status}
+    return settled(start("activity", "work"), start("child", "work_in_a_child"))
 
 
-statuses = deploy()
-observe("namespace", f"both {statuses.pop()}" if len(statuses) == 1 else "they differ")
+activity, child = deploy()
+observe("namespace", f"both {activity}" if activity == child else "they differ")
 
 # %% tags=["look"]
 for app_id in ("caller", "target"):
