@@ -179,7 +179,7 @@ run.show()
 # The hatched band in the picture shows when no worker was connected. When the worker came back, the sidecar gave it the recorded history. The end of Ada's step was recorded, so it did not run again. The end of Bob's step was not, so it ran a second time. The rule: a step whose end is recorded never runs again; an interrupted step does.
 
 # %% tags=["quiz"]
-quiz("00-recorded-steps")
+quiz("recorded-steps")
 
 # %% [markdown] tags=["change"]
 # ## Your turn
@@ -199,7 +199,7 @@ print([row["name"] for row in lab.ledger("hello-service", "greetings")[before:]]
 lab.run("mine").show()
 
 # %% tags=["quiz"]
-quiz("00-where-is-the-history")
+quiz("where-is-the-history")
 
 # %% [markdown] tags=["close"]
 # ## What you can now do

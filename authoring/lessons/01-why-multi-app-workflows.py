@@ -18,13 +18,13 @@
 # %% tags=["recall"]
 from labkit import Lab, finish, observe, predict, quiz, settled, wait_until, workspace
 
-quiz("00-recorded-steps")
+quiz("recorded-steps")
 
 # %% tags=["recall"]
-quiz("00-where-is-the-history")
+quiz("where-is-the-history")
 
 # %% tags=["recall"]
-quiz("00-who-is-killed")
+quiz("who-is-killed")
 
 # %% [markdown] tags=["story"]
 # ## One task, two teams
@@ -346,7 +346,7 @@ lab.run("workflow-4").show()
 # The workflow has a price: it waits as long as the notifier is away.
 
 # %% tags=["quiz"]
-quiz("01-plan-in-memory")
+quiz("plan-in-memory")
 
 # %% [markdown] tags=["explain"]
 # ## Reasons to split
@@ -362,7 +362,7 @@ quiz("01-plan-in-memory")
 # Without such a reason, one app is the better choice.
 
 # %% tags=["quiz"]
-quiz("01-reason-to-split")
+quiz("reason-to-split")
 
 # %% [markdown] tags=["close"]
 # ## What you can now do

@@ -20,13 +20,13 @@ import sys
 
 from labkit import Lab, finish, observe, predict, quiz, workspace
 
-quiz("00-who-is-killed")
+quiz("who-is-killed")
 
 # %% tags=["recall"]
-quiz("01-plan-in-memory")
+quiz("plan-in-memory")
 
 # %% tags=["recall"]
-quiz("01-reason-to-split")
+quiz("reason-to-split")
 
 # %% [markdown] tags=["story"]
 # ## A copied example
@@ -367,7 +367,7 @@ observe("metadata-knows", f"workers, {names}" if reported["workflows"] else name
 # > The lesson [Multi-App Workflows](https://agentfactory.panaversity.org/docs/Deploying-Agent-Factories-in-the-Cloud/dapr-actors-workflows/multi-app-workflows) of the Agent Factory book reads registered activities from `activeActors`. On 1.18.1 there are actor types only, as Dapr's [metadata API reference](https://docs.dapr.io/reference/api/metadata_api/) says.
 
 # %% tags=["quiz"]
-quiz("02-not-knowable")
+quiz("not-knowable")
 
 # %% [markdown] tags=["predict"]
 # ## Which clock?
@@ -387,7 +387,7 @@ observe("clock-in-activity", run.status)
 # Only the context of a workflow has that clock. Its value comes from the history, so that it is the same in each **replay**. An activity is not replayed. It reads the real time: `datetime.now(timezone.utc)`, as `now()` in your service does.
 
 # %% tags=["quiz"]
-quiz("02-which-clock")
+quiz("which-clock")
 
 # %% [markdown] tags=["change"]
 # ## Change something: no sidecar

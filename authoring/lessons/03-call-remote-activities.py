@@ -18,13 +18,13 @@
 # %% tags=["recall"]
 from labkit import Lab, copy_of_services, finish, observe, predict, quiz, wait_until, workspace
 
-quiz("01-plan-in-memory")
+quiz("plan-in-memory")
 
 # %% tags=["recall"]
-quiz("02-not-knowable")
+quiz("not-knowable")
 
 # %% tags=["recall"]
-quiz("02-which-clock")
+quiz("which-clock")
 
 # %% [markdown] tags=["story"]
 # ## One order, two apps
@@ -169,7 +169,7 @@ observe("mails-after-cut", f"{len(mails)} mails, {keys} key" if len(mails) > 1 e
 # A service cannot send a mail and record it in one step. A kill between the two makes it send again. But both mails carry the same key, so the receiver can drop the second. Recording first and sending afterwards is no better: then a kill loses the mail.
 
 # %% tags=["quiz"]
-quiz("03-same-key")
+quiz("same-key")
 
 # %% [markdown] tags=["text"]
 # ## What is sent to the other app
@@ -255,7 +255,7 @@ observe("dataclass-arrives-as", lab.run("dataclass").output)
 # In the file above, write `given: OrderModel` in place of `given`, and run from that cell on. Which of the three shapes arrive as `OrderModel` now?
 
 # %% tags=["quiz"]
-quiz("03-shape")
+quiz("shape")
 
 # %% [markdown] tags=["close"]
 # ## What you can now do

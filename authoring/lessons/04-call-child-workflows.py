@@ -16,13 +16,13 @@
 # %% tags=["recall"]
 from labkit import Lab, finish, observe, paths, predict, quiz, wait_until, workspace
 
-quiz("03-same-key")
+quiz("same-key")
 
 # %% tags=["recall"]
-quiz("01-plan-in-memory")
+quiz("plan-in-memory")
 
 # %% tags=["recall"]
-quiz("02-which-clock")
+quiz("which-clock")
 
 # %% [markdown] tags=["story"]
 # ## The compliance team wants more than one step
@@ -105,7 +105,7 @@ print("state, asked of the parent's sidecar:", client.get_workflow_state(child.i
 print("state, asked of its own sidecar:", lab.run(child.instance_id).status)
 
 # %% tags=["quiz"]
-quiz("04-whose-history")
+quiz("whose-history")
 
 # %% [markdown] tags=["predict"]
 # The child `audit-t-1` has ended. Now a second parent handles the same task, and calls a child with the same instance ID. *What happens?*
@@ -282,7 +282,7 @@ observe("two-parents", waits if closed == 1 else "it does not wait")
 # Now edit the cell with `instance_id` yourself. Try `f"audit-{ctx.instance_id}"`, or remove the argument and look for the ID that Dapr chooses, in `lab.run("one").history.children`. Change the instance IDs of the parents, too, and run both cells again: does the second parent still wait?
 
 # %% tags=["quiz"]
-quiz("04-parent-killed")
+quiz("parent-killed")
 
 # %% [markdown] tags=["close"]
 # ## What you can now do

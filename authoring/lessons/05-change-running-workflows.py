@@ -17,13 +17,13 @@
 # %% tags=["recall"]
 from labkit import Lab, finish, observe, predict, quiz, wait_until, workspace
 
-quiz("02-which-clock")
+quiz("which-clock")
 
 # %% tags=["recall"]
-quiz("00-recorded-steps")
+quiz("recorded-steps")
 
 # %% tags=["recall"]
-quiz("04-whose-history")
+quiz("whose-history")
 
 # %% [markdown] tags=["story"]
 # ## Orders wait, releases do not

@@ -23,10 +23,10 @@ from labkit import Lab, copy_of_services, finish, observe, paths, predict, quiz,
 quiz("does-it-fit")
 
 # %% tags=["recall"]
-quiz("03-shape")
+quiz("shape")
 
 # %% tags=["recall"]
-quiz("01-reason-to-split")
+quiz("reason-to-split")
 
 # %% [markdown] tags=["story"]
 # ## How urgent is a task?
@@ -242,7 +242,7 @@ client.schedule_new_workflow("judge", input={"file": str(report)}, instance_id="
 print(lab.run("by-file").wait(60).output["priority"])
 
 # %% tags=["quiz"]
-quiz("05-too-large")
+quiz("too-large")
 
 # %% [markdown] tags=["predict"]
 # ## A changed model
@@ -288,7 +288,7 @@ print(lab.run("last").wait().output["priority"])
 # | life cycle | the model was restarted, the caller was not |
 
 # %% tags=["quiz"]
-quiz("05-where-the-limit")
+quiz("where-the-limit")
 
 # %% [markdown] tags=["close"]
 # ## What you can now do

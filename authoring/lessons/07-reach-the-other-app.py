@@ -18,13 +18,13 @@ import textwrap
 
 from labkit import Lab, finish, observe, predict, quiz, wait_until, workspace
 
-quiz("05-too-large")
+quiz("too-large")
 
 # %% tags=["recall"]
-quiz("04-parent-killed")
+quiz("parent-killed")
 
 # %% tags=["recall"]
-quiz("02-not-knowable")
+quiz("not-knowable")
 
 # %% [markdown] tags=["story"]
 # ## It worked on my machine
@@ -286,7 +286,7 @@ print("both calls:", *deploy())
 # | another namespace | RUNNING | third word of the actor types; placement has two tables |
 
 # %% tags=["quiz"]
-quiz("06-which-symptom")
+quiz("which-symptom")
 
 # %% [markdown] tags=["close"]
 # ## What you can now do

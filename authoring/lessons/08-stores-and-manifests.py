@@ -18,13 +18,13 @@ import textwrap
 
 from labkit import Lab, finish, observe, predict, quiz, wait_until, workspace
 
-quiz("06-which-symptom")
+quiz("which-symptom")
 
 # %% tags=["recall"]
-quiz("00-where-is-the-history")
+quiz("where-is-the-history")
 
 # %% tags=["recall"]
-quiz("04-whose-history")
+quiz("whose-history")
 
 # %% [markdown] tags=["story"]
 # ## Where workflows are kept
@@ -347,7 +347,7 @@ spec:
 print("still broken:", *sorted(findings()) or ["nothing"])
 
 # %% tags=["quiz"]
-quiz("06-who-needs-a-store")
+quiz("who-needs-a-store")
 
 # %% [markdown] tags=["close"]
 # ## What you can now do

@@ -18,13 +18,13 @@
 # %% tags=["recall"]
 from labkit import Lab, finish, observe, predict, quiz, wait_until, workspace
 
-quiz("04-parent-killed")
+quiz("parent-killed")
 
 # %% tags=["recall"]
-quiz("03-same-key")
+quiz("same-key")
 
 # %% tags=["recall"]
-quiz("02-not-knowable")
+quiz("not-knowable")
 
 # %% [markdown] tags=["story"]
 # ## Measure it
@@ -366,10 +366,10 @@ observe("child-after-rescue", " and ".join(sorted(ends)))
 # The children wait, so the parent does not have to. This is **graceful degradation**: the task goes on, the mail follows when it can. Where it must not follow, terminate the child. `attempt_notification` in `services/task-orchestrator-service/main.py` is the whole pattern.
 
 # %% tags=["quiz"]
-quiz("07-except")
+quiz("except")
 
 # %% tags=["quiz"]
-quiz("07-rescue")
+quiz("rescue")
 
 # %% [markdown] tags=["close"]
 # ## What you can now do

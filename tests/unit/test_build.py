@@ -194,3 +194,7 @@ def test_the_service_of_lesson_02_ends_as_the_service_of_the_course():
     parts = [text.split("\n", 1)[1].strip("\n") for text in sorted(cells)]
     service = paths.repo() / "services" / "notification-service" / "main.py"
     assert "\n\n\n".join(parts) + "\n" == service.read_text()
+
+
+def test_the_id_of_a_question_holds_no_number_of_a_lesson():
+    assert [id for id in questions() if id[0].isdigit()] == []
