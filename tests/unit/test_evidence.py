@@ -12,7 +12,7 @@ from labkit.cli import progress as cli
 from labkit.predict import finish, observe, predict
 from labkit.quiz import NoSuchQuestion, question, questions, quiz
 
-ASKED = "00-recorded-steps"
+ASKED = "recorded-steps"
 
 
 @pytest.fixture(autouse=True)
