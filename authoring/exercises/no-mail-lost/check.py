@@ -35,7 +35,7 @@ def counter(trial):
 
 
 def killed_meanwhile(trial, lab, hold):
-    """Order; kill the orchestrator while the mail server hangs, after ``hold`` seconds or the end."""
+    """Order; kill the orchestrator, ``hold`` seconds later, while the mail server hangs."""
     with lab.frozen("mail"):
         case = trial.order()
         wait_until(lambda: hands_over(lab, case), 10 * patience(), "the hand-over of the mail")
