@@ -16,4 +16,4 @@ print(f"{failure.error_type}: {failure.message}" if failure else "no failure")
 # The workflow yields a generator instead of a task; the helper needs yield from.
 
 # %% [markdown] tags=["expert"]
-# Symptom: FAILED, and the message speaks of a generator or a non-task. The SDK expects a task after `yield`. `attempt_notification` is a generator: calling it runs none of its code. `yield from` runs its steps as if they were written here. `yield` alone gives the generator to the SDK, which cannot use it. Without any `yield` the generator object becomes part of the result, which cannot be stored: the workflow stays RUNNING. To call the activity here, without the helper, loses the fallback.
+# Symptom: FAILED, with a message about a non-task object. The SDK expects a task after `yield`. `attempt_notification` is a generator: calling it runs none of its code. `yield from` runs its steps as if they were written here. `yield` alone gives the generator itself to the SDK. Without any `yield` the generator object becomes part of the result, which cannot be stored: the workflow stays RUNNING. To call the activity here, without the helper, loses the fallback.

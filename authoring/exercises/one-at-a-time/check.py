@@ -17,7 +17,7 @@ from labkit.waiting import patience, poll, wait_until
 
 CALLER = "another-caller"
 MANY = 3
-WORDS = 30
+WORDS = 6
 SECONDS = 30.0
 HELD_SECONDS = 1.0
 

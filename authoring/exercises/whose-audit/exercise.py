@@ -24,4 +24,4 @@ for task_id in ("task-1", "task-2"):
 # Both parents give their child the instance ID audit, so the second run replaces the history of the first.
 
 # %% [markdown] tags=["expert"]
-# Symptom: no error at all. Two parents, two completed audits in the ledger, one instance ID. On 1.18.1 the ID of a finished instance can be reused: the second child runs under it, and the first history is gone. So an ID must name one piece of work. Make it from the order, or leave it out: then Dapr makes one from the parent's ID. A counter in memory is no choice: after a restart it starts over, and so do the IDs.
+# Symptom: no error. Two parents, two completed audits in the ledger, one instance ID. On 1.18.1 the ID of a finished instance can be reused: the second child runs under it, and the first history is gone. So an ID must name one piece of work. Make it from the order, or leave it out: then Dapr makes one from the parent's ID. A counter in memory starts over with each restart, and so do the IDs.
