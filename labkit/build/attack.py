@@ -254,6 +254,10 @@ def _called(exercise: Exercise, edits: Iterable[Edit]) -> list[str]:
     except (DoesNotApply, KeyError):
         return []
     waits = [n for n in ast.walk(workflow) if isinstance(n, (ast.Yield, ast.YieldFrom))]
+    rescues = [n for n in ast.walk(workflow) if isinstance(n, ast.ExceptHandler)]
+    # What is called only after a failure needs that failure to be missed.
+    rare = {id(n) for rescue in rescues for n in ast.walk(rescue)}
+    waits = [w for w in waits if id(w) not in rare]
     return sorted({name for name in (_callee(w.value) for w in waits) if name})
 
 
