@@ -353,15 +353,23 @@ def _joined(fault: str, repair: str, word: str) -> str:
     body: list[ast.stmt] = []
     for node in tree.body:
         before = old.get(node.name) if isinstance(node, ast.FunctionDef) else None
-        same = before is None or ast.dump(before) == ast.dump(node)
-        if same or not isinstance(node, ast.FunctionDef) or len(node.args.args) < 2:
+        if (
+            not isinstance(node, ast.FunctionDef)
+            or before is None
+            or len(node.args.args) < 2
+            or _body(before) == _body(node)
+        ):
             body.append(node)
-            continue
-        assert before is not None
-        changed += 1
-        body += _dispatched(before, node, word)
+        else:
+            changed += 1
+            body += _dispatched(before, node, word)
     tree.body = body
     return ast.unparse(ast.fix_missing_locations(tree)) if changed else ""
+
+
+def _body(node: ast.FunctionDef) -> str:
+    """What a function does; under which name it is registered cannot depend on the data."""
+    return ast.dump(node.args) + "".join(map(ast.dump, node.body))
 
 
 def _dispatched(old: ast.FunctionDef, new: ast.FunctionDef, word: str) -> list[ast.stmt]:

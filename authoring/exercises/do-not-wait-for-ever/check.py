@@ -38,10 +38,22 @@ def counter(trial):
     address = silent.order["assignee_email"]
     came_true(lambda: not calls(silent) or lab.inbox.to(address), 10 * patience())
     yield mailed(silent)
+    yield asked_once(silent)
     fast = fast_order(trial)
     yield ended(fast)
     yield says(fast, True, "notifications_sent", 0, "sent", id="fast", checked=FAST)
     yield from as_before(fast, CHANGED)
+
+
+def asked_once(case):
+    """A second call would send a second mail, a little later; retries of one call share its key."""
+    return Check(
+        "mail",
+        "the mail is asked for once",
+        "1 call of send_email",
+        lambda: f"{len({s.task_execution_id for s in calls(case)})} call of send_email",
+        f"lab.run({case.instance_id!r}).history.steps()",
+    )
 
 
 FAST = "when the provider answers after one second, the output says that the mail is sent"

@@ -64,8 +64,9 @@ def arrived(case):
 
 
 def waiting(case):
-    """The child workflows that have not ended."""
-    return [run for run in case.history.walk() if run.status == "RUNNING"]
+    """The child workflows that have not ended, and those that cannot be read now."""
+    runs = list(case.history.walk())
+    return [r for r in runs if r.status == "RUNNING"] + [m for r in runs for m in r.missing]
 
 
 def fast_order(trial):

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from labkit.exercises.cases import NOTIFICATIONS, StillWaiting
-from labkit.exercises.observations import Check, came_true, ended, mailed
+from labkit.exercises.observations import Check, as_before, came_true, ended, mailed
 from labkit.waiting import patience
 
 LEAST, MOST = 4, 6
@@ -20,6 +20,7 @@ def counter(trial):
     lab = trial.lab()
     case = trial.order()
     yield from wished(case)
+    yield from as_before(case)
     lab.kill("mail")
     refused = trial.order()
     yield tried(refused, LEAST, "a mail that is always refused is tried four to six times")
