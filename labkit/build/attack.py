@@ -367,9 +367,13 @@ def _joined(fault: str, repair: str, word: str) -> str:
     return ast.unparse(ast.fix_missing_locations(tree)) if changed else ""
 
 
-def _body(node: ast.FunctionDef) -> str:
-    """What a function does; under which name it is registered cannot depend on the data."""
-    return ast.dump(node.args) + "".join(map(ast.dump, node.body))
+def _differs(old: ast.FunctionDef, new: ast.FunctionDef) -> bool:
+    """Whether two functions with an input do different things.
+
+    The name under which one is registered is left out: it cannot depend on the data.
+    """
+    changed = [ast.dump(n) for n in old.body] != [ast.dump(n) for n in new.body]
+    return changed and len(new.args.args) >= 2
 
 
 def _dispatched(old: ast.FunctionDef, new: ast.FunctionDef, word: str) -> list[ast.stmt]:

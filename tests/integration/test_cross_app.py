@@ -52,7 +52,7 @@ def test_a_workflow_that_is_not_finished_names_what_is_down(make_lab, small, tmp
     with pytest.raises(NotFinished) as caught:
         lab.run("w").wait(0.5)
     assert "target worker ended with signal SIGKILL" in caught.value.found
-    assert "lab.up()" in caught.value.fix
+    assert "lab.up('target')" in caught.value.fix
 
 
 def test_it_settles_when_it_stands_still_and_not_while_it_goes_on(make_lab, small, tmp_path):
