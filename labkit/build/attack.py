@@ -353,16 +353,11 @@ def _joined(fault: str, repair: str, word: str) -> str:
     body: list[ast.stmt] = []
     for node in tree.body:
         before = old.get(node.name) if isinstance(node, ast.FunctionDef) else None
-        if (
-            not isinstance(node, ast.FunctionDef)
-            or before is None
-            or len(node.args.args) < 2
-            or _body(before) == _body(node)
-        ):
-            body.append(node)
-        else:
+        if before and isinstance(node, ast.FunctionDef) and _differs(before, node):
             changed += 1
             body += _dispatched(before, node, word)
+        else:
+            body.append(node)
     tree.body = body
     return ast.unparse(ast.fix_missing_locations(tree)) if changed else ""
 
