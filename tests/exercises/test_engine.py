@@ -31,6 +31,7 @@ from labkit.exercises.deployment import EditDoesNotFit, edit
 from labkit.exercises.hinting import _levels
 from labkit.processes import ProcessEnded
 from labkit.verdict import Row
+from labkit.waiting import wait_until
 
 ID = "every-order-fails"
 ORDER = {
@@ -231,14 +232,22 @@ threading.Event().wait()
     assert verdict.stopped_at.observed == "RUNNING"
 
 
-def test_a_stopped_grader_leaves_whole_evidence():
-    with running():
+def test_a_grader_that_is_killed_leaves_whole_evidence_and_no_process():
+    begin(ID)
+    apply(ID)
+    with running() as lab:
         command = [sys.executable, "-m", "labkit.cli", "check", ID]
         one = subprocess.Popen(command, env=dict(os.environ), cwd=paths.repo())
+
+        def second_lab():
+            return [r for r in runs.all_runs() if r.path != lab.folder and r.processes]
+
+        wait_until(second_lab, 60, "the second lab of the check")
         os.kill(one.pid, signal.SIGKILL)
         one.wait()
-        check(ID)
-    assert all(e.kind == "verdict" for e in progress.entries())
+        wait_until(lambda: not second_lab(), 30, "no process of the second lab is left")
+        assert check(ID).passed
+    assert [e.facts["outcome"] for e in progress.entries("verdict")] == ["passed"]
 
 
 def test_a_diagnosis_is_saved_and_an_empty_one_is_asked_for_again():
