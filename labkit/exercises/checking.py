@@ -217,11 +217,11 @@ def _cut(text: str) -> str:
 
 def _from_second_lab(row: Row, trial: Trial) -> Row:
     """Say that a row is about the second lab, and what was ordered there."""
+    if row.outcome == "passed":  # drawn data differ each time, and say nothing once all is well
+        return replace(row, where="second lab", expected="", observed="as expected", look_at="")
     given = trial.cases[0].given if trial.cases else None
-    look_at = row.look_at
-    if row.outcome != "passed":
-        look_at = f"run the scenario with this input: {given}. " if given else ""
-        look_at += f"The logs of the second lab: {trial.folder}"
+    look_at = f"run the scenario with this input: {given}. " if given else ""
+    look_at += f"The logs of the second lab: {trial.folder}"
     return replace(row, where="second lab", look_at=look_at[: 2 * SHOWN])
 
 
