@@ -5,6 +5,8 @@ import json
 from labkit.exercises.cases import NOTIFICATIONS, part
 from labkit.exercises.observations import Check, ended, mailed, pushed, rows_of
 
+BOTH = "the answers of both calls"
+
 
 def wished(case):
     yield ended(case)
@@ -20,10 +22,17 @@ def wished(case):
     yield Check(
         "both",
         "notifications_sent holds the answers of these two calls",
-        listed(step.value for step in senders(case)),
-        lambda: listed(part(case.output, "notifications_sent")),
+        BOTH,
+        lambda: both(case),
         "lab.run(ID).output, beside the answers in lab.run(ID).history",
     )
+
+
+def both(case):
+    """The output, where it is not what the two calls answered; that holds times, which differ."""
+    answers = listed(step.value for step in senders(case))
+    seen = listed(part(case.output, "notifications_sent"))
+    return BOTH if seen == answers else seen
 
 
 def senders(case):
