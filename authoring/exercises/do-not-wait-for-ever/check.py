@@ -65,12 +65,18 @@ def slow(case):
         "in-time",
         "the workflow ends in less than 6 s, and before the provider has answered",
         "less than 6 s, send_email still running",
-        lambda: f"{duration(case):.1f} s, send_email {state(case)}",
+        lambda: f"{length(case)}, send_email {state(case)}",
         f"lab.run({case.instance_id!r}).show()",
-        lambda told: float(told.split()[0]) < MOST_SECONDS * patience() and "ended" not in told,
+        lambda seen: seen.startswith("less than") and "ended" not in seen,
     )
     checked = "the output says that the mail is not sent yet"
     yield says(case, False, "notifications_sent", 0, "sent", checked=checked)
+
+
+def length(case):
+    """How long the workflow took; what is short enough is said without its time, which differs."""
+    seconds = duration(case)
+    return "less than 6 s" if seconds < MOST_SECONDS * patience() else f"{seconds:.1f} s"
 
 
 def require_silence(case):
