@@ -51,7 +51,7 @@ class Turn:
 
 
 def runtime_of(file: Path) -> wf.WorkflowRuntime:
-    """Load a service anew and return its ``wfr``; nothing is started.
+    """Load a service again and return its ``wfr``; nothing is started.
 
     Raises:
         NoService: there is no such Python file.

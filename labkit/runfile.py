@@ -207,7 +207,10 @@ class _Reader:
         except (yaml.YAMLError, ValueError) as problem:
             mark = getattr(problem, "problem_mark", None)
             raise self._error(
-                "it is no YAML", str(problem), "correct that line", mark.line + 1 if mark else 1
+                "it is not valid YAML",
+                str(problem),
+                "correct that line",
+                mark.line + 1 if mark else 1,
             ) from problem
         if not isinstance(root, yaml.MappingNode):
             raise self._error(

@@ -9,7 +9,7 @@ from typing import Any, Literal
 Outcome = Literal["passed", "failed", "unknown"]
 WHERE = {
     "your lab": "your lab",
-    "second lab": "a second lab that the check started from your files, with data drawn anew",
+    "second lab": "a second lab that the check started from your files, with newly drawn data",
 }
 _LEFT = "text-align:left;vertical-align:top;white-space:pre-wrap;overflow-wrap:anywhere"
 _SIGNS = {"passed": "✓", "failed": "✗", "unknown": "?"}

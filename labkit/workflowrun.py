@@ -97,7 +97,7 @@ class Run:
     def output(self) -> Any:
         """The result of the workflow, parsed from JSON; None as long as there is none."""
         state = self._state()
-        # A failed workflow's output is no JSON: read ``failure`` instead.
+        # A failed workflow's output is not JSON: read ``failure`` instead.
         text = None if state.failure_details else state.serialized_output
         return json.loads(text) if text else None
 

@@ -60,7 +60,7 @@ def first_document(text: str) -> yaml.Node | None:
     """Return the root of the first document; what follows it is not even looked at.
 
     Raises:
-        yaml.YAMLError, ValueError: it is no YAML.
+        yaml.YAMLError, ValueError: it is not valid YAML.
     """
     return next(iter(yaml.compose_all(text, Loader=yaml.SafeLoader)), None)
 

@@ -83,7 +83,7 @@ class Case:
 
     @property
     def order(self) -> dict[str, Any]:
-        """The input of the workflow; empty when it is no JSON object."""
+        """The input of the workflow; empty when it is not a JSON object."""
         given = self.given
         if given is None:
             started = [e for e in self.history.events if e.kind == "executionStarted"]

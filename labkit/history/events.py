@@ -76,12 +76,12 @@ class HistoryEvent:
 
     @property
     def value(self) -> Any:
-        """The output, parsed from JSON; the text itself where it is no JSON."""
+        """The output, parsed from JSON; the text itself where it is not JSON."""
         return _parsed(self.output)
 
     @property
     def argument(self) -> Any:
-        """The input, parsed from JSON; the text itself where it is no JSON."""
+        """The input, parsed from JSON; the text itself where it is not JSON."""
         return _parsed(self.input)
 
 

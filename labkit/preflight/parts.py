@@ -82,7 +82,7 @@ def documents(file: Path, data: bytes) -> Iterator[Part]:
     """Yield the documents of a file that are not empty.
 
     Raises:
-        Exception: of many kinds, where it is no YAML.
+        Exception: of many kinds, where it is not valid YAML.
     """
     for node in yaml.compose_all(data, Loader=yaml.SafeLoader):
         if node is not None:

@@ -78,7 +78,7 @@ def _load(file: Path, read: Manifests, seen: set[str], is_named: bool) -> None:
     except OSError as problem:
         problem.filename = str(file)
         _closed(problem, read)
-    except Exception as problem:  # PyYAML raises a dozen kinds on input that is no YAML
+    except Exception as problem:  # PyYAML raises a dozen kinds on input that is not valid YAML
         read.unreadable.append(_no_yaml(file, data, problem))
 
 
@@ -155,7 +155,7 @@ def _no_yaml(file: Path, data: bytes, problem: Exception) -> Finding:
         what = "it is nested too deeply"
     why = str(what or problem or type(problem).__name__)
     fix = "put spaces in place of the tab" if "'\\t'" in why else "correct that line"
-    return Finding("file", "broken", place, f"it is no YAML: {why}", fix)
+    return Finding("file", "broken", place, f"it is not valid YAML: {why}", fix)
 
 
 def _template(place: str) -> Finding:

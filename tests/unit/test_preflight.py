@@ -115,7 +115,7 @@ def test_wrong_use_is_code_2():
 def test_a_file_name_that_is_no_text_is_shown(monkeypatch, capsys):
     # Not every file system takes such a name, so no file is made.
     found = preflight.Finding(
-        "file", "broken", "a\udcff.yaml:1:1", "it is no YAML", "correct that line"
+        "file", "broken", "a\udcff.yaml:1:1", "it is not valid YAML", "correct that line"
     )
     monkeypatch.setattr(preflight, "inspect", lambda *_: [found])
     assert preflight.main([str(KUBERNETES)]) == 1

@@ -172,7 +172,7 @@ def test_a_closed_file_is_told_and_the_others_are_read(tmp_path, monkeypatch):
 def test_bytes_that_are_no_text_are_no_yaml(tmp_path, data):
     (tmp_path / "a.yaml").write_bytes(data)
     (found,) = about(inspect([tmp_path]), "file")
-    assert "no YAML" in found.why
+    assert "not valid YAML" in found.why
 
 
 def test_hidden_folders_are_left_out_but_for_those_of_dapr(tmp_path):
