@@ -26,7 +26,7 @@ VERBS = {
     "check": ("labkit.cli.exercises", "look at the running lab of an exercise, and judge"),
     "hint": ("labkit.cli.exercises", "the next hint for an exercise, from what is observed"),
     "reset": ("labkit.cli.exercises", "start a lesson or exercise over; yours is kept"),
-    "doctor": ("labkit.doctor", "problems of this machine, and the commands that fix them"),
+    "doctor": ("labkit.machine", "problems of this machine, and the commands that fix them"),
     "preflight": ("labkit.preflight", "what manifests do not give a workflow over several apps"),
     "ps": ("labkit.cli.processes", "the labs that run now, and their processes"),
     "stop": ("labkit.cli.processes", "end labs that run"),

@@ -10,8 +10,8 @@ from pathlib import Path
 from labkit import paths, progress
 from labkit.errors import AuthoringError
 from labkit.exercises.catalogue import Edit, Exercise, load
-from labkit.predict import Line
-from labkit.workspace import copy_of_services, set_aside, shown
+from labkit.predictions import Line
+from labkit.workfiles import copy_of_services, set_aside, shown
 
 
 class EditDoesNotFit(AuthoringError):

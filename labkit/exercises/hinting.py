@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from labkit import progress
 from labkit.exercises.catalogue import load
 from labkit.exercises.checking import look
-from labkit.predict import Line
+from labkit.predictions import Line
 from labkit.verdict import Row
 
 LEVELS = 3

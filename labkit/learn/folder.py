@@ -24,7 +24,7 @@ from labkit.errors import ObservationError, StartError
 from labkit.learn import given, notebook
 from labkit.learn.course import Copy, copies
 from labkit.waiting import poll
-from labkit.workspace import set_aside, shown
+from labkit.workfiles import set_aside, shown
 
 BUSY_SECONDS = 30.0
 

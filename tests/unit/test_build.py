@@ -14,7 +14,7 @@ from labkit.build.catalogue import Notebook, notebooks, orphans
 from labkit.build.compare import drift
 from labkit.build.source import WrongSource, for_kind, read, store
 from labkit.exercises import load
-from labkit.quiz import questions
+from labkit.quizzes import questions
 
 SOURCE = """# %% [markdown] tags=["opening"]
 # # Do a thing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import json
 import os
 import re
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit import exercises, jupyter, learn, paths, progress, runs, versions
+from labkit import exercises, jupyter, learn, machine, paths, progress, runs, versions
 from labkit import redis as labkit_redis
 from labkit.cli import __main__ as cli
 from labkit.cli import test as suite
@@ -195,48 +194,45 @@ def test_a_full_disk_is_told_as_such(monkeypatch, tmp_path):
 
 
 def test_the_doctor_names_what_is_wrong_and_what_fixes_it(monkeypatch, capsys):
-    doctor = importlib.import_module("labkit.doctor")  # the package exports a function of the name
     monkeypatch.setattr(versions, "PYTHON_SDK", "9.9.9")
-    assert "9.9.9" in doctor.sdk_pair().problem
-    monkeypatch.setattr(doctor, "NEEDED_GB", 1e9)
-    assert doctor.disk_space().fix == "./lab clean"
-    monkeypatch.setattr(doctor, "NEEDED_MEMORY_GB", 1e9)
-    assert doctor.memory().problem
+    assert "9.9.9" in machine.sdk_pair().problem
+    monkeypatch.setattr(machine, "NEEDED_GB", 1e9)
+    assert machine.disk_space().fix == "./lab clean"
+    monkeypatch.setattr(machine, "NEEDED_MEMORY_GB", 1e9)
+    assert machine.memory().problem
     monkeypatch.setattr(versions, "MIN_PYTHON", (9, 9))
-    assert doctor.python_version().problem
+    assert machine.python_version().problem
     missing = LabError("not here", asked="daprd", found="nothing", look_at="./lab", fix="setup")
-    monkeypatch.setattr(doctor, "binaries", raising(missing))
-    assert doctor.dapr_runtime().problem == "not here"
+    monkeypatch.setattr(machine, "binaries", raising(missing))
+    assert machine.dapr_runtime().problem == "not here"
     monkeypatch.setattr(
-        doctor, "QUESTIONS", (lambda: doctor.Finding("x", "y", "broken", "fix it"),)
+        machine, "QUESTIONS", (lambda: machine.Finding("x", "y", "broken", "fix it"),)
     )
     assert cli.main(["doctor"]) == 1
     assert "x: broken\n  fix  fix it" in capsys.readouterr().out
 
 
 def test_the_doctor_looks_at_disk_ports_redis_and_evidence(monkeypatch, tmp_path):
-    doctor = importlib.import_module("labkit.doctor")
-    assert doctor.state_folder().problem is None
-    assert doctor.free_ports().problem is None
-    assert doctor.evidence().problem is None
+    assert machine.state_folder().problem is None
+    assert machine.free_ports().problem is None
+    assert machine.evidence().problem is None
     progress.file().write_text("torn {\n")
-    assert "cannot be read and are skipped: 1" in doctor.evidence().evidence
+    assert "cannot be read and are skipped: 1" in machine.evidence().evidence
     progress.file().unlink()
     progress.file().mkdir()
-    assert doctor.evidence().problem
+    assert machine.evidence().problem
     progress.file().rmdir()
-    monkeypatch.setattr(doctor.ports, "free_blocks", lambda: 0)
-    assert doctor.free_ports().fix == "./lab stop"
+    monkeypatch.setattr(machine.ports, "free_blocks", lambda: 0)
+    assert machine.free_ports().fix == "./lab stop"
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(labkit_redis, "find_spec", lambda name: None)
-    assert "brew install redis" in doctor.redis().fix
+    assert "brew install redis" in machine.redis().fix
     (paths.state() / "doctor.sqlite").mkdir()
-    assert "IsADirectoryError" in doctor.state_folder().problem
+    assert "IsADirectoryError" in machine.state_folder().problem
     (paths.state() / "doctor.sqlite").rmdir()
 
 
 def test_fix_ends_what_a_dead_lab_left_and_nothing_else(monkeypatch, capsys):
-    doctor = importlib.import_module("labkit.doctor")
     run = runs.create(Path("dapr.yaml"), None)
     held = runs.create(Path("dapr.yaml"), None)
     env = {**os.environ, "LABKIT_RUN": run.run_id}
@@ -244,7 +240,7 @@ def test_fix_ends_what_a_dead_lab_left_and_nothing_else(monkeypatch, capsys):
     other = subprocess.Popen(["sleep", "60"], env={**env, "LABKIT_RUN": held.run_id})
     run.close()
     try:
-        monkeypatch.setattr(doctor, "QUESTIONS", (doctor.left_behind,))
+        monkeypatch.setattr(machine, "QUESTIONS", (machine.left_behind,))
         assert cli.main(["doctor"]) == 1
         assert "1 process of labs that have ended" in capsys.readouterr().out
         assert cli.main(["doctor", "--fix"]) == 0

@@ -9,8 +9,8 @@ import pytest
 
 from labkit import paths, progress
 from labkit.cli import progress as cli
-from labkit.predict import finish, observe, predict
-from labkit.quiz import NoSuchQuestion, question, questions, quiz
+from labkit.predictions import finish, observe, predict
+from labkit.quizzes import NoSuchQuestion, question, questions, quiz
 
 ASKED = "recorded-steps"
 

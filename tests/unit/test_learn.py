@@ -16,9 +16,9 @@ import nbformat
 import pytest
 import yaml
 
-from labkit import learn, paths, progress, runs, workspace
+from labkit import learn, paths, progress, runs, workfiles
 from labkit.learn import folder, notebook
-from labkit.predict import predict
+from labkit.predictions import predict
 from labkit.waiting import wait_until
 
 LESSONS = ("00-begin", "01-middle", "02-end")
@@ -344,9 +344,9 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(course, monkeypatch):
 def test_a_lesson_is_restored_and_what_was_there_is_kept(course):
     learn.update()
     edit("01-middle")
-    workspace.save("01-kill/main.py", "one\n", 1)
-    workspace.save("01-kill/main.py", "two\n", 2)
-    workspace.save("another/main.py", "other\n")
+    workfiles.save("01-kill/main.py", "one\n", 1)
+    workfiles.save("01-kill/main.py", "two\n", 2)
+    workfiles.save("another/main.py", "other\n")
     said = "\n".join(learn.restore(learn.find("1")))
     assert "learn/01-middle.kept-1.ipynb" in said
     assert "learn/files/01-kill.kept-1" in said
@@ -354,7 +354,7 @@ def test_a_lesson_is_restored_and_what_was_there_is_kept(course):
     assert (last_cell("01-middle"), last_cell("01-middle.kept-1")) == ("one", "my note")
     kept = paths.work() / "01-kill.kept-1" / "main.py"
     assert kept.read_text() == "one\n\n\ntwo\n"
-    workspace.save("01-kill/main.py", "one\n", 1)
+    workfiles.save("01-kill/main.py", "one\n", 1)
     assert (paths.work() / "01-kill" / "main.py").read_text() == "one\n", "parts start over, too"
     assert (paths.work() / "another" / "main.py").exists()
     learn.restore(learn.find("1"))
@@ -385,7 +385,7 @@ def test_restoring_takes_the_new_version(course):
 
 def test_a_lab_that_runs_on_the_kept_files_is_named(course):
     learn.update()
-    workspace.save("01-kill/dapr.yaml", "apps: []\n")
+    workfiles.save("01-kill/dapr.yaml", "apps: []\n")
     run = runs.create(paths.work() / "01-kill" / "dapr.yaml", None)
     env = {**os.environ, "LABKIT_RUN": run.run_id}
     process = subprocess.Popen(["sleep", "60"], env=env)

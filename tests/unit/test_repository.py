@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import labkit
 from labkit import paths, versions
 from labkit.cli.scripts import scripts
 
@@ -153,3 +154,9 @@ def test_ruff_and_mypy_see_every_python_file_that_we_wrote():
     assert ours <= seen, ours - seen
     services = set((REPO / "services").glob("*/*.py"))
     assert services | {REPO / "lab"} == set(scripts())
+
+
+def test_no_export_has_the_name_of_a_module():
+    """One name for a function and a module means whichever was loaded first."""
+    modules = {file.stem for file in (REPO / "labkit").iterdir()}
+    assert modules & set(labkit.__all__) == set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labkit.predict import Line
+from labkit.predictions import Line
 from labkit.texts import Text
 from tests.support.recorded import recorded
 

@@ -6,7 +6,7 @@ import pytest
 
 from labkit import paths
 from labkit.runfile import load
-from labkit.workspace import WrongMagic, copy_of_services, save, workfile, workspace
+from labkit.workfiles import WrongMagic, copy_of_services, save, workfile, workspace
 
 
 @pytest.fixture(autouse=True)
