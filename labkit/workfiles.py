@@ -8,6 +8,7 @@ hand is kept as a copy before it is written again.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -63,7 +64,11 @@ def save(path: str, text: str, part: int | None = None) -> str:
 
 
 def copy_of_services(
-    lesson: str, *app_ids: str, components: str = "default", env: Mapping[str, str] | None = None
+    lesson: str,
+    *app_ids: str,
+    components: str = "default",
+    env: Mapping[str, str] | None = None,
+    services: str = "",
 ) -> Path:
     """Copy services of the course into a lesson's folder, with a run file for them.
 
@@ -72,19 +77,20 @@ def copy_of_services(
     Args:
         components: the set of ``components/`` that is copied when the folder has none yet.
         env: environment variables that the run file gives to all apps.
+        services: the folder below ``services/`` whose run file names the apps; "" for itself.
 
     Returns:
         The run file.
     """
     folder = workspace(lesson, components)
     for app_id in app_ids:
-        source, target = paths.repo() / "services" / app_id, folder / app_id
+        source, target = folder_of(app_id, services), folder / app_id
         if not target.exists():
             own = shutil.ignore_patterns("__pycache__", "*.sqlite*", ".venv")
             shutil.copytree(source, target, ignore=own)
             if (source / ".venv").is_dir():  # too large for a copy, and nothing to edit
                 (target / ".venv").symlink_to(source / ".venv")
-    apps = "".join(_entry(app_id) for app_id in app_ids)
+    apps = "".join(_entry(app_id, services) for app_id in app_ids)
     variables = "".join(f'    {name}: "{value}"\n' for name, value in (env or {}).items())
     variables = f"  env:\n{variables}" if env else ""
     run_file = folder / "dapr.yaml"
@@ -114,9 +120,21 @@ def shown(path: Path) -> str:
     return str(path.relative_to(paths.learn().parent))
 
 
-def _entry(app_id: str) -> str:
-    """Return the entry of an app in the run file of the course."""
-    text = (paths.repo() / "services" / "dapr.yaml").read_text("utf-8")
+def folder_of(app_id: str, services: str = "") -> Path:
+    """Return the folder of an app of the course, as the run file below ``services/`` names it."""
+    where = re.search(r"appDirPath: (\S+)", _lines_of(app_id, services))
+    assert where is not None, "a run file of the course names the folder of each app"
+    return (paths.repo() / "services" / services / where[1]).resolve()
+
+
+def _entry(app_id: str, services: str) -> str:
+    """Return the entry of an app for a run file beside the app's folder."""
+    return re.sub(r"appDirPath: \S+", f"appDirPath: {app_id}", _lines_of(app_id, services))
+
+
+def _lines_of(app_id: str, services: str) -> str:
+    """Return the entry of an app in a run file of the course, without comments."""
+    text = (paths.repo() / "services" / services / "dapr.yaml").read_text("utf-8")
     entries = text.partition("apps:\n")[2].split("  - ")
     found = next(e for e in entries if e.startswith(f"appID: {app_id}\n"))
     return "  - " + "".join(

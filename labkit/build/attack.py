@@ -23,7 +23,6 @@ import yaml
 from labkit import runtime
 from labkit.build.proof import played, scenario_of
 from labkit.exercises import Exercise, ids, load
-from labkit.exercises.cases import ORCHESTRATOR
 from labkit.exercises.catalogue import Edit, edits_from
 from labkit.exercises.checking import try_out
 from labkit.exercises.deployment import code_after, prepare
@@ -180,11 +179,11 @@ def _made(
     """An attack that rewrites the orchestrator's code; none where there is nothing to rewrite."""
     edits = tuple(edits)
     try:
-        before = code_after(exercise, edits)[f"{ORCHESTRATOR}/main.py"]
+        before = code_after(exercise, edits)[f"{exercise.host}/main.py"]
         text = ast.unparse(make(exercise, ast.parse(before)))
     except (DoesNotApply, KeyError):
         return
-    yield Attack(name, False, edits, _rewrite({f"{ORCHESTRATOR}/main.py": text}))
+    yield Attack(name, False, edits, _rewrite({f"{exercise.host}/main.py": text}))
 
 
 def _rewrite(texts: dict[str, str]) -> Change:
@@ -253,7 +252,7 @@ def _without(step: str) -> Callable[[Exercise, ast.Module], ast.Module]:
 def _called(exercise: Exercise, edits: Iterable[Edit]) -> list[str]:
     """The names of what the workflow waits for, one by one."""
     try:
-        text = code_after(exercise, edits)[f"{ORCHESTRATOR}/main.py"]
+        text = code_after(exercise, edits)[f"{exercise.host}/main.py"]
         workflow = _workflow(exercise, ast.parse(text))
     except (DoesNotApply, KeyError):
         return []
@@ -403,7 +402,7 @@ def _harmless(exercise: Exercise) -> Change:
         run_file = work / "dapr.yaml"
         text = run_file.read_text("utf-8").replace("common:\n", "common:\n  logLevel: warn\n", 1)
         run_file.write_text(f"{text.rstrip()}\n  - appID: bystander\n    appDirPath: .\n", "utf-8")
-        file = work / ORCHESTRATOR / "main.py"
+        file = work / exercise.host / "main.py"
         tree = ast.parse(file.read_text("utf-8"))
         try:
             workflow = _workflow(exercise, tree)

@@ -32,7 +32,7 @@ order = {
 SCENARIO = """\
 def scenario(lab):
     lab.up(announce=False)
-    client = lab.client("task-orchestrator-service")
+    client = lab.client("{host}")
     client.schedule_new_workflow("{workflow}", input=order, instance_id="order")
     print("status:", lab.run("order").settle())
 """
@@ -75,7 +75,7 @@ def scenario_cells(exercise: Exercise, own: Sequence[Any]) -> list[Any]:
     """Return the code cells that make the lab and use it, as the learner gets them."""
     cells = [c for c in own if _tag(c) == "scenario" and c.cell_type == "code"]
     if not cells:
-        cells = [_code("scenario", SCENARIO.format(workflow=exercise.workflow))]
+        cells = [_code("scenario", SCENARIO.format(host=exercise.host, workflow=exercise.workflow))]
     sources = [c.source.strip("\n") for c in cells]
     uses, defines = _names("\n".join(sources))
     if "order" in uses - defines:

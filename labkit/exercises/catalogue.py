@@ -57,6 +57,8 @@ class Exercise:
         number: its place among the exercises of its lesson, from 1.
         workflow: the name of the workflow that its scenario schedules.
         file: the file that most of its edits are in; what a learner changes first.
+        services: the folder below ``services/`` whose run file names the apps; "" for itself.
+        host: the app whose sidecar is asked to start the workflow.
         apps: services of the course that are copied.
         components: the set of ``components/`` that is copied.
         healthy: what makes the copy whole, where the services alone are not.
@@ -77,6 +79,8 @@ class Exercise:
     folder: Path
     workflow: str
     file: str
+    services: str
+    host: str
     apps: tuple[str, ...]
     components: str
     env: Mapping[str, str]
@@ -194,6 +198,8 @@ def _exercise(id: str, folder: Path, source: Mapping[str, Any]) -> Exercise:
         folder=folder,
         workflow=source["workflow"],
         file=source["file"],
+        services=source.get("services", ""),
+        host=source.get("host", "task-orchestrator-service"),
         apps=tuple(source["apps"]),
         components=source.get("components", "default"),
         env={k: str(v) for k, v in (source.get("env") or {}).items()},

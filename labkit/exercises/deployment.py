@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from labkit import paths, progress
+from labkit import progress
 from labkit.errors import AuthoringError
 from labkit.exercises.catalogue import Edit, Exercise, load
 from labkit.predictions import Line
-from labkit.workfiles import copy_of_services, set_aside, shown
+from labkit.workfiles import copy_of_services, folder_of, set_aside, shown
 
 
 class EditDoesNotFit(AuthoringError):
@@ -39,7 +39,13 @@ def begin(id: str) -> Path:
 
 def prepare(exercise: Exercise, edits: Iterable[Edit]) -> Path:
     """Copy the deployment of an exercise and edit the copy; return its run file."""
-    copy_of_services(exercise.id, *exercise.apps, components=exercise.components, env=exercise.env)
+    copy_of_services(
+        exercise.id,
+        *exercise.apps,
+        components=exercise.components,
+        env=exercise.env,
+        services=exercise.services,
+    )
     edit(exercise.work, edits)
     return exercise.run_file
 
@@ -66,9 +72,8 @@ def edit(folder: Path, edits: Iterable[Edit]) -> str:
 
 def code_after(exercise: Exercise, edits: Iterable[Edit]) -> dict[str, str]:
     """Return the Python files of a copy after edits, by path; no copy is made."""
-    services = paths.repo() / "services"
-    files = (services / app_id / "main.py" for app_id in exercise.apps)
-    texts = {str(f.relative_to(services)): f.read_text("utf-8") for f in files}
+    folders = {app_id: folder_of(app_id, exercise.services) for app_id in exercise.apps}
+    texts = {f"{a}/main.py": (f / "main.py").read_text("utf-8") for a, f in folders.items()}
     for one in edits:
         if one.file.endswith(".py"):
             before = texts.get(one.file, "")

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from labkit.apps import App
-from labkit.exercises.cases import ORCHESTRATOR, Case
+from labkit.exercises.cases import Case
 from labkit.exercises.catalogue import Exercise
 from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import Check, untouched
@@ -75,7 +75,7 @@ class Trial:
         name = workflow or self.exercise.workflow
         given = self.draw.order(**changes) if given is None else given
         id = instance_id or self.draw.instance_id()
-        lab.client(ORCHESTRATOR).schedule_new_workflow(name, input=given, instance_id=id)
+        lab.client(self.exercise.host).schedule_new_workflow(name, input=given, instance_id=id)
         self.cases.append(Case(lab, id, name, given))
         return self.cases[-1]
 
