@@ -27,6 +27,7 @@ VERBS = {
     "hint": ("labkit.cli.exercises", "the next hint for an exercise, from what is observed"),
     "reset": ("labkit.cli.exercises", "start a lesson or exercise over; yours is kept"),
     "doctor": ("labkit.machine", "problems of this machine, and the commands that fix them"),
+    "cuts": ("labkit.cuts.command", "kill anything at every event, and ask what still holds"),
     "preflight": ("labkit.preflight", "what manifests do not give a workflow over several apps"),
     "ps": ("labkit.cli.processes", "the labs that run now, and their processes"),
     "stop": ("labkit.cli.processes", "end labs that run"),

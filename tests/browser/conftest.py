@@ -39,17 +39,20 @@ class Opened:
     strangers: set[str] = field(default_factory=set)
 
     def run_all(self, within: float = 120) -> None:
-        """Run all cells and wait until each has a number."""
+        """Run all cells, and wait until each has a number; an error in one ends the wait."""
         self.command("notebook:run-all-cells")
         done = """() => {
             const cells = window.jupyterapp.shell.currentWidget.content.model.cells;
             for (let i = 0; i < cells.length; i++) {
                 const c = cells.get(i);
-                if (c.type === 'code' && (c.executionState !== 'idle' || !c.executionCount))
-                    return false;
+                if (c.type !== 'code') continue;
+                for (const o of c.sharedModel.outputs)
+                    if (o.output_type === 'error') return `${c.sharedModel.source}\n${o.evalue}`;
+                if (c.executionState !== 'idle' || !c.executionCount) return false;
             }
-            return true; }"""
-        self.page.wait_for_function(done, timeout=within * 1000)
+            return 'all'; }"""
+        came = self.page.wait_for_function(done, timeout=within * 1000).json_value()
+        assert came == "all", f"a cell has raised an error: {came}"
 
     def command(self, name: str, arguments: str = "{}") -> None:
         """Run a command of JupyterLab; the braces keep the page from waiting for its end."""

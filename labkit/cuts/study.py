@@ -1,0 +1,381 @@
+"""A study: one workflow, all its cuts, played side by side; goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from labkit import paths, runtime
+from labkit.cuts.invariant import load
+from labkit.cuts.outcome import Result
+from labkit.cuts.plan import Cut, How, Point, Victim, cuts_of
+from labkit.cuts.play import Task
+from labkit.errors import DeploymentError, ObservationError
+from labkit.runfile import RunFile
+from labkit.runfile import load as load_run_file
+
+LAB_MB = 700
+"""Memory for one lab of five apps; see ``./lab bench memory``."""
+Told = Callable[[Result, int, int], None]
+"""Is called after each cut: its result, how many are done, how many there are."""
+
+
+class WrongStudy(DeploymentError):
+    """A study cannot be made of what was given."""
+
+    code = "wrong-study"
+
+
+class StudyRuns(ObservationError):
+    """Another process plays the same cuts."""
+
+    code = "study-runs"
+
+
+class EngineSilent(ObservationError):
+    """A process of the engine has ended without an answer."""
+
+    code = "engine-silent"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of a study.
+
+    Attributes:
+        uncut: the result of the run without a cut.
+        results: by the name of the cut; only those that were played.
+        seconds: what the study took, earlier sittings not counted.
+    """
+
+    points: Sequence[Point]
+    cuts: Sequence[Cut]
+    uncut: Result
+    results: Mapping[str, Result] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def bad(self) -> list[Result]:
+        """The results that break the promise, or that nobody can judge."""
+        return [r for r in (self.uncut, *self.results.values()) if r.is_bad]
+
+    @property
+    def held(self) -> bool:
+        """Whether all cuts were played, at least one was reached, and none came out bad."""
+        played = [self.results.get(c.name) for c in self.cuts]
+        return (
+            not self.bad
+            and all(r is not None for r in played)
+            and any(r.outcome == "held" for r in played if r)
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything, for JSON."""
+        return {
+            "held": self.held,
+            "seconds": round(self.seconds, 1),
+            "points": [{**asdict(p), "text": str(p)} for p in self.points],
+            "uncut": self.uncut.as_dict(),
+            "results": [r.as_dict() for r in self.results.values()],
+        }
+
+
+class Study:
+    """One workflow of a run file, an input and a promise.
+
+    Args:
+        path: a run file, or its folder.
+        workflow: the name of the workflow.
+        given: its input.
+        invariant: ``FILE:FUNCTION``; see :mod:`labkit.cuts.invariant`.
+        host: the app that hosts the workflow; None means the first one of the run file.
+        events: external events that are raised right after the start, name to value.
+        away: seconds until what was hit comes back.
+        end: deadline for a workflow to end after a cut, in seconds.
+        fresh: forget what an earlier, interrupted study of the same files has found.
+
+    Raises:
+        DeploymentError: the run file is wrong, has no such app, or the invariant cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        workflow: str,
+        given: Any,
+        invariant: str,
+        *,
+        host: str | None = None,
+        events: Mapping[str, Any] | None = None,
+        away: float = 0.5,
+        end: float = 60.0,
+        fresh: bool = False,
+    ) -> None:
+        run_file = Path(path).resolve()
+        run_file = run_file / "dapr.yaml" if run_file.is_dir() else run_file
+        deployment = load_run_file(run_file)
+        load(invariant)
+        file, _, function = invariant.rpartition(":")
+        task = Task(
+            run_file=str(run_file),
+            workflow=workflow,
+            host=_host(deployment, host),
+            given=given,
+            invariant=f"{Path(file).resolve()}:{function}",
+            events=dict(events or {}),
+            away=away,
+            end=end,
+        )
+        self.folder = paths.state() / "cuts" / _key(task, deployment)
+        self.task = replace(task, keep=str(self.folder / "kept"))
+        if fresh:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        (self.folder / "kept").mkdir(parents=True, exist_ok=True)
+        self._file = self.folder / "results.jsonl"
+
+    def record(self) -> tuple[Result, list[Point]]:
+        """Play the run without a cut, or return what an earlier sitting has recorded."""
+        file = self.folder / "recorded.json"
+        if not file.exists():
+            with _Worker(self, 0) as worker:
+                answer = worker.ask(None)
+            if Result(**answer["result"]).is_bad:
+                return Result(**answer["result"]), [Point(**p) for p in answer["points"]]
+            new = file.with_suffix(f".{os.getpid()}")
+            new.write_text(json.dumps(answer), "utf-8")
+            new.replace(file)
+        found = json.loads(file.read_text("utf-8"))
+        return Result(**found["result"]), [Point(**p) for p in found["points"]]
+
+    def cuts(self, victims: Sequence[Victim], how: How = "kill") -> list[Cut]:
+        """Return the cuts at all recorded events."""
+        return list(cuts_of(self.record()[1], victims, how))
+
+    def run(
+        self,
+        cuts: Sequence[Cut],
+        *,
+        at_once: int | None = None,
+        told: Told = lambda result, done, total: None,
+        keep: bool = False,
+        again: bool = False,
+    ) -> Report:
+        """Play the cuts that have no result yet.
+
+        Args:
+            at_once: labs side by side; None means as many as cores and memory allow.
+            keep: keep every run folder, not only those of bad results.
+            again: also play what has a result.
+
+        Returns:
+            The report over all of ``cuts``. An uncut run that is bad is reported alone.
+        """
+        began = time.monotonic()
+        with self._alone():
+            uncut, points = self.record()
+            if uncut.is_bad:
+                return Report(points, cuts, uncut, {}, time.monotonic() - began)
+            own = self._results(cuts, at_once or most_at_once(), told, keep=keep, again=again)
+        return Report(points, cuts, uncut, own, time.monotonic() - began)
+
+    def _results(
+        self, cuts: Sequence[Cut], at_once: int, told: Told, *, keep: bool, again: bool
+    ) -> dict[str, Result]:
+        results = {} if again else self._earlier()
+        left = [c for c in cuts if c.name not in results]
+        done = len(cuts) - len(left)
+        for result in self._played(left, at_once, keep):
+            results[result.cut] = result
+            done += 1
+            told(result, done, len(cuts))
+        return {c.name: results[c.name] for c in cuts if c.name in results}
+
+    def one(self, cut: Cut) -> Result:
+        """Play one cut, and keep its run folder."""
+        with _Worker(self, 0) as worker:
+            return Result(**worker.ask(cut, keep=True)["result"])
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep a second study of the same question away from the same folders.
+
+        Raises:
+            StudyRuns: one is going on.
+        """
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as problem:
+                raise StudyRuns(
+                    "these cuts are being played already",
+                    asked=f"the cuts of {self.task.workflow}",
+                    found=f"another process holds {self.folder / 'lock'}",
+                    look_at=str(self.folder),
+                    fix="wait for it, or interrupt it; this one then goes on where it stopped",
+                ) from problem
+            yield
+
+    def _earlier(self) -> dict[str, Result]:
+        """The results of earlier sittings; a line that is torn is skipped."""
+        found = {}
+        lines = self._file.read_text("utf-8").splitlines() if self._file.exists() else []
+        for line in lines:
+            try:
+                result = Result(**json.loads(line))
+            except (ValueError, TypeError):
+                continue
+            found[result.cut] = result
+        return found
+
+    def _played(self, cuts: Iterable[Cut], at_once: int, keep: bool) -> Iterator[Result]:
+        waiting = list(cuts)
+        slots = min(at_once, len(waiting))
+        results: queue.Queue[Result | BaseException] = queue.Queue()
+        lock = threading.Lock()
+
+        def serve(worker: _Worker) -> None:
+            while True:
+                with lock:
+                    if not waiting:
+                        return
+                    cut = waiting.pop(0)
+                try:
+                    results.put(Result(**worker.ask(cut, keep=keep)["result"]))
+                except BaseException as problem:
+                    results.put(problem)
+                    return
+
+        total = len(waiting)
+        workers = [_Worker(self, i) for i in range(slots)]
+        try:
+            for worker in workers:
+                threading.Thread(target=serve, args=(worker,), daemon=True).start()
+            for _ in range(total):
+                found = results.get()
+                if isinstance(found, BaseException):
+                    raise found
+                with self._file.open("a", encoding="utf-8") as out:
+                    out.write(json.dumps(found.as_dict()) + "\n")
+                yield found
+        finally:
+            for worker in workers:
+                worker.close()
+
+
+class _Worker:
+    """One process of the engine, with a state folder of its own for its labs."""
+
+    def __init__(self, study: Study, number: int) -> None:
+        self._task = asdict(study.task)
+        state = study.folder / f"slot-{number}"
+        state.mkdir(parents=True, exist_ok=True)
+        programs = runtime.binaries()
+        env = {**os.environ, "LABKIT_STATE": str(state), "LABKIT_DAPR_BIN": str(programs.folder)}
+        self._log = (state / "engine.log").open("ab")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "labkit.cuts.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=env,
+            cwd=paths.repo(),
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the engine, which ends its workers
+        )
+
+    def __enter__(self) -> _Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ask(self, cut: Cut | None, *, keep: bool = False) -> dict[str, Any]:
+        """Play a cut, or the run without one; return the answer."""
+        asked = {"task": self._task, "cut": cut.as_dict() if cut else None, "keep": keep}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            print(json.dumps(asked), file=self._process.stdin, flush=True)
+            line = self._process.stdout.readline()
+            return dict(json.loads(line))
+        except (OSError, ValueError) as problem:
+            raise EngineSilent(
+                "a process of the cut engine has ended",
+                asked=f"the cut {cut.name if cut else 'uncut'}",
+                found=f"exit code {self._process.poll()}",
+                look_at=self._log.name,
+                fix="repeat the command; it goes on where it stopped",
+            ) from problem
+
+    def close(self) -> None:
+        """End the process, and with it its lab; wait until both are gone."""
+        if self._process.stdin and not self._process.stdin.closed:
+            self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+        self._log.close()
+
+
+def most_at_once() -> int:
+    """Return how many labs run side by side, as far as cores and memory allow.
+
+    Most of the time a lab waits: for 20 s after a scheduler was killed. Two per core and one more
+    keep the cores busy.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    room = psutil.virtual_memory().available // (LAB_MB * 1024 * 1024)
+    return max(1, min(2 * cores + 1, int(room)))
+
+
+def _host(deployment: RunFile, host: str | None) -> str:
+    apps = [app.app_id for app in deployment.apps]
+    if host is None:
+        return apps[0]
+    if host not in apps:
+        raise WrongStudy(
+            f"the run file has no app {host!r}",
+            asked=f"the app that hosts the workflow: {host}",
+            found=f"app IDs: {', '.join(apps)}",
+            look_at=str(deployment.path),
+            fix="use one of these app IDs",
+        )
+    return host
+
+
+def _key(task: Task, deployment: RunFile) -> str:
+    """A name for the study: the same for the same question about the same files."""
+    digest = hashlib.sha256(json.dumps(asdict(task), sort_keys=True, default=str).encode())
+    folders = {app.folder for app in deployment.apps}
+    folders |= {folder for app in deployment.apps for folder in app.resources}
+    files = [Path(task.run_file), Path(task.invariant.rpartition(":")[0])]
+    for folder in sorted(folders):
+        files += [
+            f
+            for f in sorted(folder.rglob("*"))
+            if f.suffix in (".py", ".yaml", ".yml", ".json")
+            and not {".venv", "__pycache__", ".lab"} & set(f.parts)
+        ]
+    for file in files:
+        digest.update(str(file).encode())
+        digest.update(file.read_bytes())
+    return f"{task.workflow}-{digest.hexdigest()[:10]}"
