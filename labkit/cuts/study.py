@@ -231,7 +231,7 @@ class Study:
             yield
 
     def _earlier(self) -> dict[str, Result]:
-        """The results of earlier sittings; a line that is torn is skipped."""
+        """The results of earlier sittings, but for torn lines and labs that did not start."""
         found = {}
         lines = self._file.read_text("utf-8").splitlines() if self._file.exists() else []
         for line in lines:
@@ -239,7 +239,8 @@ class Study:
                 result = Result(**json.loads(line))
             except (ValueError, TypeError):
                 continue
-            found[result.cut] = result
+            if result.outcome != "no lab":
+                found[result.cut] = result
         return found
 
     def _played(self, cuts: Iterable[Cut], at_once: int, keep: bool) -> Iterator[Result]:

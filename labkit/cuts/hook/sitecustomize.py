@@ -15,14 +15,18 @@ HERE = str(Path(__file__).resolve().parent)
 
 
 def install(given):
-    when, nth, name = given.split(":", 2)
-    from dapr.ext.workflow._durabletask import worker
+    when, nth, wanted = given.split(":", 2)
+    from dapr.ext.workflow import WorkflowRuntime
 
-    add = worker._Registry.add_named_activity
+    register = WorkflowRuntime.register_activity
     calls = []
 
-    def add_named_activity(self, given_name, function):
-        return add(self, given_name, raising(function) if given_name == name else function)
+    def register_activity(self, fn, *, name=None):
+        if (name or fn.__name__) != wanted:
+            return register(self, fn, name=name)
+        register(self, hooked := raising(fn), name=name)
+        fn.__dict__ |= {k: v for k, v in vars(hooked).items() if k != "__wrapped__"}
+        return None
 
     def raising(function):
         @functools.wraps(function)
@@ -53,9 +57,9 @@ def install(given):
 
     def fail():
         Path(os.environ["LEDGER"]).parent.joinpath("raised").touch()
-        raise RuntimeError(f"cut: {name} raises {when} its work")
+        raise RuntimeError(f"cut: {wanted} raises {when} its work")
 
-    worker._Registry.add_named_activity = add_named_activity
+    WorkflowRuntime.register_activity = register_activity
 
 
 if "LABKIT_RAISE" in os.environ:
