@@ -49,6 +49,11 @@ if TYPE_CHECKING:
     from labkit.mailcatcher import Inbox
 
 READY_SECONDS = 30.0
+NAMED_PLACES = {
+    *("appPort", "daprHTTPPort", "daprGRPCPort", "daprInternalGRPCPort", "metricsPort"),
+    *("profilePort", "unixDomainSocket"),
+}
+"""Keys of a run file that name a port or a socket, which only one lab can have."""
 
 
 class UnknownApp(DeploymentError):
@@ -90,6 +95,7 @@ class Lab:
             neither another kernel nor ``resume`` finds it. Its folder is kept until the next
             private lab of this run file.
         env: environment variables for every service; they win over those of the run file.
+        own_env: environment variables for one service, by app ID; they win over ``env``.
 
     Raises:
         DeploymentError: the run file is wrong.
@@ -104,8 +110,11 @@ class Lab:
         resume: bool = False,
         private: bool = False,
         env: Mapping[str, str] | None = None,
+        own_env: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        self.run_file: RunFile = _with_env(load(_run_file(path)), env or {})
+        self.run_file: RunFile = _with_env(load(_run_file(path)), env or {}, own_env or {})
+        if private:
+            self.run_file = _with_free_ports(self.run_file)
         self._resources = None if components is None else (_components(components),)
         self._private = private
         programs = runtime.binaries()
@@ -478,8 +487,21 @@ def _components(named: str | Path) -> Path:
     return own if own.is_dir() else Path(named).resolve()
 
 
-def _with_env(run_file: RunFile, env: Mapping[str, str]) -> RunFile:
-    apps = tuple(replace(spec, env={**spec.env, **env}) for spec in run_file.apps)
+def _with_env(
+    run_file: RunFile, env: Mapping[str, str], own: Mapping[str, Mapping[str, str]]
+) -> RunFile:
+    apps = tuple(
+        replace(spec, env={**spec.env, **env, **own.get(spec.app_id, {})}) for spec in run_file.apps
+    )
+    return replace(run_file, apps=apps)
+
+
+def _with_free_ports(run_file: RunFile) -> RunFile:
+    """Ports and sockets that the run file names are in use by the lab beside which this one is."""
+    apps = tuple(
+        replace(spec, settings={k: v for k, v in spec.settings.items() if k not in NAMED_PLACES})
+        for spec in run_file.apps
+    )
     return replace(run_file, apps=apps)
 
 

@@ -19,6 +19,9 @@ from typing import Any
 
 HOST = "127.0.0.1"
 KEY_HEADER = "X-Idempotency-Key"
+REFUSE, REFUSED = "refuse", "refused.txt"
+"""In the folder of the inbox: while the first file is there every mail is refused, and who should
+have got it is written to the second one."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,18 @@ async def serve(port: int, folder: Path) -> None:
     from aiosmtpd.handlers import Mailbox
     from aiosmtpd.smtp import SMTP
 
+    class Catcher(Mailbox):
+        """Keeps each mail, or refuses it for as long as a file says so."""
+
+        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+            if not (folder / REFUSE).exists():
+                return str(await super().handle_DATA(server, session, envelope))
+            with (folder / REFUSED).open("a", encoding="utf-8") as out:
+                out.writelines(f"{recipient}\n" for recipient in envelope.rcpt_tos)
+            return "451 refused for now, as the lab was asked to"
+
     loop = asyncio.get_running_loop()
-    handler = Mailbox(folder)
+    handler = Catcher(folder)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)

@@ -16,6 +16,11 @@ LIMIT = 5000
 _FOLDERS = {"__pycache__", "node_modules", "ledgers", "logs", "dist-info"}
 _ENDINGS = (".pyc", ".log", ".db", ".tmp", ".swp", ".pid", ".lock", ".sock", ".socket", "~")
 _PARTS = (".sqlite", ".yours-")
+_SOURCES = {
+    *(".py", ".pyi", ".sh", ".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf", ".env"),
+    *(".txt", ".sql", ".js", ".mjs", ".ts", ".go", ".java", ".cs", ".joblib", ".csv", ".html"),
+}
+"""Endings of what a service may be made of; another file counts when it can be executed."""
 
 
 def newer(places: Iterable[Path], since: float) -> list[Path]:
@@ -37,7 +42,9 @@ def _files(place: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(place):
         folders[:] = [f for f in folders if not f.startswith(".") and f not in _FOLDERS]
         for name in filter(_counts, files):
-            yield Path(folder, name)
+            file = Path(folder, name)
+            if file.suffix in _SOURCES or os.access(file, os.X_OK):
+                yield file
         seen += len(files)
         if seen > LIMIT:
             return

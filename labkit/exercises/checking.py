@@ -140,6 +140,7 @@ def _counter(module: ModuleType, trial: Trial) -> Iterator[Check]:
         yield from module.wished(case)
         yield from as_before(case, getattr(module, "CHANGED", ()))
     yield from trial.others(getattr(module, "OTHERS", None))
+    yield from trial.rejected()
 
 
 # --- rows -------------------------------------------------------------------------------------

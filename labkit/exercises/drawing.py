@@ -43,7 +43,15 @@ class Draw:
 
     def email(self, domain: str = "example.com") -> str:
         """Return the address of a person; the domain is that of the company by default."""
-        return f"{self._random.choice(NAMES)}.{self.number()}@{domain}"
+        name, number = self._random.choice(NAMES), self.number()
+        shape = self._random.choice(("{}.{}", "{}-{}", "{}_{}", "{}+{}", "{}-{}.w"))
+        return f"{shape.format(name, number)}@{domain}"
+
+    def task_id(self) -> str:
+        """Return the ID of a task, in one of several forms and lengths."""
+        number = self.number()
+        shapes = ("task-{0}", "T-{1}", "task-{0}-b", "{2}-{0}", "task-{0}{1}", "{1}-task")
+        return self._random.choice(shapes).format(number, number % 97 + 3, self.word()[:4])
 
     def title(self) -> str:
         """Return the title of a task."""
@@ -57,7 +65,7 @@ class Draw:
         """Return an order as the scenario of the notebook has it, with other data."""
         email = self.email()
         return {
-            "task_id": f"task-{self.number()}",
+            "task_id": self.task_id(),
             "title": self.title(),
             "assignee_email": email,
             "assignee_user_id": f"user-{email.partition('@')[0]}",

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from labkit import progress
+from labkit.apps import App
 from labkit.attached import Attached
 from labkit.errors import LabError, ObservationError
 from labkit.exercises.catalogue import Exercise
+from labkit.history import events_of, instance_ids_of
+from labkit.newer import newer
 
 
 class FilesAreNewer(ObservationError):
     """Files were changed after the lab read them."""
 
     code = "files-are-newer"
+
+
+class RunIsOlder(ObservationError):
+    """The scenario ran before the files were changed."""
+
+    code = "run-is-older"
 
 
 class StartedOver(ObservationError):
@@ -31,11 +42,11 @@ def reason(exercise: Exercise, seen: Attached) -> LabError | None:
             look_at=str(exercise.work),
             fix="run the scenario again: lab = Lab(run_file), then scenario(lab)",
         )
-    newer = {app.app_id: app.newer_files() for app in seen.started_apps()}
-    newer = {app_id: files for app_id, files in newer.items() if files}
-    if not newer:
-        return None
-    app_id, files = next(iter(newer.items()))
+    found = {app.app_id: app.newer_files() for app in seen.started_apps()}
+    found = {app_id: files for app_id, files in found.items() if files}
+    if not found:
+        return _older_run(exercise, seen)
+    app_id, files = next(iter(found.items()))
     return FilesAreNewer(
         f"{files[0]} is newer than what runs",
         asked=f"a verdict on {exercise.id}",
@@ -43,3 +54,31 @@ def reason(exercise: Exercise, seen: Attached) -> LabError | None:
         look_at=str(exercise.work),
         fix="run the scenario again: lab = Lab(run_file), then scenario(lab)",
     )
+
+
+def _older_run(exercise: Exercise, seen: Attached) -> LabError | None:
+    """Return an error when what runs is new, and no workflow was started since the last change."""
+    changed = newer([exercise.work], float(seen.facts.get("created", 0)))
+    if not changed:
+        return None
+    last = max(changed, key=lambda file: file.stat().st_mtime)
+    begun = [at for app in seen.started_apps() for at in _begun(app)]
+    if not begun or max(begun) >= last.stat().st_mtime:
+        return None
+    name = last.relative_to(exercise.work)
+    return RunIsOlder(
+        f"{name} was changed after the scenario was run",
+        asked=f"a verdict on {exercise.id}",
+        found=f"the newest workflow of this lab began before {name} was saved",
+        look_at=str(exercise.work),
+        fix="run the scenario again: lab = Lab(run_file), then scenario(lab)",
+    )
+
+
+def _begun(app: App) -> list[float]:
+    """When the workflows that an app hosts began; none when its sidecar does not answer."""
+    address, token = app.grpc_address, app.shared.token
+    with suppress(ObservationError):
+        ids = [] if app.lacks_actor_store() else instance_ids_of(address, token)
+        return [events_of(address, token, app.app_id, i)[0].time.timestamp() for i in ids]
+    return []

@@ -30,6 +30,13 @@ GENERAL = {
 }
 """Hints for the checks that every exercise has; an exercise may have its own."""
 ELSEWHERE = {
+    "was not registered": (
+        "The workflow FAILED: an app was asked for something it does not have. Read the name in"
+        " lab.run(ID).failure.",
+        "In which app was it looked for? lab.run(ID).history names the app of the call.",
+        "What another app offers is called by the name in its decorator there; without app_id it is"
+        " looked for in the caller's own app.",
+    ),
     "FAILED": (
         "The workflow FAILED now. Print its failure: lab.run(ID).failure.",
         "The message names what was not found or what went wrong. Which file says that?",

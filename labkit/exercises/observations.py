@@ -23,9 +23,16 @@ from labkit.apps import App, NoLedger, SidecarSilent
 from labkit.errors import ObservationError
 from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, QUIET_SECONDS, Case, View, part
 from labkit.exercises.reference import KNOWN, Known
+from labkit.mailcatcher import Mail
 from labkit.verdict import Outcome
 from labkit.waiting import poll
 from labkit.workflowrun import POLL_SECONDS
+
+ORDER = (
+    ("validate_task", {"assign_task", "send_email", "send_push", "compliance_audit_workflow"}),
+    ("assign_task", {"send_email", "send_push", "compliance_audit_workflow"}),
+)
+"""Steps that have to end before others may begin."""
 
 
 class MomentMissed(ObservationError):
@@ -175,8 +182,7 @@ def mailed(
 
     def observe() -> str:
         address = recipient or case.order.get("assignee_email", "")
-        keys = [mail.idempotency_key for mail in case.lab.inbox.to(address)]
-        return origin(case, "mail", keys)
+        return origin(case, "mail", [m.idempotency_key for m in mails_of(case, address)])
 
     return Check(
         id,
@@ -204,6 +210,12 @@ def pushed(case: Case, count: int = 1, app_id: str = NOTIFICATIONS, id: str = "p
     )
 
 
+def mails_of(case: Case, recipient: str) -> list[Mail]:
+    """Return the mails to somebody, without those that had arrived before this workflow began."""
+    began = case.history.events[0].time.timestamp() if case.is_own else 0.0
+    return [m for m in case.lab.inbox.to(recipient) if m.received_at >= began]
+
+
 def origin(case: Case, what: str, keys: Iterable[str]) -> str:
     """Say how many effects there are, and which app's step of this workflow made each.
 
@@ -214,8 +226,17 @@ def origin(case: Case, what: str, keys: Iterable[str]) -> str:
     seen = [(key, _owner(owners, key)) for key in keys]
     if case.is_own and any(owner for _, owner in seen):
         seen = [(key, owner) for key, owner in seen if owner or not key]
-    counts = Counter(owner or "no step of this workflow" for _, owner in seen)
-    return ", ".join(_from(n, what, owner) for owner, n in counts.items()) or _many(0, what)
+    counts = Counter((owner, bool(key)) for key, owner in seen)
+    said = [_traced(n, what, owner, has_key) for (owner, has_key), n in counts.items()]
+    return ", ".join(said) or _many(0, what)
+
+
+def _traced(count: int, what: str, owner: str | None, has_key: bool) -> str:
+    """Say of effects which app made them, or why that cannot be known."""
+    if owner:
+        return _from(count, what, owner)
+    why = "with the key of no step of this workflow" if has_key else "without an idempotency key"
+    return f"{_many(count, what)} {why}"
 
 
 def _owner(owners: dict[str, str], key: str) -> str | None:
@@ -340,9 +361,11 @@ def as_before(case: Case, changed: Iterable[str] = (), id: str = "before") -> It
         id,
         "the other steps run as before",
         _listed(wanted),
-        lambda: _listed(_present(case, wanted)),
+        lambda: _too_early(case) or _listed(_present(case, wanted)),
         f"lab.run({case.instance_id!r}).history.steps()",
     )
+    if known.sent and "answers" not in changed:
+        yield answers(case, known, set(changed), id)
     if "send_push" not in changed and ("send_push", NOTIFICATIONS) in known.steps:
         yield pushed(case, id=id)
     yield Check(
@@ -351,6 +374,49 @@ def as_before(case: Case, changed: Iterable[str] = (), id: str = "before") -> It
         case.order.get("task_id"),
         lambda: part(case.output, "task_id"),
         f"lab.run({case.instance_id!r}).output",
+    )
+
+
+def answers(case: Case, known: Known, changed: set[str], id: str = "before") -> Check:
+    """The output holds the answer of each notification, in whatever order and form."""
+    named = [name for name in known.sent if name not in changed]
+
+    def observe() -> str:
+        held = part(case.output, "notifications_sent")
+        if not isinstance(held, (list, dict)):
+            return str(held)
+        values = list(held.values() if isinstance(held, dict) else held)
+        done = [s for name in named for s in case.steps(name) if s.outcome == "completed"]
+        found = sorted({s.name for s in done if s.value in values})
+        return f"{_many(len(values), 'answer')}, {', '.join(found) or 'none of them'} among them"
+
+    return Check(
+        id,
+        "the output still holds the answers in notifications_sent",
+        f"{_many(len(known.sent), 'answer')}, {', '.join(sorted(named)) or 'none of them'}"
+        " among them",
+        observe,
+        f"lab.run({case.instance_id!r}).output",
+    )
+
+
+def rejected(case: Case) -> Check:
+    """An order without a title is rejected, and nothing is done for it."""
+
+    def observe() -> str:
+        status = case.settled()
+        if status == "COMPLETED":
+            status = f"{status}, {part(case.output, 'status')}"
+        known = {name for name, _ in KNOWN[case.workflow].steps} - {"validate_task"}
+        done = sorted({s.name for s in case.steps()} & known)
+        return f"{status}; {', '.join(done) or 'nothing'} done for it"
+
+    return Check(
+        "rejected",
+        "an order without a title is rejected, as before",
+        "COMPLETED, rejected; nothing done for it",
+        observe,
+        "the first lines of the workflow; schedule an order with an empty title",
     )
 
 
@@ -376,15 +442,30 @@ def _state(case: Case, known: Known) -> str:
     if mails != _from(1, "mail", NOTIFICATIONS):
         return mails
     done = [s for name in known.sent for s in case.steps(name) if s.outcome == "completed"]
-    answers = [s.value for s in done]
-    if known.sent and part(case.output, "notifications_sent") != answers:
+    values = [s.value for s in done]
+    if known.sent and part(case.output, "notifications_sent") != values:
         return f"its output is {case.output}"
+    if ("send_push", NOTIFICATIONS) in known.steps:
+        pushes = pushed(case).observe()
+        return "as before" if pushes == _from(1, "push", NOTIFICATIONS) else str(pushes)
     return "as before"
 
 
 def _present(case: Case, wanted: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     done = {(s.name, s.app_id) for s in case.steps() if s.outcome == "completed"}
     return [step for step in wanted if step in done]
+
+
+def _too_early(case: Case) -> str:
+    """Say which step began before one that has to come first; "" when all is in order."""
+    steps = case.steps()
+    for first, later in ORDER:
+        ends = [s.ended for s in steps if s.name == first and s.ended]
+        begins = [s.began for s in steps if s.name in later]
+        if ends and begins and min(begins) < min(ends):
+            names = {s.name for s in steps if s.began == min(begins)} & later
+            return f"{', '.join(sorted(names))} before {first}"
+    return ""
 
 
 def _listed(steps: Iterable[tuple[str, str]]) -> str:

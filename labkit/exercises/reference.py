@@ -46,3 +46,5 @@ KNOWN = {
     "resilient_task_processing": Known((_VALIDATE, _MAIL), ("send_email",)),
     "task_with_fallback": Known((_VALIDATE, _ASSIGN, _MAIL, _PUSH)),
 }
+REJECTS = ("task_processing_multi_app", "task_with_audit")
+"""Workflows that do nothing for an order that is not valid."""

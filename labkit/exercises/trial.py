@@ -6,9 +6,13 @@ kept until the next counter-scenario, so that what was observed can be looked at
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
-from collections.abc import Callable, Iterable
-from contextlib import closing
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +22,15 @@ from labkit.apps import App
 from labkit.exercises.cases import Case
 from labkit.exercises.catalogue import Exercise
 from labkit.exercises.drawing import Draw
-from labkit.exercises.observations import Check, untouched
-from labkit.exercises.reference import KNOWN
+from labkit.exercises.observations import Check, rejected, untouched
+from labkit.exercises.reference import KNOWN, REJECTS
 from labkit.lab import Lab
+from labkit.mailcatcher import REFUSE, REFUSED
 from labkit.waiting import patience, settled, wait_until
 
 READY_SECONDS = 30.0
 BEGUN_SECONDS = 10.0
+HANDED_OVER_SECONDS = 0.3
 
 
 class Trial:
@@ -41,18 +47,21 @@ class Trial:
         self.cases: list[Case] = []
         self._lab: Lab | None = None
 
-    def lab(self, *app_ids: str, **env: str) -> Lab:
+    def lab(
+        self, *app_ids: str, own: Mapping[str, Mapping[str, str]] | None = None, **env: str
+    ) -> Lab:
         """Return a new lab of the learner's files, with apps started; ends the one before.
 
         Args:
             app_ids: what is started; none means all apps of the run file.
+            own: environment variables of one service, by app ID.
             env: environment variables of all services; they win over those of the run file.
 
         Raises:
             StartError: it did not start.
         """
         self.close()
-        self._lab = Lab(self.exercise.run_file, private=True, env=env)
+        self._lab = Lab(self.exercise.run_file, private=True, env=env, own_env=own)
         self._lab.up(*app_ids, within=READY_SECONDS, announce=False)
         return self._lab
 
@@ -79,6 +88,52 @@ class Trial:
         self.cases.append(Case(lab, id, name, given))
         return self.cases[-1]
 
+    def again(self, case: Case, **changes: Any) -> Case:
+        """Order the same once more, under another instance ID; each effect has its own run."""
+        return self.order(case.workflow, {**case.given, **changes})
+
+    @contextmanager
+    def refusing(self) -> Iterator[Callable[[], list[str]]]:
+        """Within the block the mail server refuses every mail, and counts them.
+
+        Yields:
+            A function that returns the recipients of the mails that were refused so far, one for
+            each try; what the history says about tries is not asked.
+        """
+        lab = self._lab or self.lab()
+        inbox = lab.folder / "inbox"
+        inbox.mkdir(exist_ok=True)
+        mark, log = inbox / REFUSE, inbox / REFUSED
+        mark.touch()
+        before = len(_lines(log))
+        try:
+            yield lambda: _lines(log)[before:]
+        finally:
+            mark.unlink(missing_ok=True)
+
+    def replaced(self, app_id: str) -> None:
+        """Kill an app and start it as on another machine, with the same Dapr store.
+
+        Its files are a fresh copy of the learner's; its ledger, home and temporary folder are
+        empty. What a workflow needs to know must therefore stand in its history.
+        """
+        lab = self._lab or self.lab()
+        lab.kill(app_id)
+        app = lab.app(app_id)
+        base = Path(tempfile.mkdtemp(prefix=f"{app_id}-", dir=lab.folder))
+        folder = base / app_id
+        own = shutil.ignore_patterns("__pycache__", "*.sqlite*", ".venv")
+        source = self.exercise.work / app_id if app.spec.folder.parent == base else app.spec.folder
+        shutil.copytree(source, folder, ignore=own)
+        if (source / ".venv").exists():
+            (folder / ".venv").symlink_to((source / ".venv").resolve())
+        places = {"LEDGER": base / "ledger.sqlite", "HOME": base / "home", "TMPDIR": base / "tmp"}
+        for name in ("HOME", "TMPDIR"):
+            places[name].mkdir()
+        env = {**app.spec.env, **{name: str(place) for name, place in places.items()}}
+        app.spec = replace(app.spec, folder=folder, env=env)
+        lab.up(app_id, within=READY_SECONDS, announce=False)
+
     def repeated(self, app_id: str, done: Callable[[Case], object], **order: Any) -> Case:
         """Order, and kill the app when its activity has done its work and nobody knows of its end.
 
@@ -98,7 +153,13 @@ class Trial:
             lock.execute("BEGIN EXCLUSIVE")
             case = self.order(**order)
             within = BEGUN_SECONDS * patience()
-            wait_until(lambda: _uses_ledger(app), within, f"{app_id} opens its ledger")
+            wait_until(
+                lambda: _uses_ledger(app) and _is_called(case, app_id),
+                within,
+                f"{app_id} is called and opens its ledger",
+            )
+            # A process that keeps its ledger open has it open before the call arrives.
+            time.sleep(HANDED_OVER_SECONDS * min(patience(), 10))
             with lab.frozen(app_id, "sidecar"):
                 lock.execute("ROLLBACK")
                 wait_until(lambda: done(case), within, f"{app_id} has done its work")
@@ -106,6 +167,11 @@ class Trial:
                 lab.kill(app_id)
         lab.up(app_id, within=READY_SECONDS, announce=False)
         return case
+
+    def rejected(self) -> Iterable[Check]:
+        """Order something without a title, where the workflow rejects that; yield one check."""
+        if self.exercise.workflow in REJECTS:
+            yield rejected(self.order(title=""))
 
     def others(self, names: Iterable[str] | None = None) -> Iterable[Check]:
         """Order the other workflows that the current lab has the apps for; yield one check.
@@ -129,6 +195,14 @@ class Trial:
         """End the current lab; its folder stays."""
         if self._lab is not None:
             self._lab.down()
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text("utf-8").splitlines() if file.exists() else []
+
+
+def _is_called(case: Case, app_id: str) -> bool:
+    return any(s.app_id == app_id and not s.ended for s in case.steps())
 
 
 def _uses_ledger(app: App) -> bool:

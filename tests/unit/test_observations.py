@@ -51,8 +51,12 @@ class View:
         raise NoLedger("none", asked="a", found="b", look_at="c", fix="d")
 
 
-def mail(key, to="alice@example.com"):
-    return Mail(to, "Task assigned", "Hello", key, 1.0)
+LATE = 4e9
+"""After everything that was recorded; seconds since the epoch."""
+
+
+def mail(key, to="alice@example.com", at=LATE):
+    return Mail(to, "Task assigned", "Hello", key, at)
 
 
 def key_of(instance_id, step="send_email"):
@@ -78,11 +82,20 @@ def test_a_mail_belongs_to_the_step_whose_key_it_carries():
     right, local = mail(key_of("audited"), recipient), mail("", recipient)
     local_step = mail(key_of("audited", "assign_task"), recipient)
     assert mailed(own(right)).observe() == mailed(own()).expected
-    assert mailed(own(local)).observe() == "1 mail from no step of this workflow"
+    assert mailed(own(local)).observe() == "1 mail without an idempotency key"
     assert mailed(own(local_step)).observe() == "1 mail from task-orchestrator-service"
     assert mailed(own()).observe() == "0 mails"
     assert mailed(own(right, right)).observe() == "2 mails from notification-service"
     assert mailed(own(right, local)).observe() != mailed(own()).expected
+
+
+def test_a_mail_that_had_arrived_before_the_workflow_began_is_not_its_own():
+    recipient = own().order["assignee_email"]
+    earlier, right = mail("", recipient, at=1.0), mail(key_of("audited"), recipient)
+    assert mailed(own(earlier, right)).observe() == "1 mail from notification-service"
+    assert mailed(own(earlier)).observe() == "0 mails"
+    drawn_too = mail("", drawn().order["assignee_email"], at=1.0)
+    assert mailed(drawn(drawn_too)).observe() == "1 mail without an idempotency key"
 
 
 def test_mails_of_an_earlier_run_count_in_no_lab_but_a_new_one():
