@@ -40,7 +40,7 @@ from labkit.lives import Trouble
 from labkit.processes import Process, Supervisor, stop
 from labkit.runfile import RunFile, load
 from labkit.texts import Text
-from labkit.waiting import wait_until
+from labkit.waiting import EXPLAIN, Reason, wait_until
 from labkit.workflowrun import Run
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ class Lab:
             self._abandon()
             raise
         if not private:
+            EXPLAIN[:] = [self._reasons]
             _remember_lab_of_this_kernel(self)
 
     def __enter__(self) -> Lab:
@@ -194,6 +195,8 @@ class Lab:
         if self._closed:
             return
         self._closed = True
+        if self._reasons in EXPLAIN:
+            EXPLAIN.remove(self._reasons)
         lives.note(self.folder, "down", at=time.time())
         everything = [p for app in self._apps.values() for p in app.alive()]
         stop(everything)
@@ -355,6 +358,13 @@ class Lab:
         return Text("\n".join(rows + self._supervisor.incidents) or "nothing started")
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _reasons(self) -> list[Reason]:
+        """Return what has ended, and which workflows have failed: why a wait may be in vain."""
+        found = [Reason(str(t), str(t.log), t.fix) for t in self.troubles()]
+        for app_id in self._clients:
+            found += workflowrun.failures(self, app_id)
+        return found
 
     def _abandon(self) -> None:
         """Give back what a lab that could not be made has taken: else its run counts as alive."""

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +17,19 @@ T = TypeVar("T")
 POLL_SECONDS = 0.02
 MOST_PATIENCE = 15.0
 _LOADAVG = "/proc/loadavg"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a condition may never become true: what was found, where to look, what fixes it."""
+
+    found: str
+    look_at: str
+    fix: str
+
+
+EXPLAIN: list[Callable[[], list[Reason]]] = []
+"""Asked when a wait was in vain; the lab of this kernel knows what has ended or failed."""
 
 
 class NotInTime(ObservationError):
@@ -90,12 +104,18 @@ def wait_until(condition: Callable[[], T], within: float = 10, what: str = "") -
     if good and answer is not None:
         return answer
     what = what or _words_of(condition)
+    found = f"last answer: {answer!r}" if not unanswered else f"no answer: {unanswered[0]}"
+    reasons = [reason for explain in EXPLAIN for reason in explain()]
     raise NotInTime(
         f"still waiting after {within:g} s",
         asked=f"wait until: {what}",
-        found=f"last answer: {answer!r}" if not unanswered else f"no answer: {unanswered[0]}",
-        look_at="lab.status(), and the logs: lab.app(app_id).logs('worker')",
-        fix="make the condition true, or give it more time with wait_until(..., within=SECONDS)",
+        found="; ".join([found, *(reason.found for reason in reasons)]),
+        look_at=reasons[0].look_at
+        if reasons
+        else "lab.status(), and the logs: lab.app(app_id).logs('worker')",
+        fix=reasons[0].fix
+        if reasons
+        else "make the condition true, or give it more time with wait_until(..., within=SECONDS)",
     )
 
 

@@ -16,10 +16,18 @@ import grpc
 from labkit import lives
 from labkit.apps import App, Down
 from labkit.errors import LabError, ObservationError
-from labkit.history import HistoryEvent, RunHistory, SidecarUnreachable, cuts, events_of, join
+from labkit.history import (
+    HistoryEvent,
+    RunHistory,
+    SidecarUnreachable,
+    cuts,
+    events_of,
+    instance_ids_of,
+    join,
+)
 from labkit.lives import Trouble
 from labkit.swimlane import Swimlane
-from labkit.waiting import patience
+from labkit.waiting import Reason, patience
 from labkit.widgets import Picture
 
 if TYPE_CHECKING:
@@ -35,6 +43,7 @@ GONE_SECONDS = 1.0
 QUIET_SECONDS = 1.5
 """A workflow stands still when its history has had no event for so long, and its app has ended."""
 LOOK_SECONDS = 0.5
+MOST_LOOKED_AT = 50
 BUSY_SECONDS = 3.0
 
 
@@ -302,6 +311,21 @@ def find(lab: LabView, instance_id: str) -> Run:
             if not app.ended():  # those are named anyway
                 silent.append(f"{app.app_id}: {problem.found}")
     raise unknown(instance_id, [a.app_id for a in apps], silent, lab.troubles())
+
+
+def failures(lab: LabView, app_id: str) -> list[Reason]:
+    """Return the newest workflows of an app that have failed; none when its sidecar is silent."""
+    app, found = lab.app(app_id), []
+    if app.lacks_actor_store() or _sidecar_ended(app):
+        return []
+    with suppress(ObservationError):
+        for id in instance_ids_of(app.grpc_address, app.shared.token)[:MOST_LOOKED_AT]:
+            run = Run(lab, id, app_id)
+            if run.status == "FAILED" and (failure := run.failure):
+                said = f"workflow {id} on {app_id} has FAILED: {failure.message}"
+                fix = "correct what it says, and start the workflow again"
+                found.append(Reason(said, f"lab.run({id!r}).history", fix))
+    return found
 
 
 def state_of(lab: LabView, app_id: str, instance_id: str) -> WorkflowState | None:

@@ -155,7 +155,7 @@ def _unknown(name: str) -> NoSuchExercise:
     if lesson := progress.lesson_named(name):
         known = {n: id for n, id in known.items() if n.startswith(lesson[:2])}
         return _is_lesson(name, lesson, known)
-    near = difflib.get_close_matches(name, [*known.values(), *known], 1, 0.3)
+    near = difflib.get_close_matches(name, [*known.values(), *known], 1, 0.5)
     return NoSuchExercise(
         f"there is no exercise {name!r}",
         asked=f"exercise {name}",

@@ -63,7 +63,8 @@ def hint(id: str) -> Line:
     if stopped is None:
         return Line("No hint is needed: the check passes.")
     if stopped.outcome == "unknown":  # a hint about the task would mislead: nobody can judge yet
-        return Line(f"There is no verdict yet. {stopped.observed} Look at: {stopped.look_at}")
+        seen = stopped.observed.rstrip(".")
+        return Line(f"There is no verdict yet: {seen}. Look at: {stopped.look_at}")
     key, levels = _levels(exercise.hints, stopped)
     if not levels:
         return Line(f"First: {stopped.look_at}")

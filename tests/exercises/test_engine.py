@@ -114,6 +114,19 @@ def test_files_that_are_newer_than_what_runs_make_it_unknown_and_are_named():
         assert "no verdict yet" in hint(ID)
 
 
+def test_a_run_that_is_older_than_the_last_change_gives_no_verdict():
+    with running() as lab:
+        apply(ID)
+        lab.restart("task-orchestrator-service", announce=False)
+        stopped = check(ID).stopped_at
+        assert stopped.outcome == "unknown", stopped
+        assert "was changed after the scenario was run" in stopped.observed
+        client = lab.client("task-orchestrator-service")
+        client.schedule_new_workflow("task_processing_multi_app", input=ORDER, instance_id="order")
+        lab.run("order").settle(10)
+        assert check(ID).passed
+
+
 def test_after_a_reset_the_old_lab_gives_no_verdict():
     begin(ID)
     apply(ID)

@@ -14,7 +14,7 @@ from labkit.client import CallFailed, WaitedTooLong
 from labkit.lab import LabClosed
 from labkit.lives import WHOLE
 from labkit.processes import ProcessEnded
-from labkit.waiting import patience, wait_until
+from labkit.waiting import NotInTime, patience, wait_until
 from labkit.workflowrun import InstanceUnknown, NotFinished, StateNotReadable
 from tests.support.deployments import CALLER, TARGET, write_small
 
@@ -148,6 +148,22 @@ def test_a_wait_names_the_service_that_the_workflow_waits_for(make_lab, tmp_path
         (other,) = seen.troubles()
         assert str(other) == str(trouble)
         assert [a.app_id for a in seen.ended_services()] == ["target"]
+
+
+def test_a_condition_that_a_failed_workflow_keeps_from_coming_true_names_it(make_lab, small):
+    lab = make_lab(small)
+    lab.up(announce=False)
+    lab.client("caller").schedule_new_workflow("nobody", input={}, instance_id="w")
+    lab.run("w").wait(30)
+    with pytest.raises(NotInTime) as caught:
+        wait_until(lambda: False, 0.1)
+    assert "workflow w on caller has FAILED: " in caught.value.found
+    assert caught.value.look_at == "lab.run('w').history"
+    lab.kill("target", "worker", announce=False)
+    with pytest.raises(NotInTime) as caught:
+        wait_until(lambda: False, 0.1)
+    assert "target" in caught.value.found
+    assert "lab.up('target')" in caught.value.fix
 
 
 def test_a_workflow_that_does_not_need_what_has_ended_is_waited_for(make_lab, small):

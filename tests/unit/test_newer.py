@@ -46,6 +46,14 @@ def test_what_an_app_or_an_editor_leaves_is_not_counted(tmp_path, name):
     assert newer.newer([tmp_path], THEN) == []
 
 
+def test_what_a_service_keeps_for_itself_is_no_newer_code_and_a_new_script_is(tmp_path):
+    write(tmp_path / "sent" / "0123-abcd", THEN + 1)
+    write(tmp_path / "cache.bin", THEN + 1)
+    script = write(tmp_path / "start", THEN + 1)
+    script.chmod(0o755)
+    assert newer.newer([tmp_path], THEN) == [script]
+
+
 def test_a_folder_with_very_many_files_ends_the_search(tmp_path, monkeypatch):
     monkeypatch.setattr(newer, "LIMIT", 3)
     for number in range(10):
