@@ -40,6 +40,7 @@ def main(argv: Sequence[str]) -> int:
         options.invariant,
         host=options.app,
         events=dict(_event(e) for e in options.event),
+        delay=options.delay,
         away=options.away,
         end=options.end,
         fresh=options.fresh,
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1)
     add("--only", metavar="CUT", help="play one cut again, such as 07-worker, and keep its folder")
     add("--at-once", type=int, metavar="N", help="labs side by side; as many as fit by default")
+    add("--delay", type=float, default=0.0, metavar="SECONDS", help="from an event to its cut")
     add("--away", type=float, default=0.5, metavar="SECONDS", help="until what was hit comes back")
     add("--end", type=float, default=60.0, metavar="SECONDS", help="deadline for the end of a run")
     add("--keep", action="store_true", help="keep every run folder, not only those of violations")

@@ -22,6 +22,7 @@ from labkit.waiting import patience
 from labkit.workflowrun import ENDED, NotFinished
 
 READY_SECONDS = 60.0
+PICTURE, WORDS = "swimlane.html", "swimlane.txt"
 LOOK_SECONDS = 0.004
 """Between two looks at a history; a step of a workflow takes 10 ms and more on SQLite."""
 REACH_SECONDS = 30.0
@@ -38,6 +39,7 @@ class Task:
         host: the app whose client starts the workflow.
         given: the input of the workflow.
         events: external events that are raised right after the start, name to value.
+        delay: seconds from the event to the cut: the middle of an activity that takes a while.
         away: seconds until what was killed is brought back, or goes on after a stop.
         end: deadline for the end of the workflow, in seconds; longer on a busy machine.
         keep: folder for the run folders that are kept.
@@ -50,6 +52,7 @@ class Task:
     invariant: str
     instance_id: str = "order"
     events: Mapping[str, Any] = field(default_factory=dict)
+    delay: float = 0.0
     away: float = 0.5
     end: float = 60.0
     keep: str = ""
@@ -88,6 +91,8 @@ def _played(task: Task, cut: Cut | None, learn: Any = None, *, keep: bool = Fals
         result = _run(task, cut, lab, invariant, name)
         if learn is not None:
             learn(lab)
+        if keep or result.is_bad:
+            _draw(lab, task.instance_id)
     except LabError as problem:
         result = Result(name, "no lab", time.monotonic() - began, words=_words(problem))
     finally:
@@ -105,6 +110,7 @@ def _run(task: Task, cut: Cut | None, lab: Lab, invariant: Invariant, name: str)
     if cut is not None and cut.how != "raise":
         if not _reached(lab, task, cut.point):
             return Result(name, "not reached", words=f"no {cut.point} in this run")
+        time.sleep(task.delay)
         began = time.time()
         _made(lab, cut, task.away)
     run = lab.run(task.instance_id)
@@ -208,6 +214,14 @@ def _env(cut: Cut | None) -> dict[str, str]:
 
 def _raised(lab: Lab) -> Path:
     return lab.folder / "ledgers" / "raised"
+
+
+def _draw(lab: Lab, instance_id: str) -> None:
+    """Leave the swimlane of a run in its folder, for the report."""
+    with suppress(ObservationError):
+        swimlane = lab.run(instance_id).swimlane()
+        (lab.folder / PICTURE).write_text(swimlane.html, "utf-8")
+        (lab.folder / WORDS).write_text(repr(swimlane), "utf-8")
 
 
 # --- what is told -----------------------------------------------------------------------------

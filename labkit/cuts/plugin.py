@@ -7,10 +7,10 @@ In a test file, with a run file and an invariant beside it::
     def test_it_holds(cut):
         cut.require_held()
 
-Paths start at the folder of the test file. ``input`` is a file or a value; ``host``, ``events``,
-``away`` and ``end`` are those of :class:`labkit.cuts.Study`, ``how`` and ``points`` (numbers of
-events) choose the cuts. The run without a cut is played when the tests are collected, once for the
-same files.
+Paths start at the folder of the test file. ``input`` is a file or a value; ``how`` and ``points``
+(numbers of events) choose the cuts; ``host``, ``events``, ``delay``, ``away`` and ``end`` are those
+of :class:`labkit.cuts.Study`. The run without a cut is played when the tests are collected, once
+for the same files.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -22,12 +23,13 @@ import psutil
 
 from labkit import paths, runtime
 from labkit.cuts.invariant import load
-from labkit.cuts.outcome import Result
+from labkit.cuts.outcome import MEANINGS, Result
 from labkit.cuts.plan import Cut, How, Point, Victim, cuts_of
-from labkit.cuts.play import Task
+from labkit.cuts.play import PICTURE, WORDS, Task
 from labkit.errors import DeploymentError, ObservationError
 from labkit.runfile import RunFile
 from labkit.runfile import load as load_run_file
+from labkit.swimlane.style import scrolling
 
 LAB_MB = 700
 """Memory for one lab of five apps; see ``./lab bench memory``."""
@@ -47,13 +49,33 @@ class StudyRuns(ObservationError):
     code = "study-runs"
 
 
+class NotKept(ObservationError):
+    """A cut has no picture."""
+
+    code = "not-kept"
+
+
+@dataclass(frozen=True, repr=False)
+class Swimlane:
+    """The swimlane of a run that has ended, and the same in words."""
+
+    html: str
+    words: str
+
+    def __repr__(self) -> str:
+        return self.words
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
 class EngineSilent(ObservationError):
     """A process of the engine has ended without an answer."""
 
     code = "engine-silent"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What came of a study.
 
@@ -68,6 +90,40 @@ class Report:
     uncut: Result
     results: Mapping[str, Result] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        from labkit.cuts.table import table
+
+        return str(table(self))
+
+    def _repr_html_(self) -> str:
+        from labkit.cuts.svg import picture
+
+        return scrolling(picture(self), "cuts")
+
+    def counts(self) -> dict[str, int]:
+        """Return how many cuts had each outcome, e.g. ``{"held": 11, "violated": 1}``."""
+        found = Counter(r.outcome for r in self.results.values())
+        return {outcome: found[outcome] for outcome in MEANINGS if found[outcome]}
+
+    def swimlane(self, cut: str) -> Swimlane:
+        """Return the swimlane of a bad run, or of one that was kept.
+
+        Raises:
+            NotKept: there is none for this cut.
+        """
+        result = self.results.get(cut)
+        folder = Path(result.folder) if result and result.folder else None
+        if folder is None or not (folder / PICTURE).exists():
+            kept = [r.cut for r in self.results.values() if r.folder]
+            raise NotKept(
+                f"there is no picture of the cut {cut}",
+                asked=f"the swimlane of {cut}",
+                found=f"pictures of: {', '.join(kept) or 'none, for only bad runs are kept'}",
+                look_at="the table of the report",
+                fix="name one of these, or play it again with keep=True",
+            )
+        return Swimlane((folder / PICTURE).read_text("utf-8"), (folder / WORDS).read_text("utf-8"))
 
     @property
     def bad(self) -> list[Result]:
@@ -105,6 +161,7 @@ class Study:
         invariant: ``FILE:FUNCTION``; see :mod:`labkit.cuts.invariant`.
         host: the app that hosts the workflow; None means the first one of the run file.
         events: external events that are raised right after the start, name to value.
+        delay: seconds from an event to its cut; more than 0 hits the middle of an activity.
         away: seconds until what was hit comes back.
         end: deadline for a workflow to end after a cut, in seconds.
         fresh: forget what an earlier, interrupted study of the same files has found.
@@ -122,6 +179,7 @@ class Study:
         *,
         host: str | None = None,
         events: Mapping[str, Any] | None = None,
+        delay: float = 0.0,
         away: float = 0.5,
         end: float = 60.0,
         fresh: bool = False,
@@ -138,6 +196,7 @@ class Study:
             given=given,
             invariant=f"{Path(file).resolve()}:{function}",
             events=dict(events or {}),
+            delay=delay,
             away=away,
             end=end,
         )

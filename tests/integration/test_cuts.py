@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from labkit.cuts import Study
-from labkit.cuts.study import StudyRuns
+from labkit.cuts.study import NotKept, StudyRuns
 from labkit.waiting import patience, wait_until
 
 INVARIANTS = """
@@ -68,6 +68,11 @@ def test_a_broken_promise_is_named_and_its_traces_are_kept(study):
     assert found["worker"].outcome == "violated", found
     assert found["worker"].words == "the caller was started 2 times"
     assert Path(found["worker"].folder, "logs", "caller.worker.log").exists()
+    bad = next(c.name for c in cuts if c.victim == "worker")
+    assert report.swimlane(bad)._repr_html_().count("<svg") == 1
+    assert report.counts() == {"held": 1, "violated": 1}
+    with pytest.raises(NotKept):
+        report.swimlane("99-worker")
     assert [t[1:] for t in told] == [(1, 2), (2, 2)]
     assert not report.held
 
