@@ -146,7 +146,7 @@ def test_nobody_is_charged_twice_when_the_payment_service_dies_in_mid_call(shop)
 
 def test_an_order_waits_for_an_app_that_is_away_when_it_has_to_undo(shop):
     shop = shop()
-    with shop.lab.frozen("shipping-service"):
+    with shop.lab.frozen("shipping-service", "worker"):
         run = shop.order("a", country="AQ")
         wait_until(lambda: ("charge_payment", "completed") in shop.steps("a"), 20, "it is charged")
         shop.lab.kill("payment-service", announce=False)
@@ -163,7 +163,7 @@ def test_a_compensation_that_fails_is_tried_again(shop):
     shop = shop()
     ledger = shop.lab.app("payment-service").ledger
     with closing(sqlite3.connect(ledger, isolation_level=None)) as lock:
-        with shop.lab.frozen("shipping-service"):
+        with shop.lab.frozen("shipping-service", "worker"):
             run = shop.order("t", country="AQ")
             wait_until(lambda: shop.rows("payment-service", "payments", "t"), 20, "it is charged")
             lock.execute("BEGIN EXCLUSIVE")
