@@ -16,6 +16,8 @@ from labkit.cuts import Study
 from labkit.cuts.study import NotKept, StudyRuns
 from labkit.waiting import patience, wait_until
 
+pytestmark = pytest.mark.timeout(600)
+
 INVARIANTS = """
 def ends(lab, instance_id):
     assert lab.run(instance_id).status == "COMPLETED"

@@ -68,6 +68,7 @@ def tries(attempts: int, first: float, longest: float = 5) -> wf.RetryPolicy:
 # A step may give up soon: the order is then undone, and a customer is waiting. A compensation
 # has nothing to fall back on, so it is tried for longer. A refusal is an answer and not retried.
 POLICY = {
+    "validate_order": tries(3, first=0.2),
     "reserve_inventory": tries(3, first=0.2),
     "charge_payment": tries(3, first=0.5),
     "schedule_delivery": tries(4, first=0.5),
@@ -101,7 +102,8 @@ def fulfil_order(ctx: wf.DaprWorkflowContext, order: dict):
     ``schedule_delivery`` is the pivot: before it everything can be undone, after it the order
     goes forward only. What comes after it is best effort.
     """
-    check = yield ctx.call_activity(validate_order, input=order)
+    policy = POLICY["validate_order"]
+    check = yield ctx.call_activity(validate_order, input=order, retry_policy=policy)
     if not check["valid"]:
         return result(order, "rejected", reasons=check["reasons"], undone=[])
     order = check["order"]
