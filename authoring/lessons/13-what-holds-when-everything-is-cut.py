@@ -52,7 +52,7 @@ print(order)
 payments = workspace("13") / "payment-service" / "main.py"
 original = paths.repo() / "services/fulfilment/payment-service/main.py"
 simpler = original.read_text().replace('f"{self.order_id}/charge"', "uuid4().hex")
-payments.write_text(simpler.replace("import os\n", "import os\nfrom uuid import uuid4\n", 1))
+_ = payments.write_text(simpler.replace("import os\n", "import os\nfrom uuid import uuid4\n", 1))
 
 # %% [markdown] tags=["predict"]
 # The run without a cut comes first. *Does the promise hold in it?*

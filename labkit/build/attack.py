@@ -92,27 +92,24 @@ def attacks(exercise: Exercise, *, every: bool = True) -> list[Attack]:
     """Return the attacks that apply to an exercise, those of its own folder first.
 
     Args:
-        every: all of them. Else one step is left out in place of each in turn, which is enough to
-            see that the others are watched; and neither the untouched files are tried, whose
-            symptom is a test of its own, nor the scenario twice.
+        every: all of them. Else, of those that are made the same way for every exercise, only two:
+            results made up, and harmless changes. The others are for ``./lab build attack``; what
+            they try is watched by the engine and not by a check of one exercise.
     """
     fault, repaired = exercise.fault, (*exercise.fault, *exercise.repair)
     found = list(_of_folder(exercise))
-    for name, edits, make in (
-        ("results made up", repaired, _nothing_done),
-        ("the mail leaves elsewhere", repaired, _mail_elsewhere),
-        ("another workflow under the name", fault, _another_workflow),
-    ):
-        found += _made(exercise, name, edits, make)
-    found += _special_cased(exercise)
-    steps = _called(exercise, repaired)
-    for step in steps if every else steps[:1]:
-        found += _made(exercise, f"without {step}", repaired, _without(step))
+    found += _made(exercise, "results made up", repaired, _nothing_done)
     found.append(Attack("harmless changes besides", True, repaired, _harmless(exercise)))
-    if every:
-        found.append(Attack("the files untouched", False, fault))
-        either = ("passed", "unknown")
-        found.append(Attack("the scenario twice", True, repaired, times=2, becomes=either))
+    if not every:
+        return found
+    found += _made(exercise, "the mail leaves elsewhere", repaired, _mail_elsewhere)
+    found += _made(exercise, "another workflow under the name", fault, _another_workflow)
+    found += _special_cased(exercise)
+    for step in _called(exercise, repaired):
+        found += _made(exercise, f"without {step}", repaired, _without(step))
+    found.append(Attack("the files untouched", False, fault))
+    either = ("passed", "unknown")
+    found.append(Attack("the scenario twice", True, repaired, times=2, becomes=either))
     return found
 
 
