@@ -42,7 +42,8 @@ def workspace(lesson: str, components: str = "default") -> Path:
 def save(path: str, text: str, part: int | None = None) -> str:
     """Write a file, or one part of it; return what was done in a line.
 
-    Parts are joined with two empty lines between them.
+    Parts are joined with two empty lines between them. A whole file replaces all parts; the line
+    says which later ones are gone. It also says which earlier parts are not there yet.
 
     A file that is not as we last wrote it is the learner's: it is kept as ``NAME.yours-N``.
     """
@@ -50,17 +51,26 @@ def save(path: str, text: str, part: int | None = None) -> str:
     parts = paths.parts() / path
     parts.mkdir(parents=True, exist_ok=True)
     file.parent.mkdir(parents=True, exist_ok=True)
-    if part is None:
-        for old in parts.glob("part-*"):
-            old.unlink()
+    removed = [n for n in _numbers(parts) if n > 1] if part is None else []
+    for number in removed:
+        (parts / f"part-{number:03}").unlink()
     (parts / f"part-{part or 1:03}").write_text(text, "utf-8")
+    lacking = sorted(set(range(1, part or 1)) - set(_numbers(parts)))
     texts = [p.read_text("utf-8").strip("\n") for p in sorted(parts.glob("part-*"))]
     whole = "\n\n\n".join(texts) + "\n"
     kept = _keep_if_edited(file, parts / "written", whole)
     file.write_text(whole, "utf-8")
     (parts / "written").write_text(whole, "utf-8")
-    told = f"saved {path}: {len(whole.splitlines())} lines"
-    return f"{told}; your edited version is kept as {kept.name}" if kept else told
+    told = [f"saved {path}: {len(whole.splitlines())} lines"]
+    if removed:
+        were, whose = ("was", "its cell") if len(removed) == 1 else ("were", "their cells")
+        told.append(f"{_named(removed)} {were} removed: run {whose} again")
+    if lacking:
+        are, whose = ("is", "its cell") if len(lacking) == 1 else ("are", "their cells")
+        told.append(f"{_named(lacking)} {are} not saved yet: run {whose}")
+    if kept:
+        told.append(f"your edited version is kept as {kept.name}")
+    return "; ".join(told)
 
 
 def copy_of_services(
@@ -167,6 +177,17 @@ def register() -> None:
         shell: Any = get_ipython()
         if shell is not None:
             shell.register_magic_function(workfile, "cell", "workfile")
+
+
+def _numbers(parts: Path) -> list[int]:
+    """The numbers of the parts that are saved, in order."""
+    return sorted(int(p.name.removeprefix("part-")) for p in parts.glob("part-*"))
+
+
+def _named(numbers: list[int]) -> str:
+    """Return "part 2", "parts 2 and 3" or "parts 2, 3 and 4"."""
+    *first, last = map(str, numbers)
+    return f"parts {', '.join(first)} and {last}" if first else f"part {last}"
 
 
 def _keep_if_edited(file: Path, written: Path, new: str) -> Path | None:

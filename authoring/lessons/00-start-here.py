@@ -18,7 +18,7 @@
 #
 # Each lesson repeats one cycle: predict, run, look, read why. A wrong prediction teaches more than a right one, so guess freely.
 #
-# Run a cell with *Shift+Enter*. If a cell fails, the message says what was asked, what was found, and what fixes it.
+# Run the cells from the top with *Shift+Enter*, also those that only save a file. If a cell fails, the message says what was asked, what was found, and what fixes it. After a restart of the kernel, choose *Run > Run All Above Selected Cell* to come back to where you were.
 
 # %% tags=["setup"]
 from labkit import Lab, dapr_here, doctor, finish, observe, predict, quiz, wait_until, workspace
@@ -137,9 +137,6 @@ predict("result-after-restart", ["yes", "no"])
 
 # %% tags=["run"]
 lab.restart("hello-service")
-print(lab.run("first").status)
-
-# %% tags=["look"]
 result = lab.run("first").output
 print(result)
 observe("result-after-restart", "yes" if result else "no")
@@ -161,16 +158,14 @@ predict(
 # %% tags=["run"]
 before = len(lab.ledger("hello-service", "greetings"))
 client.schedule_new_workflow("greet_team", input=["Ada", "Bob", "Cleo"], instance_id="killed")
-wait_until(lambda: len(lab.ledger("hello-service", "greetings")) == before + 2, 30)
+wait_until(lambda: len(lab.ledger("hello-service", "greetings")) >= before + 2, 30)
 lab.kill("hello-service", "worker")
 lab.up()
 run = lab.run("killed").wait()
 print(run.status, run.output)
-
-# %% tags=["look"]
 names = [row["name"] for row in lab.ledger("hello-service", "greetings")[before:]]
 counts = ", ".join(f"{name} {names.count(name)}" for name in ["Ada", "Bob", "Cleo"])
-observe("greetings-after-kill", counts)
+observe("greetings-after-kill", counts if run.status == "COMPLETED" else "the workflow fails")
 
 # %% tags=["look"]
 run.show()
@@ -189,7 +184,7 @@ quiz("recorded-steps")
 # %% tags=["change"]
 before = len(lab.ledger("hello-service", "greetings"))
 client.schedule_new_workflow("greet_team", input=["Dora", "Emil"], instance_id="mine")
-wait_until(lambda: len(lab.ledger("hello-service", "greetings")) == before + 1, 30)
+wait_until(lambda: len(lab.ledger("hello-service", "greetings")) >= before + 1, 30)
 lab.kill("hello-service", "worker")
 lab.up()
 print(lab.run("mine").wait().output)

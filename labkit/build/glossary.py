@@ -11,7 +11,7 @@ from labkit.terms import Term
 
 BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 INTRO = (
-    "The words of the course, made by `./lab build` from `authoring/glossary.yaml`. In a notebook, "
+    "The words of the course: what each means, and in which lesson it is new. In a notebook, "
     '`glossary("sidecar")` shows one of them.'
 )
 

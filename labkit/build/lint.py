@@ -51,6 +51,7 @@ def lesson(nb: Any, stem: str) -> Iterator[str]:
     yield from _opening(nb.cells[0].source)
     yield from _order(nb, stem)
     yield from _questions(nb)
+    yield from _parts(nb)
     yield from _glossary(nb)
     yield from _terms(nb)
     for what in ("what you can now do", "claims", "next"):
@@ -113,6 +114,9 @@ def _order(nb: Any, stem: str) -> Iterator[str]:
     for id in asked:
         if id not in seen:
             yield f"the prediction {id!r} is never observed"
+    for number, cell in enumerate(nb.cells):
+        if cell.cell_type == "code" and "observe" in _called(cell) and tags[number] != "run":
+            yield f"cell {cell.id} observes outside a run cell, so also what was not run"
     for id in seen:
         if id not in asked:
             yield f"the observation {id!r} was never predicted"
@@ -125,6 +129,18 @@ def _questions(nb: Any) -> Iterator[str]:
             continue
         if before is None or before.cell_type != "markdown" or "?" not in _plain(before.source):
             yield f"cell {cell.id} asks for a prediction, and the text before it has no question"
+
+
+def _parts(nb: Any) -> Iterator[str]:
+    """A file that grows is never saved whole, so that running its first cell keeps the rest."""
+    saved = [c.source.split("\n", 1)[0].split() for c in nb.cells]
+    saved = [words for words in saved if words[:1] == ["%%workfile"]]
+    grow = {words[1] for words in saved if len(words) > 2}
+    yield from (
+        f"{words[1]} grows in parts, and a cell saves it whole: write --part 1"
+        for words in saved
+        if len(words) == 2 and words[1] in grow
+    )
 
 
 def _glossary(nb: Any) -> Iterator[str]:

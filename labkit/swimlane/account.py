@@ -35,6 +35,16 @@ class DownTime(Protocol):
 
 
 @dataclass(frozen=True)
+class _Within:
+    """The part of a time down that lies in the picture."""
+
+    app_id: str
+    part: str
+    start: float
+    end: float | None
+
+
+@dataclass(frozen=True)
 class Span:
     """One run of a step: from the call, or from where it could run again, to its end.
 
@@ -121,9 +131,17 @@ class Account:
 
 
 def during(history: RunHistory, down: Iterable[DownTime], last: float) -> list[DownTime]:
-    """Return the times down that fall into the time from the first event to ``last``."""
+    """Return the times down that fall into the time from the first event to ``last``.
+
+    One that began before the run, as when it was started while no worker was there, is cut to it:
+    all times of a picture count from the first event.
+    """
     first = min(e.time.timestamp() for e in history.all_events)
-    return [d for d in down if d.start < last and (d.end is None or d.end > first)]
+    return [
+        d if d.start >= first else _Within(d.app_id, d.part, first, d.end)
+        for d in down
+        if d.start < last and (d.end is None or d.end > first)
+    ]
 
 
 def seconds(moment: datetime) -> float:

@@ -130,6 +130,7 @@ def test_the_linter_finds_wrong_text(tmp_path, wrong, problem):
         ('# %% tags=["predict"]\npredict("a", ["b"])', "never observed"),
         ('# %% tags=["predict"]\npredict("a", ["b"])', "text before it has no question"),
         ('# %% tags=["look"]\nobserve("a", 1)', "never predicted"),
+        ('# %% tags=["look"]\nobserve("a", 1)', "observes outside a run cell"),
         ("# %%\nx = 1", "has no tag"),
         ('# %% tags=["code"]\n' + "x = 1\n" * 16, "16 lines of code"),
         ('# %% tags=["code", "nbval-ignore-output"]\nx = 1', "without a reason"),
@@ -156,6 +157,16 @@ def test_a_question_stands_in_the_text_before_a_prediction(tmp_path, before, ask
     between = text.replace("\n# %% tags", '\n# %% tags=["code"]\nx = 1\n\n# %% tags')
     found = list(lint.problems(notebook(tmp_path, SOURCE + between)))
     assert any("has no question" in p for p in found), "it stands directly before"
+
+
+def test_the_first_cell_of_a_file_that_grows_is_a_part(tmp_path):
+    cell = '\n# %% tags=["write"]\n# %%workfile 01/x.py'
+    whole, later = f"{cell}\nx = 1\n", f"{cell} --part 2\ny = 2\n"
+    first = f"{cell} --part 1\nx = 1\n"
+    problem = "01/x.py grows in parts, and a cell saves it whole: write --part 1"
+    for cells, found in ((whole + later, [problem]), (first + later, []), (whole, [])):
+        told = lint.problems(notebook(tmp_path, SOURCE + cells))
+        assert [p for p in told if "grows" in p] == found
 
 
 def test_a_lesson_links_the_glossary(tmp_path):

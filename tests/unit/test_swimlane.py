@@ -69,6 +69,14 @@ def test_the_time_an_app_was_down_is_drawn_within_the_run():
     assert "worker down" not in Swimlane(run, [before]).svg
 
 
+def test_a_time_down_that_began_before_the_run_counts_from_its_first_event():
+    run = recorded("retried")
+    begin = min(e.time for e in run.all_events).timestamp()
+    text = Swimlane(run, [Down(run.app_id, "worker", begin - 5, begin + 0.2)]).text
+    (row,) = [line for line in text.splitlines() if "worker down" in line]
+    assert row.split()[:4] == ["0.000", "s", "0.200", "s"]
+
+
 def test_the_summary_holds_no_times():
     summary = repr(Swimlane(recorded("audited")))
     assert "COMPLETED" in summary

@@ -21,6 +21,31 @@ def test_a_file_grows_in_parts_and_any_part_can_be_written_again():
     assert (paths.work() / "a/main.py").read_text() == "uno\n\n\ntwo\n"
 
 
+def test_a_whole_file_over_parts_says_which_parts_are_gone():
+    for number in (1, 2, 3):
+        save("a/main.py", f"{number}\n", number)
+    told = save("a/main.py", "whole\n")
+    assert told.endswith("; parts 2 and 3 were removed: run their cells again")
+    assert (paths.work() / "a/main.py").read_text() == "whole\n"
+    save("a/main.py", "two\n", 2)
+    assert save("a/main.py", "whole\n").endswith("; part 2 was removed: run its cell again")
+    assert save("a/main.py", "whole\n") == "saved a/main.py: 1 lines"
+
+
+def test_the_first_part_that_is_saved_again_keeps_the_later_ones():
+    for number in (1, 2, 1):
+        told = save("a/main.py", f"{number}\n", number)
+    assert told == "saved a/main.py: 4 lines"
+
+
+def test_a_part_says_which_earlier_parts_are_not_there_yet():
+    told = save("a/main.py", "three\n", 3)
+    assert told.endswith("; parts 1 and 2 are not saved yet: run their cells")
+    told = save("a/main.py", "two\n", 2)
+    assert told.endswith("; part 1 is not saved yet: run its cell")
+    assert save("a/main.py", "one\n", 1) == "saved a/main.py: 7 lines"
+
+
 def test_what_was_edited_by_hand_is_kept():
     save("a/main.py", "theirs\n")
     file = paths.work() / "a/main.py"

@@ -1,4 +1,4 @@
-"""The audit of each task has the ID audit-TASK, and runs in audit-service as before."""
+"""The audit of each task has the ID USER-TASK, and runs in audit-service as before."""
 
 from labkit.exercises.cases import AUDIT, Case
 from labkit.exercises.observations import Check, as_before, ended, mailed, ordered, says
@@ -21,7 +21,7 @@ def wished(cases):
         yield ended(case)
     yield Check(
         "ids",
-        "the audit of each task has the ID audit- and the ID of the task",
+        "the ID of each audit is that of the user, a hyphen, and that of the task",
         [id_of(case) for case in cases],
         lambda: [audit.child_instance_id for case in cases for audit in audits(case)],
         "lab.run(ID).history.children",
@@ -50,7 +50,7 @@ def audits(case):
 
 
 def id_of(case):
-    return f"audit-{case.order['task_id']}"
+    return f"{case.order['assignee_user_id']}-{case.order['task_id']}"
 
 
 def ran(case):

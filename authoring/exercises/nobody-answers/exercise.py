@@ -2,14 +2,15 @@
 # The orchestrator was changed yesterday. Since then it accepts orders, and nobody gets a mail. Other teams call notification-service as before, and their mails arrive.
 
 # %% tags=["look"]
-[step.name for step in lab.run("order").history.steps()]
-
-# %% tags=["look"]
-sorted(app.app_id for app in lab.started_apps())
-
-# %% tags=["look"]
+# Who knows more? Choose: lab.run("order").history, .failure or .show(); lab.status();
+# lab.placement_state(); and of lab.app(app_id): metadata(), logs() or logs("sidecar").
+# <solution goal="the evidence that you choose; add cells as you need them">
+print([step.name for step in lab.run("order").history.steps()])
+for namespace, table in lab.placement_state()["tables"].items():
+    print(f"placement, {namespace}:", sorted(host["id"] for host in table["hosts"]))
 log = lab.app("task-orchestrator-service").logs("sidecar")
 print("not found:", set(re.findall("did not find address for actor '([^/]*)", log)))
+# </solution>
 
 # %% [markdown] tags=["plan"]
 # The orchestrator calls notifications-service, but placement knows only notification-service.
