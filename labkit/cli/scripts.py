@@ -12,7 +12,8 @@ from labkit import paths
 
 def scripts() -> list[Path]:
     """Return the Python files that belong to no package and no test."""
-    return [paths.repo() / "lab", *sorted((paths.repo() / "services").glob("*/*.py"))]
+    own = (f for f in (paths.repo() / "services").rglob("*.py") if ".venv" not in f.parts)
+    return [paths.repo() / "lab", *sorted(own)]
 
 
 def main() -> int:

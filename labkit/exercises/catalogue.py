@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,13 @@ def load(name: str) -> Exercise:
 
 def _read(id: str) -> Exercise:
     file = _root() / id / "exercise.yaml"
-    return _exercise(id, file.parent, yaml.safe_load(file.read_text("utf-8")))
+    return _parsed(file, file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _parsed(file: Path, saved: int) -> Exercise:
+    """Return what a file says; ``saved`` lets a changed file be read again."""
+    return _exercise(file.parent.name, file.parent, yaml.safe_load(file.read_text("utf-8")))
 
 
 def _unknown(name: str) -> NoSuchExercise:

@@ -19,7 +19,7 @@ import yaml
 from labkit import learn, paths, progress, runs, workfiles
 from labkit.learn import folder, notebook
 from labkit.predictions import predict
-from labkit.waiting import wait_until
+from labkit.waiting import patience, wait_until
 
 LESSONS = ("00-begin", "01-middle", "02-end")
 
@@ -294,7 +294,7 @@ def test_two_updates_at_once_take_turns(tmp_path):
         subprocess.Popen(command, env=env, cwd=paths.repo(), stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    said = [process.communicate(timeout=60)[0].strip() for process in both]
+    said = [process.communicate(timeout=60 * patience())[0].strip() for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert sorted(map(bool, said)) == [False, True], "one made it, the other found it made"
 
