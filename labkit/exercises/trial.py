@@ -46,6 +46,7 @@ class Trial:
         self.draw = draw or Draw()
         self.cases: list[Case] = []
         self._lab: Lab | None = None
+        self._started_at = 0.0
 
     def lab(
         self, *app_ids: str, own: Mapping[str, Mapping[str, str]] | None = None, **env: str
@@ -61,6 +62,7 @@ class Trial:
             StartError: it did not start.
         """
         self.close()
+        self._started_at = time.time()
         self._lab = Lab(self.exercise.run_file, private=True, env=env, own_env=own)
         self._lab.up(*app_ids, within=READY_SECONDS, announce=False)
         return self._lab
@@ -114,17 +116,17 @@ class Trial:
     def replaced(self, app_id: str) -> None:
         """Kill an app and start it as on another machine, with the same Dapr store.
 
-        Its files are a fresh copy of the learner's; its ledger, home and temporary folder are
-        empty. What a workflow needs to know must therefore stand in its history.
+        Its files are a copy of the learner's, without those that were written since this lab was
+        started; its ledger, home and temporary folder are empty. What a workflow needs to know
+        must therefore stand in its history.
         """
         lab = self._lab or self.lab()
         lab.kill(app_id)
         app = lab.app(app_id)
         base = Path(tempfile.mkdtemp(prefix=f"{app_id}-", dir=lab.folder))
         folder = base / app_id
-        own = shutil.ignore_patterns("__pycache__", "*.sqlite*", ".venv")
-        source = self.exercise.work / app_id if app.spec.folder.parent == base else app.spec.folder
-        shutil.copytree(source, folder, ignore=own)
+        source = app.spec.folder
+        shutil.copytree(source, folder, ignore=self._left_out)
         if (source / ".venv").exists():
             (folder / ".venv").symlink_to((source / ".venv").resolve())
         places = {"LEDGER": base / "ledger.sqlite", "HOME": base / "home", "TMPDIR": base / "tmp"}
@@ -133,6 +135,16 @@ class Trial:
         env = {**app.spec.env, **{name: str(place) for name, place in places.items()}}
         app.spec = replace(app.spec, folder=folder, env=env)
         lab.up(app_id, within=READY_SECONDS, announce=False)
+
+    def _left_out(self, folder: str, names: list[str]) -> set[str]:
+        """Return what a process leaves behind, which a fresh copy does not hold."""
+        usual = shutil.ignore_patterns("__pycache__", "*.sqlite*", ".venv")(folder, names)
+        files = {name: Path(folder, name) for name in names}
+        return usual | {
+            name
+            for name, file in files.items()
+            if file.is_file() and file.stat().st_mtime > self._started_at
+        }
 
     def repeated(self, app_id: str, done: Callable[[Case], object], **order: Any) -> Case:
         """Order, and kill the app when its activity has done its work and nobody knows of its end.

@@ -11,8 +11,10 @@ def steps(lab):
 
 
 def counter(trial):
+    """Two tasks whose IDs hold letters and numbers, and begin alike."""
     trial.lab()
-    yield from wished([trial.order() for _ in range(2)])
+    id = f"{trial.draw.word()}-{trial.draw.number()}"
+    yield from wished([trial.order(task_id=task_id) for task_id in (id, f"{id}-b")])
 
 
 def wished(cases):

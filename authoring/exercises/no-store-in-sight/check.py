@@ -1,7 +1,7 @@
 """Both apps have an actor state store, which keeps the workflows on disk, and orders work."""
 
-from labkit.exercises.cases import Case
-from labkit.exercises.observations import Check, an_order_with_stores, kept_in
+from labkit.exercises.cases import NOTIFICATIONS, Case
+from labkit.exercises.observations import Check, an_order_with_stores, databases, kept_in
 
 
 def steps(lab):
@@ -9,7 +9,7 @@ def steps(lab):
 
 
 def counter(trial):
-    trial.lab()
+    lab = trial.lab()
     case = trial.order()
     yield from an_order_with_stores(case)
     yield Check(
@@ -17,6 +17,14 @@ def counter(trial):
         "the sidecar of the orchestrator keeps the workflow on disk",
         "in a database file",
         lambda: ", ".join(kept_in(case)) or "in no file",
+        "components/: the type of the store",
+        lambda files: files != "in no file",
+    )
+    yield Check(
+        "kept",
+        f"the sidecar of {NOTIFICATIONS} has a store on disk, too",
+        "in a database file",
+        lambda: ", ".join(f.name for f in databases(lab, NOTIFICATIONS)) or "in no file",
         "components/: the type of the store",
         lambda files: files != "in no file",
     )

@@ -1,12 +1,17 @@
 """A mail that fails while the mail server is down is sent by a later try of the same workflow."""
 
-from labkit.exercises.cases import NOTIFICATIONS, part
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, part
 from labkit.exercises.observations import Check, MomentMissed, as_before, came_true, ended, mailed
 from labkit.waiting import patience
 
 OUTAGE_SECONDS = 1.6
 """With the start of the mail server it is down for a little less than the two of the story."""
 STORY_SECONDS = 2.0
+READY_SECONDS = 30.0
 
 
 def wished(case):
@@ -30,7 +35,10 @@ def wished(case):
 
 
 def counter(trial):
-    lab = trial.lab()
+    lab = trial.lab(ORCHESTRATOR)
+    with refusing_service(lab):
+        yield goes_on(trial.order())
+    lab.up(within=READY_SECONDS * patience(), announce=False)
     lab.kill("mail")
     case = trial.order()
     came_true(lambda: failed(case) or case.run.has_ended, 10 * patience())
@@ -38,6 +46,43 @@ def counter(trial):
     lab.up(announce=False)
     yield from wished(case)
     yield from as_before(case)
+
+
+@contextmanager
+def refusing_service(lab):
+    """Within the block a service of our own runs as notification-service, and refuses each mail."""
+    usual = lab.run_file
+    spec = next(a for a in usual.apps if a.app_id == ORCHESTRATOR)
+    own = replace(
+        spec,
+        app_id=NOTIFICATIONS,
+        folder=Path(__file__).parent,
+        command=("python3", "refusing.py"),
+        config=None,
+        settings={},
+    )
+    lab.run_file = replace(usual, apps=(own,))
+    lab.up(NOTIFICATIONS, within=READY_SECONDS * patience(), announce=False)
+    lab.run_file = usual
+    yield
+    lab.kill(NOTIFICATIONS)
+    lab.app(NOTIFICATIONS).spec = next(a for a in usual.apps if a.app_id == NOTIFICATIONS)
+
+
+def goes_on(case):
+    def observe():
+        status = case.settled()
+        if status != "COMPLETED":
+            return status
+        return f"COMPLETED, sent: {part(case.output, 'notifications_sent', 0, 'sent')}"
+
+    return Check(
+        "without",
+        "an order whose mail is refused for good is completed without it",
+        "COMPLETED, sent: False",
+        observe,
+        "what the workflow does when the call of send_email has failed for the last time",
+    )
 
 
 def failed(case):

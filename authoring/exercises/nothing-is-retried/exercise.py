@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# The mail server was down for two seconds. The retry policy should have helped. It was copied from a web page.
+# The mail server was down for two seconds. The retry policy should have helped. It was copied from a web page. An order whose mail cannot be sent at all goes on without it, and that has to stay so.
 
 # %% tags=["scenario"]
 def scenario(lab):

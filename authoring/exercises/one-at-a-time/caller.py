@@ -11,7 +11,8 @@ wfr = wf.WorkflowRuntime()
 @wfr.workflow(name="judge_files")
 def judge_files(ctx: wf.DaprWorkflowContext, files: list):
     app_id = "ml-inference-service"
-    calls = [ctx.call_activity("run_ml_inference", input={"file": f}, app_id=app_id) for f in files]
+    given = [{"file": file, "explain": True} for file in files]
+    calls = [ctx.call_activity("run_ml_inference", input=one, app_id=app_id) for one in given]
     answers = yield wf.when_all(calls)
     return len(answers)
 

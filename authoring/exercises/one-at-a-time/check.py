@@ -1,10 +1,11 @@
 """ml-inference-service does one inference at a time, whoever asks, and leaves none out.
 
 How many run at once is seen from outside: an inference is given a pipe in place of a file, and goes
-on when the check writes to it.
+on when the check writes to it. What it gets then is long, so it is busy for a while.
 """
 
 import os
+import time
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from itertools import pairwise
@@ -20,6 +21,11 @@ MANY = 3
 WORDS = 6
 SECONDS = 30.0
 HELD_SECONDS = 1.0
+LONG = "Review the contract " * 260
+"""To explain each word of it takes about a second."""
+EARLY = 1 / 3
+"""Part of the time of an inference: in the last part the next one may have begun, as the history
+says a little later that the first one has ended."""
 
 
 def steps(lab):
@@ -46,6 +52,7 @@ def counter(trial):
         case = trial.order(given=titles)
         yield asked(case)
         yield one_is_held(pipes, case)
+        yield one_is_busy(pipes, case, other)
     poll(lambda: pipes.release() or other.run.has_ended, SECONDS * patience(), 0.1)
     yield ended(other, id="all")
     yield from explained(case, titles)
@@ -82,13 +89,13 @@ class Pipes:
                 self.open[name] = os.open(name, os.O_WRONLY | os.O_NONBLOCK)
         return len([end for end in self.open.values() if end is not None])
 
-    def release(self):
-        """Let the inferences that read now go on."""
+    def release(self, text="Review the contract"):
+        """Let the inferences that read now go on, with a text."""
         self.held()
         for name, end in self.open.items():
             if end is not None:
                 with suppress(BrokenPipeError):  # the service has ended meanwhile
-                    os.write(end, b"Review the contract")
+                    os.write(end, text.encode())
                 os.close(end)
                 self.open[name] = None
 
@@ -148,6 +155,36 @@ def one_is_held(pipes, case):
         "1 at a time",
         observe,
         "the Configuration of the sidecar in which the inferences run",
+    )
+
+
+def one_is_busy(pipes, case, other):
+    """While one inference works on what it has read, no other one begins, whoever asks."""
+
+    def another():
+        return pipes.held() or any(s.ended for s in case.steps(app_id=INFERENCE))
+
+    def has_ended():
+        return any(s.ended for s in other.steps(app_id=INFERENCE))
+
+    def observe():
+        pipes.release(LONG)
+        began, next_at = time.monotonic(), None
+        deadline = began + SECONDS * patience()
+        while not has_ended() and time.monotonic() < deadline:
+            if next_at is None and another():
+                next_at = time.monotonic()
+            time.sleep(0.02)
+        took = time.monotonic() - began
+        early = next_at is not None and next_at - began < took * EARLY
+        return "more than one at a time" if early else "1 at a time"
+
+    return Check(
+        "at-once",
+        "until an inference has ended, no other one begins, whoever asks",
+        "1 at a time",
+        observe,
+        "what holds the other inferences back, and for how long",
     )
 
 

@@ -7,6 +7,7 @@ from labkit.exercises.observations import (
     databases,
     ended,
     keep_workflows,
+    kept_in,
     mailed,
     ordered,
     sidecars_run,
@@ -31,6 +32,13 @@ def counter(trial):
         lambda: shared(lab),
         "connectionString of both components",
     )
+    yield Check(
+        "disk",
+        "the stores of the other apps are on disk, as before",
+        "on disk",
+        lambda: on_disk(case),
+        "components: the type of the store of the other apps",
+    )
     lab.kill(AUDIT)
     lab.up(AUDIT, announce=False)
     yield Check(
@@ -53,7 +61,7 @@ def wished(case):
             f"{app_id}: {', '.join(components(lab, app_id))}" for app_id in OTHER_APPS
         ),
         'lab.app("notification-service").metadata()["components"]',
-        lambda seen: "auditstore" not in seen,
+        lambda _: not any("auditstore" in components(lab, app_id) for app_id in OTHER_APPS),
     )
     yield Check(
         "audit",
@@ -92,6 +100,13 @@ def answer(case):
 def shared(lab):
     used = {file for app_id in OTHER_APPS for file in databases(lab, app_id)}
     return ", ".join(f.name for f in databases(lab, AUDIT) if f in used) or "none is shared"
+
+
+def on_disk(case):
+    if not kept_in(case):
+        return "no file holds the history of the order"
+    without = [app_id for app_id in OTHER_APPS if not databases(case.lab, app_id)]
+    return f"{', '.join(without)}: no database file" if without else "on disk"
 
 
 def status_of_audit(case):

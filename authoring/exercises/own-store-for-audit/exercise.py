@@ -4,7 +4,7 @@
 # %% [markdown] tags=["wanted"]
 # - `audit-service` has one component, `auditstore`, and it keeps workflows
 # - the two other apps do not have it
-# - the order is audited as before
+# - the order is audited as before, and all stores are on disk
 
 # %% tags=["look"]
 for app in lab.started_apps():

@@ -1,7 +1,10 @@
 """notification-service refuses a recipient without an @, before anything is handed over."""
 
+import sqlite3
+from contextlib import closing
+
 from labkit.exercises.cases import NOTIFICATIONS, Case
-from labkit.exercises.observations import Check, ordered, origin, rows_of
+from labkit.exercises.observations import Check, ordered, origin
 from labkit.waiting import patience
 
 PAUSES = 3.0  # deliver_notification tries three times, with a second between
@@ -17,8 +20,12 @@ def steps(lab):
 def counter(trial):
     draw, word = trial.draw, trial.draw.word()
     trial.lab()
-    refused = (draw.word(), f"{word}.example.com", f"{word}-at-example.com", f"{word} {word}")
-    accepted = (draw.email(), f"{word}.{word}+{word}@{word}.{word}.org")
+    refused = ("", draw.word(), f"{word}.example.com", f"{word}-at-example.com", f"{word} {word}")
+    accepted = (
+        f"{word}.{word}+{word}@{word}.{word}.org",
+        f"{word}-{word}@{word}-{word}.com",
+        f"{word.title()}_{draw.number()}@{word}.example",
+    )
     bad = [trial.order(given=mail_to(recipient)) for recipient in refused]
     yield from wished([trial.order(given=mail_to(recipient)) for recipient in accepted], bad)
 
@@ -41,7 +48,7 @@ def wished(good, bad):
 
 
 HISTORY = "lab.run(ID).failure, and the steps in lab.run(ID).history"
-LEDGER = f'lab.inbox; lab.ledger("{NOTIFICATIONS}", "deliveries")'
+LEDGER = f'lab.inbox; lab.ledger("{NOTIFICATIONS}", "attempts"), and its other tables'
 
 
 def each(cases, ask, wanted):
@@ -50,7 +57,7 @@ def each(cases, ask, wanted):
     def observe():
         answers = [(ask(case), recipient_of(case)) for case in cases]
         other = [
-            f"{answer}, for the recipient {who}" for answer, who in answers if answer != wanted
+            f"{answer}, for the recipient {who!r}" for answer, who in answers if answer != wanted
         ]
         return "; ".join(other) or wanted
 
@@ -74,8 +81,23 @@ def where(case):
 
 def delivered(case):
     mails = case.lab.inbox.to(recipient_of(case))
-    rows = [r["recipient"] for r in rows_of(case.lab, NOTIFICATIONS, "deliveries")]
-    return f"{len(mails)} mails, {rows.count(recipient_of(case))} rows"
+    return f"{len(mails)} mails, {len(rows_about(case))} rows"
+
+
+def rows_about(case):
+    """The rows of all tables that hold the recipient, or the key of a call for it."""
+    keys = {call.task_execution_id for call in calls(case)}
+    known = keys | {recipient_of(case)}
+    return [row for row in all_rows(case.lab.app(NOTIFICATIONS).ledger) if known & set(row)]
+
+
+def all_rows(file):
+    if not file.exists():
+        return
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as db:
+        tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            yield from db.execute(f'SELECT * FROM "{table}"')
 
 
 def says(case):

@@ -3,7 +3,7 @@
 
 # %% [markdown] tags=["wanted"]
 # - a call with a recipient without an @ fails in `notification-service`, whoever the caller is, and the message of the failure names the field `recipient`
-# - nothing is delivered for such a call: no mail, no row in the ledger
+# - nothing is delivered for such a call: no mail, and no row in any table of the ledger
 # - a mail to a valid address is delivered as before
 
 # %% tags=["scenario"]

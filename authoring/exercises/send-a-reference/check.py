@@ -77,28 +77,46 @@ def answers(case):
 
 
 def fits(expected, seen):
-    """Whether one of the answers has the expected score; an activity may hand on none at all."""
-    return expected in seen or not any(one.startswith("score ") for one in seen) or not expected
+    """Whether one of the answers has the expected score, rounded or not.
+
+    An activity may hand on none at all; then the priority says which part was judged.
+    """
+    scored = [one for one in seen if one.startswith("score ")]
+    return not expected or not scored or any(rounded(expected, one) == one for one in scored)
+
+
+def rounded(expected, like):
+    """Return the expected score with as many digits as another one has."""
+    digits = len(like.partition(".")[2])
+    return f"score {round(float(expected.removeprefix('score ')), digits)}" if digits else expected
 
 
 # --- the reports ------------------------------------------------------------------------------
 
 
 def reports(trial):
-    """Write two reports; one sounds urgent as a whole and calm at both ends, one the reverse."""
+    """Write two reports; one sounds urgent as a whole and calm at both ends, one the reverse.
+
+    The part that decides is in the first half of one and in the second half of the other, far from
+    the ends, so who judges a part only is wrong about one of them.
+    """
     dice = random.Random(trial.draw.seed)
     with (MODEL / "tasks.csv").open(encoding="utf-8", newline="") as table:
         rows = list(csv.DictReader(table))
     titles = {p: [r["title"] for r in rows if r["priority"] == p] for p in ("high", "normal")}
+    places = [dice.uniform(0.1, 0.4), dice.uniform(0.6, 0.9)]
+    dice.shuffle(places)
     found = []
-    for whole, ends in (("high", "normal"), ("normal", "high")):
+    for (whole, ends), place in zip((("high", "normal"), ("normal", "high")), places, strict=True):
         noise = base64.b64encode(dice.randbytes(RANDOM_BYTES)).decode()
         lines = [noise[i : i + 400] for i in range(0, len(noise), 400)]
-        first, last = dice.sample(titles[ends], 6), dice.sample(titles[ends], 3)
-        middle = [*lines[-40:], *dice.sample(titles[whole], 20)]
+        at = int(place * len(lines))
+        middle = [*lines[at : at + 40], *dice.sample(titles[whole], 20)]
         dice.shuffle(middle)
+        first, last = dice.sample(titles[ends], 6), dice.sample(titles[ends], 3)
         file = trial.folder / f"report-{whole}.txt"
-        file.write_text("\n".join([*first, *lines[:-40], *middle, *last]), "utf-8")
+        text = [*first, *lines[:at], *middle, *lines[at + 40 :], *last]
+        file.write_text("\n".join(text), "utf-8")
         found.append(file)
     return found
 

@@ -1,10 +1,20 @@
 """All sidecars run, order-desk has its store, and workflows are kept as before, elsewhere."""
 
+import sqlite3
+from contextlib import closing, suppress
+
 from labkit.exercises.cases import Case
-from labkit.exercises.observations import Check, an_order_with_stores, kept_in, sidecars_run
+from labkit.exercises.observations import (
+    Check,
+    an_order_with_stores,
+    databases,
+    kept_in,
+    sidecars_run,
+)
+from labkit.waiting import patience
 
 DESK = "order-desk"
-DESKS_FILE = "orders.sqlite"
+STORE = "orders"
 
 
 def steps(lab):
@@ -18,24 +28,70 @@ def counter(trial):
     yield desks_store(lab)
     case = trial.order()
     yield from an_order_with_stores(case)
+    word = trial.draw.word()
+    yield Check(
+        "own",
+        f"{DESK} can save something in {STORE}",
+        "saved",
+        lambda: save(lab, word),
+        "components/: the type and the scopes of the store of the orders team",
+    )
+    yield Check(
+        "own",
+        f"what {DESK} saves in {STORE} is kept on disk",
+        "in a database file",
+        lambda: "in a database file" if saved_in(lab, word) else "in no file",
+        "components/: the type of the store of the orders team",
+    )
     yield Check(
         "kept",
         "workflows are kept on disk, and not in the database of the orders team",
-        f"in a database other than {DESKS_FILE}",
-        lambda: ", ".join(kept_in(case)) or "in no file",
-        "which store the log of the sidecar names as its actor state store",
-        lambda files: files != "in no file" and DESKS_FILE not in files,
+        "in a database of their own",
+        lambda: where(kept_in(case), saved_in(lab, word)),
+        "the connectionString of both stores, and the actor state store that a sidecar's log names",
     )
+
+
+def save(lab, word):
+    """Let order-desk save something, as its program would: by the API of its sidecar."""
+    app = lab.app(DESK)
+    answer = app.shared.http.post(
+        f"http://127.0.0.1:{app.http_port}/v1.0/state/{STORE}",
+        headers={"dapr-api-token": app.shared.token},
+        json=[{"key": word, "value": word}],
+        timeout=10 * patience(),
+    )
+    return "saved" if answer.is_success else f"refused: {answer.text}"
+
+
+def saved_in(lab, word):
+    """Return the names of the databases of order-desk's sidecar that hold what was saved."""
+    return [file.name for file in databases(lab, DESK) if holds(file, word)]
+
+
+def holds(file, word):
+    opened = f"{file.as_uri()}?mode=ro"
+    with suppress(sqlite3.Error), closing(sqlite3.connect(opened, uri=True)) as db:
+        tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return any(word in str(db.execute(f'SELECT * FROM "{t}"').fetchall()) for (t,) in tables)
+    return False
+
+
+def where(workflows, orders):
+    if not workflows:
+        return "in no file"
+    shared = sorted(set(workflows) & set(orders))
+    return f"in {shared[0]}, as the orders are" if shared else "in a database of their own"
 
 
 def desks_store(lab):
     return Check(
         "desk",
         f"the sidecar of {DESK} has the store of the orders team",
-        "orders",
+        STORE,
         lambda: ", ".join(
             sorted(c["name"] for c in lab.app(DESK).metadata().get("components", []))
         ),
         f'lab.app("{DESK}").metadata()["components"]',
-        lambda names: "orders" in names.split(", "),
+        lambda names: STORE in names.split(", "),
     )

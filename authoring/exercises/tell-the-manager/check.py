@@ -1,7 +1,7 @@
 """Assignee and manager get one mail each, by two calls of send_email."""
 
 from labkit.exercises.cases import NOTIFICATIONS
-from labkit.exercises.observations import Check, ended, mailed
+from labkit.exercises.observations import Check, ended, mailed, mails_of
 
 MANAGER = "manager@example.com"
 
@@ -16,6 +16,25 @@ def wished(case):
         "both do",
         lambda: others(case) or "both do",
         "the keys in lab.inbox; task_execution_id of the steps in lab.run(ID).history",
+    )
+    yield Check(
+        "task",
+        "each mail names the task, by its ID or its title",
+        "both do",
+        lambda: unclear(case) or "both do",
+        "subject and body of the mails in lab.inbox",
+    )
+
+
+def unclear(case):
+    """Name whom a mail does not tell which task was assigned."""
+    who = {"the assignee": case.order["assignee_email"], "the manager": MANAGER}
+    named = (case.order["task_id"], case.order["title"])
+    return ", ".join(
+        f"the mail to {name} does not"
+        for name, address in who.items()
+        for mail in mails_of(case, address)
+        if not any(words in mail.subject + mail.body for words in named)
     )
 
 

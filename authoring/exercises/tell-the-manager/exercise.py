@@ -2,7 +2,7 @@
 # Managers want to know about assignments, too. Their address is in the orchestrator: `MANAGER`.
 
 # %% [markdown] tags=["wanted"]
-# - the assignee gets one mail, the manager gets one
+# - the assignee gets one mail, the manager gets one; each names the task, by its ID or its title
 # - both are sent by `notification-service`, which stays as it is
 # - each mail has an idempotency key of its own: the one of its call
 

@@ -1,6 +1,11 @@
-"""The workflow tries a refused mail again: often enough, one try after the other, at most six."""
+"""The workflow tries a refused mail again: often enough, one try after the other, at most six.
+
+Tries are counted in the history, and by the connections that notification-service opens to the
+mail server, whoever asks for them and whether anybody listens there.
+"""
 
 from itertools import pairwise
+from pathlib import Path
 
 from labkit.exercises.cases import NOTIFICATIONS, StillWaiting
 from labkit.exercises.observations import Check, as_before, came_true, ended, mailed
@@ -8,6 +13,7 @@ from labkit.waiting import patience
 
 LEAST, MOST = 4, 6
 GIVEN_UP_SECONDS = 20.0
+COUNTING = Path(__file__).parent / "counting"
 
 
 def wished(case):
@@ -17,14 +23,35 @@ def wished(case):
 
 
 def counter(trial):
-    lab = trial.lab()
+    """Refuse a mail twice, then take the mail server away: a try may not hide others in it."""
+    lab = trial.lab(own={NOTIFICATIONS: {"PYTHONPATH": str(COUNTING)}})
     case = trial.order()
     yield from wished(case)
     yield from as_before(case)
-    lab.kill("mail")
-    refused = trial.order()
-    yield tried(refused, LEAST, "a mail that is always refused is tried four to six times")
+    before = len(connections(lab))
+    with trial.refusing() as refused:
+        case = trial.order()
+        came_true(lambda: len(refused()) >= 2 or case.run.has_ended, 10 * patience())
+        lab.kill("mail")
+        yield tried(case, LEAST, "a mail that is always refused is tried four to six times")
+        yield Check(
+            "tries",
+            f"{NOTIFICATIONS} calls the mail server at most {MOST} times for it",
+            f"at most {MOST} times",
+            lambda: how_often(max(len(refused()), len(connections(lab)) - before)),
+            "what tries again besides the workflow: a loop in an activity, a child with a policy",
+            lambda told: told == f"at most {MOST} times",
+        )
     lab.up(announce=False)
+
+
+def connections(lab):
+    file = lab.app(NOTIFICATIONS).ledger.with_name("connections.txt")
+    return file.read_text("utf-8").splitlines() if file.exists() else []
+
+
+def how_often(number):
+    return f"at most {MOST} times" if number <= MOST else f"more than {MOST} times"
 
 
 def tried(case, least, checked):
