@@ -26,10 +26,10 @@ def wished(case, within=3.0, besides=None):
 
 
 def delivered(case, besides=None):
-    again = " also when a second order is for the same phone" if besides else ""
+    again = ", also when a second order is for the same phone" if besides else ""
     return Check(
         "delivered",
-        f"the ledger has one delivery of channel sms for this phone, with the key of the call{again}",
+        f"the ledger has one sms delivery for this phone, with the key of the call{again}",
         f"1 SMS row from {NOTIFICATIONS}",
         lambda: origin(case, "SMS row", keys(case, besides)),
         f'lab.ledger("{NOTIFICATIONS}", "deliveries"); task_execution_id in the history',
