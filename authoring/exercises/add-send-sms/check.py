@@ -5,7 +5,8 @@ from labkit.exercises.observations import Check, ended, origin, rows_of
 from labkit.waiting import patience
 
 
-def wished(case, within=3.0):
+def wished(case, within=3.0, besides=None):
+    """The wishes for one order; ``besides`` is another one that had the same phone."""
     yield ended(case, within=within)
     yield Check(
         "called",
@@ -14,13 +15,7 @@ def wished(case, within=3.0):
         lambda: ", ".join(s.outcome for s in case.steps("send_sms", NOTIFICATIONS)) or "no call",
         "the steps in lab.run(ID).history, and the name in the decorator",
     )
-    yield Check(
-        "delivered",
-        "the ledger has one delivery of channel sms for this phone, with the key of the call",
-        f"1 SMS row from {NOTIFICATIONS}",
-        lambda: origin(case, "SMS row", [r["key"] for r in deliveries(case)]),
-        f'lab.ledger("{NOTIFICATIONS}", "deliveries"); task_execution_id in the history',
-    )
+    yield delivered(case, besides)
     yield Check(
         "provider",
         "a line of the log has the phone and the message, in place of a provider",
@@ -30,13 +25,33 @@ def wished(case, within=3.0):
     )
 
 
+def delivered(case, besides=None):
+    again = ", also when a second order is for the same phone" if besides else ""
+    return Check(
+        "delivered",
+        f"the ledger has one sms delivery for this phone, with the key of the call{again}",
+        f"1 SMS row from {NOTIFICATIONS}",
+        lambda: origin(case, "SMS row", keys(case, besides)),
+        f'lab.ledger("{NOTIFICATIONS}", "deliveries"); task_execution_id in the history',
+    )
+
+
+def keys(case, besides=None):
+    """The keys of the deliveries to this phone, without those of another order."""
+    others = {s.task_execution_id for s in besides.steps()} - {None} if besides else ()
+    found = [str(row["key"]) for row in deliveries(case)]
+    return [key for key in found if not any(other in key for other in others)]
+
+
 def deliveries(case):
     rows = rows_of(case.lab, NOTIFICATIONS, "deliveries")
     return [r for r in rows if (r["channel"], r["recipient"]) == ("sms", case.order["phone"])]
 
 
 def logged(case):
-    words = case.order["phone"], case.order["title"]
+    given = [s.argument for s in case.steps("send_sms", NOTIFICATIONS)]
+    messages = [str(g["message"]) for g in given if isinstance(g, dict) and "message" in g]
+    words = case.order["phone"], case.order["title"], *messages
     lines = case.lab.app(NOTIFICATIONS).logs().splitlines()
     found = any(all(word in line for word in words) for line in lines)
     return "phone and message in one line" if found else "no line has both"
@@ -44,11 +59,30 @@ def logged(case):
 
 def counter(trial):
     trial.lab()
-    yield from wished(trial.order(given=drawn(trial.draw)))
-    again = trial.repeated(NOTIFICATIONS, deliveries, given=drawn(trial.draw))
-    yield from wished(again, within=5 * patience())
+    first = trial.order(given=drawn(trial.draw))
+    yield from wished(first)
+    second = trial.again(first)
+    yield from wished(second, besides=first)
+    yield delivered(first, besides=second)
+    before = []
+    cut_off = trial.repeated(
+        NOTIFICATIONS, lambda case: note(before, keys(case)), given=drawn(trial.draw)
+    )
+    yield from wished(cut_off, within=5 * patience())
+    yield Check(
+        "delivered",
+        "the key of the delivery is the same after the call was repeated",
+        "the same key",
+        lambda: "the same key" if keys(cut_off) == before else "another key",
+        f'the keys in lab.ledger("{NOTIFICATIONS}", "deliveries") before and after a kill',
+    )
+
+
+def note(place, found):
+    place[:] = found
+    return found
 
 
 def drawn(draw):
     phone = f"+49 {draw.number()} {draw.number()}"
-    return {"task_id": f"task-{draw.number()}", "title": draw.title(), "phone": phone}
+    return {"task_id": draw.task_id(), "title": draw.title(), "phone": phone}

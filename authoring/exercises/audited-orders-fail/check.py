@@ -37,7 +37,22 @@ def done(case):
 
 def keys(case):
     rows = rows_of(case.lab, AUDIT, "events")
-    return [row["key"] for row in rows if row["task_id"] == case.order.get("task_id")]
+    return [row["key"] for row in rows if row["task_id"] == task_of(case)]
+
+
+def alerted(case, expected):
+    rows = rows_of(case.lab, AUDIT, "alerts")
+    return Check(
+        "alert",
+        f"{AUDIT} raises one alert where the audit finds a violation, else none",
+        expected,
+        lambda: origin(case, "alert", [r["key"] for r in rows if r["task_id"] == task_of(case)]),
+        f"lab.ledger({AUDIT!r}, 'alerts')",
+    )
+
+
+def task_of(case):
+    return case.order.get("task_id")
 
 
 def counter(trial):
@@ -48,4 +63,5 @@ def counter(trial):
     ):
         case = trial.order(assignee_email=email)
         yield from wished(case, activities)
+        yield alerted(case, "0 alerts" if activities == INSIDE else f"1 alert from {AUDIT}")
         yield from as_before(case, CHANGED)

@@ -1,11 +1,65 @@
-"""Mail and push are under way at the same time, and the output holds the answers of both."""
+"""Mail and push are under way at the same time, in the service too; the output has both answers."""
 
 import json
 
 from labkit.exercises.cases import NOTIFICATIONS, part
-from labkit.exercises.observations import Check, ended, mailed, pushed, rows_of
+from labkit.exercises.observations import (
+    Check,
+    as_before,
+    ended,
+    mailed,
+    missed,
+    pushed,
+    rows_of,
+)
+from labkit.waiting import patience
 
 BOTH = "the answers of both calls"
+SLOW_SECONDS = 1.0
+QUIET = 1.5
+"""Below this patience a machine is not busy."""
+
+
+def counter(trial):
+    trial.lab(SLOW_SECONDS=f"{SLOW_SECONDS:g}")
+    case = trial.order()
+    yield from wished(case)
+    yield from as_before(case)
+    yield side_by_side(case, trial)
+
+
+def side_by_side(case, trial):
+    """Two messages of one second each that are sent one after the other need two seconds."""
+
+    def observe():
+        for one in (case, None, None):
+            one = one or trial.order()
+            status = one.settled()
+            if status != "COMPLETED":
+                raise missed("an order that completes, as the one before", status)
+            seconds = both_took(one)
+            if seconds < 2 * SLOW_SECONDS:
+                return FASTER
+            if patience() < QUIET:
+                return f"{seconds:.1f} s"
+        raise missed(f"mail and push in less than {2 * SLOW_SECONDS:g} s", f"{seconds:.1f} s")
+
+    return Check(
+        "together",
+        "with a provider that needs a second for each, both are done in less than two",
+        FASTER,
+        observe,
+        f"lab.run({case.instance_id!r}).show(); what {NOTIFICATIONS} does in each call",
+    )
+
+
+FASTER = f"less than {2 * SLOW_SECONDS:g} s for both"
+
+
+def both_took(case):
+    """The seconds from the begin of the first of the two calls to the end of the last."""
+    calls = senders(case)
+    return (max(s.ended for s in calls) - min(s.began for s in calls)).total_seconds()
 
 
 def wished(case):
@@ -55,7 +109,9 @@ def how(mail, push):
 
 
 def listed(answers):
-    """The answers as text; their order does not matter."""
+    """The answers as text; neither their order matters, nor by what name each is called."""
+    if isinstance(answers, dict):
+        answers = answers.values()
     if not isinstance(answers, str):
         answers = sorted(json.dumps(answer, sort_keys=True) for answer in answers)
     return ", ".join(answers) if isinstance(answers, list) else answers

@@ -2,7 +2,7 @@
 # The provider needs a second for each message. Mail and push do not depend on each other, yet they wait for each other.
 
 # %% [markdown] tags=["wanted"]
-# - mail and push are under way at the same time
+# - mail and push are under way at the same time, so both are done in less than two seconds
 # - the output still holds the answers of both calls, in `notifications_sent`
 
 # %% tags=["look"]

@@ -2,13 +2,14 @@
 
 from contextlib import suppress
 
-from labkit.exercises.cases import NOTIFICATIONS, Case
+from labkit.exercises.cases import NOTIFICATIONS, Case, part
 from labkit.exercises.observations import (
     Check,
     as_before,
     came_true,
     ended,
     mailed,
+    mails_of,
     missed,
     ordered,
     says,
@@ -16,7 +17,7 @@ from labkit.exercises.observations import (
 from labkit.waiting import patience
 from labkit.workflowrun import NotFinished
 
-CHANGED = ("send_push",)
+CHANGED = ("send_email", "send_push", "answers")  # mail and output are asked about here
 MOST_SECONDS = 6.0
 FAST_SECONDS = 2.0
 
@@ -34,15 +35,56 @@ def counter(trial):
         silent = trial.order()
         silent.run.wait(MOST_SECONDS * patience())
     require_silence(silent)
+    came_true(lambda: not calls(silent) or mails(silent), 10 * patience())
     yield from slow(silent)
-    address = silent.order["assignee_email"]
-    came_true(lambda: not calls(silent) or lab.inbox.to(address), 10 * patience())
     yield mailed(silent)
     yield asked_once(silent)
     fast = fast_order(trial)
     yield ended(fast)
     yield says(fast, True, "notifications_sent", 0, "sent", id="fast", checked=FAST)
     yield from as_before(fast, CHANGED)
+    yield refused(unwanted_order(trial))
+
+
+def unwanted_order(trial):
+    """Order while every mail is refused, until the order knew of it before it gave up."""
+    for _ in range(3):
+        with trial.refusing():
+            case = trial.order()
+            case.settled()
+        if claim(case) != NOT_SENT or knew(case):
+            break
+    return case
+
+
+def knew(case):
+    """Whether a call or a child of the order had failed before a timer of the order fired."""
+    failed = [s.ended for s in case.steps() if s.failure and s.instance_id == case.instance_id]
+    timers = [s for s in case.history.own_steps() if s.kind == "timer" and s.outcome == "completed"]
+    first = min((s.ended for s in timers), default=None)
+    return bool(failed) and (first is None or min(failed) < first)
+
+
+NOT_SENT = "the output says that it is not sent"
+
+
+def refused(case):
+    """A mail that the mail server refuses does not count as sent; the order itself may fail."""
+    return Check(
+        "refused",
+        "a mail that the mail server refuses does not count as sent",
+        f"{NOT_SENT}, or the order fails",
+        lambda: claim(case),
+        "the output of an order after lab.kill('mail')",
+        lambda seen: seen in (NOT_SENT, "the order fails"),
+    )
+
+
+def claim(case):
+    if case.settled().startswith("FAILED"):
+        return "the order fails"
+    sent = part(case.output, "notifications_sent", 0, "sent")
+    return NOT_SENT if sent is False else f"sent: {sent}"
 
 
 def asked_once(case):
@@ -50,8 +92,8 @@ def asked_once(case):
     return Check(
         "mail",
         "the mail is asked for once",
-        "1 call of send_email",
-        lambda: f"{len({s.task_execution_id for s in calls(case)})} call of send_email",
+        "1 call",
+        lambda: f"{len({s.task_execution_id for s in calls(case)})} call",
         f"lab.run({case.instance_id!r}).history.steps()",
     )
 
@@ -64,8 +106,8 @@ def slow(case):
     yield Check(
         "in-time",
         "the workflow ends in less than 6 s, and before the provider has answered",
-        "less than 6 s, send_email still running",
-        lambda: f"{length(case)}, send_email {state(case)}",
+        "less than 6 s, its call still running",
+        lambda: f"{length(case)}, its call {state(case)}",
         f"lab.run({case.instance_id!r}).show()",
         lambda seen: seen.startswith("less than") and "ended" not in seen,
     )
@@ -80,14 +122,22 @@ def length(case):
 
 
 def require_silence(case):
-    """A hanging mail server makes send_email fail after five seconds: then the race is lost."""
+    """A hanging mail server makes the call fail after five seconds: then the race is lost."""
     lost = [s for s in calls(case) if s.outcome == "failed"]
     if lost and any(s.kind == "timer" for s in case.steps()):
         raise missed("a provider that is silent for longer than the timer", lost[0].failure.message)
 
 
 def calls(case):
-    return case.steps("send_email", NOTIFICATIONS)
+    """The calls of the activity that sent the mail; as long as there is none, of each activity."""
+    steps = [s for s in case.steps(app_id=NOTIFICATIONS) if s.kind == "activity"]
+    keys = [mail.idempotency_key for mail in mails(case)]
+    names = {s.name for s in steps if any(s.task_execution_id in key for key in keys)}
+    return [s for s in steps if s.name in names] if names else steps
+
+
+def mails(case):
+    return mails_of(case, case.order["assignee_email"])
 
 
 def end_of(case):

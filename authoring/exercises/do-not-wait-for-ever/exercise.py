@@ -4,7 +4,8 @@
 # %% [markdown] tags=["wanted"]
 # - the workflow completes in less than 6 seconds, whether the provider has answered or not
 # - its output says `sent: False` when there was no answer in time, and holds the answer when there was
-# - the assignee gets the mail in any case, once
+# - a mail that the provider refuses does not count as sent; such an order may fail
+# - the assignee gets every other mail, once
 
 # %% tags=["scenario"]
 def scenario(lab):

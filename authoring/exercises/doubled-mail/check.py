@@ -1,6 +1,7 @@
-"""A repeated run of send_email sends no second mail, and no mail is lost."""
+"""A repeated run of send_email sends no second mail, and no mail is lost: each call has its own."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, Case
 from labkit.exercises.observations import (
@@ -18,6 +19,8 @@ from labkit.waiting import patience, wait_until
 
 READY_SECONDS = 10.0
 WORKFLOW = "task_processing_multi_app"
+CALLER = "another-caller"
+SECONDS = 30.0
 
 
 def steps(lab):
@@ -40,9 +43,50 @@ def counter(trial):
     yield ended(second, within=5 * patience())
     yield mails(second, "lost", "after a kill while the mail server hung, ")
     yield from as_before(second)
+    third = trial.again(second)
+    two = mails_two(trial, lab)
+    yield ended(third, within=5 * patience())
+    yield mails(third, "lost", "after another order with the same words, ", besides=second)
+    yield ended(two, within=5 * patience())
+    yield both_mails(two)
     lab.kill("mail")
     yield refused(trial.order(assignee_email=assignee))
     lab.up(ORCHESTRATOR, within=READY_SECONDS, announce=False)
+
+
+def mails_two(trial, lab):
+    """Let an app of our own mail two people in one workflow; the learner's files do not change."""
+    spec = next(a for a in lab.run_file.apps if a.app_id == ORCHESTRATOR)
+    own = replace(
+        spec,
+        app_id=CALLER,
+        folder=Path(__file__).parent,
+        command=("python3", "caller.py"),
+        config=None,
+        settings={},
+    )
+    lab.run_file = replace(lab.run_file, apps=(*lab.run_file.apps, own))
+    lab.up(CALLER, within=SECONDS * patience(), announce=False)
+    words = {"subject": trial.draw.title(), "body": "the same for both"}
+    people = sorted(trial.draw.email(f"{name}.example.com") for name in ("one", "two"))
+    given = {"mails": [{"recipient": person, **words} for person in people]}
+    case = Case(lab, trial.draw.instance_id(), "mail_two", given)
+    client = lab.client(CALLER)
+    client.schedule_new_workflow("mail_two", input=given, instance_id=case.instance_id)
+    return case
+
+
+def both_mails(case):
+    def sent(person):
+        return origin(case, "mail", [m.idempotency_key for m in case.lab.inbox.to(person)])
+
+    return Check(
+        "lost",
+        "a workflow that mails two people sends 1 mail to each",
+        f"1 mail from {NOTIFICATIONS}, 1 mail from {NOTIFICATIONS}",
+        lambda: ", ".join(sent(mail["recipient"]) for mail in case.given["mails"]),
+        f"lab.inbox; lab.ledger({NOTIFICATIONS!r}, 'attempts')",
+    )
 
 
 def cut_off_before_the_mail(trial, lab, assignee):
@@ -70,14 +114,19 @@ def refused(case):
     return replace(ended(case, "FAILED"), id="refused", checked=checked)
 
 
-def mails(case, id, how=""):
+def mails(case, id, how="", besides=None):
     title = case.order["title"]
+
+    def keys():
+        """Those of the mails with this title, without the ones that another order has sent."""
+        others = {s.task_execution_id for s in besides.steps()} - {None} if besides else ()
+        found = [m.idempotency_key for m in case.lab.inbox if title in m.subject]
+        return [key for key in found if not any(other in key for other in others)]
+
     return Check(
         id,
         f"{how}the workflow {case.name} has 1 mail, sent by {NOTIFICATIONS}",
         f"1 mail from {NOTIFICATIONS}",
-        lambda: origin(
-            case, "mail", [m.idempotency_key for m in case.lab.inbox if title in m.subject]
-        ),
+        lambda: origin(case, "mail", keys()),
         f"lab.inbox; lab.ledger({NOTIFICATIONS!r}, 'attempts')",
     )

@@ -1,4 +1,7 @@
-"""An order ends while notification-service is down, says so, and its messages arrive later."""
+"""An order ends in time and says what was sent, whether its messages are late, refused or sent."""
+
+from collections import Counter
+from dataclasses import replace
 
 from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, Case, part
 from labkit.exercises.observations import (
@@ -11,11 +14,14 @@ from labkit.exercises.observations import (
     ordered,
     pushed,
     rows_of,
+    says,
 )
 from labkit.waiting import patience
 
 FAST_SECONDS = 1.0
 BACK_SECONDS = 15.0
+PATIENCE_SECONDS = 2.0
+SPARE_SECONDS = 1.0
 NAMES = ("send_email", "send_push")
 
 
@@ -39,12 +45,52 @@ def counter(trial):
     yield pushed(case)
     yield from as_before(case)
     yield told(case, [True, True], "with notification-service, the result says that both were sent")
+    with trial.refusing():
+        unwanted = trial.order()
+        unwanted.settled()
+    yield from refused(unwanted)
 
 
 def without_the_service(case):
     yield ended(case, within=6)
     words = "without notification-service, the result says that neither was sent"
     yield told(case, [False, False], words)
+    yield in_time(case)
+
+
+def refused(case):
+    words = "an order completes although the mail server refuses its mail"
+    yield replace(ended(case), id="refused", checked=words)
+    words = "the result does not say that a refused mail was sent"
+    yield says(case, False, "notifications_sent", 0, "sent", id="refused", checked=words)
+
+
+def in_time(case):
+    """How long the order took; a busy machine makes it longer, so its timers are asked, too."""
+    most = 2 * PATIENCE_SECONDS + SPARE_SECONDS
+
+    def observe():
+        taken = case.history.events[-1].time - case.history.events[0].time
+        if taken.total_seconds() < most or planned(case) < most:
+            return "in time"
+        return f"{taken.total_seconds():.0f} s"
+
+    return Check(
+        "in-time",
+        f"the order waits for each notification no longer than {PATIENCE_SECONDS:g} s",
+        "in time",
+        observe,
+        f"lab.run({case.instance_id!r}).show()",
+    )
+
+
+def planned(case):
+    """For how long a workflow of this order has waited for timers, in seconds as it asked."""
+    timers = [s for s in case.steps() if s.kind == "timer" and s.outcome == "completed"]
+    sums = Counter()
+    for timer in timers:
+        sums[timer.instance_id] += (timer.due - timer.began).total_seconds()
+    return max(sums.values(), default=0)
 
 
 def told(case, expected, checked):

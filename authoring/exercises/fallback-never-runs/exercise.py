@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# Notifications are best effort: they may arrive later, and no order should wait for them longer than `PATIENCE` (2 s) each. The code has a `try` and an `except` for that. But when the notification service is down, orders hang.
+# Notifications are best effort. They may be late or refused, and no order should fail for that, or wait for them longer than `PATIENCE` (2 s) each; its output says which were sent in time. The code has a `try` and an `except` for that. But when the notification service is down, orders hang.
 
 # %% tags=["scenario"]
 def scenario(lab):

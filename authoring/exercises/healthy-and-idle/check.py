@@ -1,17 +1,22 @@
-"""The worker of notification-service connects by itself and does the work."""
+"""The worker of notification-service connects by itself and does the work, beside /health."""
 
 from contextlib import suppress
+
+import httpx
 
 from labkit.errors import StartError
 from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, Case
 from labkit.exercises.observations import Check, as_before, ended, mailed, ordered
+from labkit.waiting import patience, poll
 
 READY_SECONDS = 8.0
+SERVED_SECONDS = 3.0
 
 
 def steps(lab):
     case = Case(lab, "order", "task_processing_multi_app")
     yield connected(lab)
+    yield healthy(lab)
     yield ordered(case)
     yield from wished(case)
 
@@ -25,6 +30,7 @@ def wished(case):
 def counter(trial):
     lab = trial.lab(ORCHESTRATOR)
     yield connected(lab, start=True)
+    yield healthy(lab)
     yield from wished(trial.order())
     lab.kill(NOTIFICATIONS, "worker")
     yield connected(lab, start=True, again=True)
@@ -45,6 +51,30 @@ def connected(lab, start=False, again=False):
         1,
         observe,
         f"lab.app({NOTIFICATIONS!r}).metadata(), and the log of the worker",
+    )
+
+
+def healthy(lab):
+    """Whether the service still has its HTTP side; its worker may be connected a bit earlier."""
+    found = []
+
+    def answers():
+        app = lab.app(NOTIFICATIONS)
+        with suppress(httpx.ConnectError):  # any other silence is that of a busy machine
+            url = f"http://127.0.0.1:{app.app_port}/health"
+            found.append(httpx.get(url, timeout=5 * patience()).status_code)
+        return found
+
+    def observe():
+        poll(answers, SERVED_SECONDS * patience(), 0.1)
+        return found[-1] if found else "no answer"
+
+    return Check(
+        "health",
+        f"{NOTIFICATIONS} answers /health",
+        200,
+        observe,
+        f"the path /health below lab.app({NOTIFICATIONS!r}).url",
     )
 
 

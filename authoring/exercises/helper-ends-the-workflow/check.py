@@ -55,7 +55,7 @@ def late(case, activity):
 
 
 def counter(trial):
-    """One order while notification-service is not started yet, and one with it."""
+    """An order while notification-service is not started yet, one with it, one that is refused."""
     lab = trial.lab(ORCHESTRATOR)
     alone = trial.order()
     yield gives_up(alone)
@@ -69,6 +69,30 @@ def counter(trial):
     case = trial.order()
     yield from wished(case)
     yield from as_before(case)
+    unwanted = refused(trial)
+    yield ended(unwanted, id="refused")
+    words = "the output does not say that a mail was sent that the mail server refused"
+    yield says(unwanted, False, *flag(0), id="refused", checked=words)
+
+
+def refused(trial):
+    """Order while every mail is refused, until the order knew of it before it gave up."""
+    for _ in range(3):
+        with trial.refusing():
+            case = trial.order()
+            case.settled()
+        if part(case.output, *flag(0)) is not False or knew(case):
+            break  # else it gave up before the refusal was known, and says nothing about it
+    return case
+
+
+def knew(case):
+    """Whether the workflow that sent the mail had failed before a timer of another one fired."""
+    mails = {s.instance_id for s in case.steps("send_email", NOTIFICATIONS)}
+    failed = [s.ended for s in case.steps() if s.child_instance_id in mails and s.failure]
+    timers = [s for s in case.steps() if s.kind == "timer" and s.outcome == "completed"]
+    first = min((s.ended for s in timers if s.instance_id not in mails), default=None)
+    return bool(failed) and (first is None or min(failed) < first)
 
 
 def gives_up(case):

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# A helper was taken out of a workflow to make it shorter. It should still notify by mail and push, and give up what takes too long. Since then the workflow fails before its first notification.
+# A helper was taken out of a workflow to make it shorter. It should still notify by mail and push, give up what takes too long, and say in its output what was sent. A mail that fails is not sent, and the order goes on. Since then the workflow fails before its first notification.
 
 # %% tags=["scenario"]
 def scenario(lab):

@@ -24,7 +24,7 @@ def steps(lab):
 
 def counter(trial):
     domain = f"{trial.draw.word()}.org"  # the rule of the compliance team changes
-    trial.lab(COMPANY_DOMAIN=domain)
+    trial.lab(own={AUDIT: {"COMPANY_DOMAIN": domain}})
     good, bad = (
         trial.order(assignee_email=e) for e in (trial.draw.email(domain), trial.draw.email())
     )

@@ -5,7 +5,7 @@
 # - a task whose audit is not compliant ends with `status` "held"
 # - a compliant one ends with "completed", as before
 # - both workflows and both audits complete: held is a result, not a failure
-# - there is one alert for a task that is held, and the output still has the answer of the audit
+# - there is one alert for a task that is held, and the output still has the answers of the mail and of the audit
 
 # %% tags=["scenario"]
 def order(task_id, email="alice@example.com"):
