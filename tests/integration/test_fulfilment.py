@@ -95,6 +95,16 @@ def test_each_step_that_is_refused_undoes_what_came_before_in_reverse_order(shop
     assert shop.lab.inbox == ()
 
 
+def test_a_step_that_did_its_work_and_lost_its_answer_is_undone_too(shop):
+    shop = shop()
+    done = {"bank": ({"card": "silent"}, 2), "carrier": ({"country": "IS"}, 3)}
+    for id, (changes, count) in done.items():
+        output = shop.ended(id, **changes)
+        assert (output["status"], output["undone"]) == ("cancelled", list(reversed(ALL[:count])))
+        assert "does not answer" in output["reason"]
+        holds(shop.lab, id)
+
+
 def test_a_wrong_order_is_rejected_before_anything_is_done(shop):
     shop = shop()
     output = shop.ended("r", amount=0, customer_email="nowhere")
