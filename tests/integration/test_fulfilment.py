@@ -208,6 +208,18 @@ def test_an_order_that_is_sent_twice_is_done_once(shop):
         assert len(shop.lab.ledger(app_id, table)) == 1
 
 
+def test_an_order_id_that_has_another_order_is_rejected(shop):
+    shop = shop()
+    client = shop.lab.client("order-api")
+    shop.ended("o")
+    other = {**ORDER, "order_id": "o", "amount": 70}
+    client.schedule_new_workflow("fulfil_order", input=other, instance_id="other")
+    output = shop.lab.run("other").wait().output
+    assert (output["status"], output["undone"]) == ("rejected", [])
+    assert output["reasons"] == ["order_id: it was used for another order"]
+    holds(shop.lab, "o")
+
+
 def test_a_step_that_comes_after_its_compensation_does_nothing(shop):
     shop = shop()
     client = shop.lab.client("order-api")
