@@ -7,7 +7,7 @@ is said once, in ``services/fulfilment/invariant.py``, and asked here.
 from __future__ import annotations
 
 import runpy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -20,7 +20,8 @@ ORDER_API = "order-api"
 INVENTORY = "inventory-service"
 PAYMENT = "payment-service"
 SHIPPING = "shipping-service"
-EFFECTS = {
+Effects = Mapping[str, tuple[str, str, str, str]]
+EFFECTS: Effects = {
     "release_inventory": (INVENTORY, "reservations", "quantity", "released_at"),
     "refund_payment": (PAYMENT, "payments", "amount", "refunded_at"),
     "cancel_delivery": (SHIPPING, "deliveries", "quantity", "cancelled_at"),
@@ -43,9 +44,9 @@ def drawn(draw: Draw, **changes: Any) -> dict[str, Any]:
     }
 
 
-def row_of(case: Case, compensation: str) -> dict[str, Any] | None:
+def row_of(case: Case, compensation: str, effects: Effects = EFFECTS) -> dict[str, Any] | None:
     """Return the row of what a compensation undoes, for the order of a case; None if none."""
-    app_id, table, effect, _ = EFFECTS[compensation]
+    app_id, table, effect, _ = effects[compensation]
     mine = [r for r in rows_of(case.lab, app_id, table) if r["order_id"] == order_id(case)]
     return next((r for r in mine if r[effect] is not None), None)
 
@@ -55,14 +56,14 @@ def order_id(case: Case) -> Any:
     return case.order.get("order_id")
 
 
-def done(case: Case) -> list[str]:
+def done(case: Case, effects: Effects = EFFECTS) -> list[str]:
     """Return the compensations of what was done for an order, as its steps were done."""
-    return [name for name in EFFECTS if row_of(case, name)]
+    return [name for name in effects if row_of(case, name, effects)]
 
 
-def undone(case: Case) -> list[str]:
+def undone(case: Case, effects: Effects = EFFECTS) -> list[str]:
     """Return the compensations that undid something, by the times in the ledgers."""
-    found = [(row_of(case, name) or {}, name, at) for name, (*_, at) in EFFECTS.items()]
+    found = [(row_of(case, n, effects) or {}, n, at) for n, (*_, at) in effects.items()]
     return [n for _, n in sorted((row[at], n) for row, n, at in found if row.get(at))]
 
 
@@ -99,18 +100,18 @@ def status_is(case: Case, status: str, how: str = "", id: str = "status") -> Che
     )
 
 
-def reversed_(case: Case, how: str = "", id: str = "reverse") -> Check:
+def reversed_(case: Case, how: str = "", effects: Effects = EFFECTS) -> Check:
     """All that was done is undone, the last one first."""
     return Check(
-        id,
+        "reverse",
         f"{how}what was done for the workflow {case.name} is undone, the last one first",
-        _listed(list(reversed(done(case)))),
-        lambda: _listed(undone(case)),
+        _listed(list(reversed(done(case, effects)))),
+        lambda: _listed(undone(case, effects)),
         "the columns released_at, refunded_at and cancelled_at in the ledgers",
     )
 
 
-def reported(case: Case, how: str = "", id: str = "reported") -> Check:
+def reported(case: Case, how: str = "", effects: Effects = EFFECTS, id: str = "reported") -> Check:
     """The result names what was undone, in order, and what could not be."""
 
     def observe() -> str:
@@ -118,23 +119,26 @@ def reported(case: Case, how: str = "", id: str = "reported") -> Check:
         names = [r.get("step") for r in rest] if isinstance(rest, list) else rest
         return f"undone {part(case.output, 'undone')}, not_undone {names}"
 
-    left = [name for name in done(case) if name not in undone(case)]
+    gone = undone(case, effects)
+    left = [name for name in done(case, effects) if name not in gone]
     return Check(
         id,
         f"{how}the result of the workflow {case.name} names what was undone, and what was not",
-        f"undone {undone(case)}, not_undone {list(reversed(left))}",
+        f"undone {gone}, not_undone {list(reversed(left))}",
         observe,
         f"lab.run({case.instance_id!r}).output",
     )
 
 
-def cancelled(case: Case, how: str = "", within: float = 3.0) -> Iterator[Check]:
+def cancelled(
+    case: Case, how: str = "", within: float = 3.0, effects: Effects = EFFECTS
+) -> Iterator[Check]:
     """The order ends, nothing of it is left, and the result says so."""
     yield ended(case, within=within)
     yield holds(case, how)
     yield status_is(case, "cancelled", how)
-    yield reversed_(case, how)
-    yield reported(case, how)
+    yield reversed_(case, how, effects)
+    yield reported(case, how, effects)
 
 
 def fulfilled(case: Case, how: str = "", within: float = 3.0) -> Iterator[Check]:
