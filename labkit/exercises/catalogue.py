@@ -59,7 +59,7 @@ class Exercise:
         file: the file that most of its edits are in; what a learner changes first.
         services: the folder below ``services/`` whose run file names the apps; "" for itself.
         host: the app whose sidecar is asked to start the workflow.
-        in_flight: whether instances run across a change of the code, which no further step survives.
+        in_flight: whether instances are under way while the code changes.
         apps: services of the course that are copied.
         components: the set of ``components/`` that is copied.
         healthy: what makes the copy whole, where the services alone are not.

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from labkit.apps import NoLedger
-from labkit.exercises import shop
+from labkit.build.attack import attacks
+from labkit.exercises import load, shop
+from labkit.exercises.deployment import prepare
 from labkit.exercises.drawing import Draw
 
 AT = "2026-11-25T21:00:0{}"
@@ -92,3 +94,17 @@ def test_a_drawn_order_can_be_fulfilled_and_is_new_each_time():
     assert one["order_id"] != two["order_id"]
     assert one["amount"] < 1000, "it needs no approval"
     assert shop.drawn(Draw(1), country="AQ")["country"] == "AQ"
+
+
+def test_no_step_is_added_besides_to_a_workflow_whose_instances_are_under_way(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LABKIT_STATE", str(tmp_path))
+    for id, added in (("add-a-step-in-flight", False), ("write-the-saga", True)):
+        exercise = load(id)
+        prepare(exercise, (*exercise.fault, *exercise.repair))
+        change = next(a.change for a in attacks(exercise) if a.name.startswith("harmless"))
+        change(exercise.work)
+        text = (exercise.work / "order-api" / "main.py").read_text("utf-8")
+        assert ("attack_note" in text) is added
+        assert "bystander" in exercise.run_file.read_text("utf-8")
