@@ -6,6 +6,7 @@ from labkit.exercises.observations import Check, ended, ordered
 from labkit.exercises.shop import (
     EFFECTS,
     ORDER_API,
+    PAYMENT,
     SHIPPING,
     cancelled,
     drawn,
@@ -64,6 +65,22 @@ def counter(trial):
     order = trial.order(given=drawn(trial.draw))
     far = trial.order(given=drawn(trial.draw, country="AQ"))
     yield from wished(flight, waited, order, far)
+    yield from restarted(trial, lab)
+
+
+def restarted(trial, lab):
+    """A new order is being undone while order-api is started once more."""
+    within = MOMENT_SECONDS * patience()
+    with lab.frozen(SHIPPING, "worker"):
+        case = trial.order(given=drawn(trial.draw, country="AQ"))
+        wait_until(lambda: case.steps("insure_parcel"), within, "the call of the insurance")
+        lab.kill(PAYMENT)
+    wait_until(lambda: case.steps("cancel_insurance"), within, "the way back")
+    lab.kill(ORDER_API, "worker")
+    lab.up(within=READY_SECONDS, announce=False)
+    how = "after one more restart, "
+    yield ended(case, within=5 * patience(), id="again")
+    yield from cancelled(case, how, effects=NEW)
 
 
 def today(trial):
