@@ -269,11 +269,11 @@ quiz("behind-the-pivot")
 # %% [markdown] tags=["close"]
 # ## What you can now do
 #
-# You can read a saga, say what it undoes and in which order, and show with an invariant that goods and money agree.
+# You can read a saga, say what it undoes and in which order, and ask an invariant.
 #
-# [Claims](../docs/claims.md) you have seen: compensations run in reverse order; the note of a compensation survives a kill; a compensation for an absent app waits; a key of order and step makes a repeated step harmless.
+# [Claims](../docs/claims.md) you have seen: compensations run in reverse order; their note survives a kill; one for an absent app waits; a key of order and step makes a repetition harmless.
 #
-# Next: write a saga of your own, in the exercises.
+# Next: a saga of your own.
 
 # %% tags=["close"]
 lab.down()
