@@ -60,6 +60,7 @@ class Exercise:
         file: the file that most of its edits are in; what a learner changes first.
         services: the folder below ``services/`` whose run file names the apps; "" for itself.
         host: the app whose sidecar is asked to start the workflow.
+        in_flight: whether instances are under way while the code changes.
         apps: services of the course that are copied.
         components: the set of ``components/`` that is copied.
         healthy: what makes the copy whole, where the services alone are not.
@@ -82,6 +83,7 @@ class Exercise:
     file: str
     services: str
     host: str
+    in_flight: bool
     apps: tuple[str, ...]
     components: str
     env: Mapping[str, str]
@@ -207,6 +209,7 @@ def _exercise(id: str, folder: Path, source: Mapping[str, Any]) -> Exercise:
         file=source["file"],
         services=source.get("services", ""),
         host=source.get("host", "task-orchestrator-service"),
+        in_flight=bool(source.get("in_flight", False)),
         apps=tuple(source["apps"]),
         components=source.get("components", "default"),
         env={k: str(v) for k, v in (source.get("env") or {}).items()},

@@ -95,6 +95,16 @@ def test_each_step_that_is_refused_undoes_what_came_before_in_reverse_order(shop
     assert shop.lab.inbox == ()
 
 
+def test_a_step_that_did_its_work_and_lost_its_answer_is_undone_too(shop):
+    shop = shop()
+    done = {"bank": ({"card": "silent"}, 2), "carrier": ({"country": "IS"}, 3)}
+    for id, (changes, count) in done.items():
+        output = shop.ended(id, **changes)
+        assert (output["status"], output["undone"]) == ("cancelled", list(reversed(ALL[:count])))
+        assert "does not answer" in output["reason"]
+        holds(shop.lab, id)
+
+
 def test_a_wrong_order_is_rejected_before_anything_is_done(shop):
     shop = shop()
     output = shop.ended("r", amount=0, customer_email="nowhere")
@@ -198,16 +208,29 @@ def test_an_order_that_is_sent_twice_is_done_once(shop):
         assert len(shop.lab.ledger(app_id, table)) == 1
 
 
+def test_an_order_id_that_has_another_order_is_rejected(shop):
+    shop = shop()
+    client = shop.lab.client("order-api")
+    shop.ended("o")
+    other = {**ORDER, "order_id": "o", "amount": 70}
+    client.schedule_new_workflow("fulfil_order", input=other, instance_id="other")
+    output = shop.lab.run("other").wait().output
+    assert (output["status"], output["undone"]) == ("rejected", [])
+    assert output["reasons"] == ["order_id: it was used for another order"]
+    holds(shop.lab, "o")
+
+
 def test_a_step_that_comes_after_its_compensation_does_nothing(shop):
     shop = shop()
     client = shop.lab.client("order-api")
-    shop.ended("o", card="declined")  # its refund came, and there was no payment
-    again = {**ORDER, "order_id": "o"}
-    client.schedule_new_workflow("fulfil_order", input=again, instance_id="late")
+    shop.ended("o", quantity=21)  # more than there is: its release came, and nothing was reserved
+    (early,) = shop.lab.ledger("inventory-service", "reservations")
+    assert (early["quantity"], early["released_at"] is None) == (None, False)
+    given = {**ORDER, "order_id": "o"}
+    client.schedule_new_workflow("ship_order", input=given, instance_id="late")
     output = shop.lab.run("late").wait().output
     assert (output["status"], output["reason"]) == ("cancelled", "this order was undone before")
-    (payment,) = shop.lab.ledger("payment-service", "payments")
-    assert payment["amount"] is None
+    assert shop.lab.ledger("inventory-service", "reservations") == [early]
     holds(shop.lab, "late")
 
 

@@ -8,8 +8,9 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime, timedelta, timezone
 
 import dapr.ext.workflow as wf
@@ -24,6 +25,7 @@ APP_OF = {
     "schedule_delivery": "shipping-service",
     "cancel_delivery": "shipping-service",
 }
+LEDGER = os.environ.get("LEDGER", "ledger.sqlite")
 APPROVAL_FROM = 1000
 APPROVAL_SECONDS = float(os.environ.get("APPROVAL_SECONDS", "10"))
 PATIENCE = timedelta(seconds=3)
@@ -199,11 +201,26 @@ def validate_order(ctx: wf.WorkflowActivityContext, order: dict) -> dict:
     except ValidationError as problem:
         reasons = [f"{e['loc'][0] if e['loc'] else 'order'}: {e['msg']}" for e in problem.errors()]
         return {"valid": False, "reasons": reasons}
+    if not is_ours(checked):
+        return {"valid": False, "reasons": ["order_id: it was used for another order"]}
     # The time-out is part of the answer, so it stands in the history: a restart with another
     # setting does not change orders that are under way.
     seconds = APPROVAL_SECONDS if checked.amount >= APPROVAL_FROM else None
     log("validated", order_id=checked.order_id)
     return {"valid": True, "order": checked.model_dump(), "approve_within": seconds}
+
+
+def is_ours(order: Order) -> bool:
+    """Note an order under its ID; return False when that ID has another order.
+
+    Everything that is done for an order is found by its ID, so two orders cannot share one.
+    """
+    text = order.model_dump_json()
+    with closing(sqlite3.connect(LEDGER, timeout=2)) as db, db:
+        db.execute("CREATE TABLE IF NOT EXISTS orders (order_id PRIMARY KEY, text)")
+        db.execute("INSERT OR IGNORE INTO orders VALUES (?, ?)", (order.order_id, text))
+        query = "SELECT text FROM orders WHERE order_id = ?"
+        return db.execute(query, (order.order_id,)).fetchone() == (text,)
 
 
 def result(order: object, status: str, **more: object) -> dict:

@@ -1,0 +1,76 @@
+"""fulfil_order undoes what was done, the last first, whichever step fails and whoever is killed."""
+
+from labkit.exercises.observations import Check, ended
+from labkit.exercises.shop import (
+    PAYMENT,
+    SHIPPING,
+    cancelled,
+    drawn,
+    fulfilled,
+    reported,
+    row_of,
+    status_is,
+)
+from labkit.waiting import patience, wait_until
+
+READY_SECONDS = 30.0
+MOMENT_SECONDS = 15.0
+RETRIES_SECONDS = 8.0
+FAILING = {
+    "with a card that is declined, ": {"card": "declined"},
+    "with more goods than there are, ": {"quantity": 1000},
+    "with a bank that does not answer, ": {"card": "silent"},
+    "with a carrier that does not answer, ": {"country": "IS"},
+}
+
+
+def wished(case):
+    yield from cancelled(case)
+
+
+def counter(trial):
+    lab = trial.lab()
+    yield from cancelled(trial.order(given=drawn(trial.draw, country="AQ")))
+    cases = {
+        how: trial.order(given=drawn(trial.draw, **changes)) for how, changes in FAILING.items()
+    }
+    for how, case in cases.items():
+        yield from cancelled(case, how, within=RETRIES_SECONDS)
+    yield from left(trial.order(given=drawn(trial.draw, card="voucher", country="AQ")))
+    yield from fulfilled(trial.order(given=drawn(trial.draw)), "when all goes well, ")
+    yield from cuts(trial, lab)
+    small = trial.order("ship_order", given=drawn(trial.draw, country="AQ"))
+    yield Check(
+        "others",
+        "ship_order works as before",
+        "cancelled, undone: release_inventory",
+        lambda: (
+            f"{small.settled() and small.output['status']}, undone: "
+            + ", ".join(small.output["undone"])
+        ),
+        "what else your change touches in the same file",
+    )
+
+
+def left(case):
+    """One compensation is refused; the others are carried out, and the result names it."""
+    how = "with a voucher, which cannot be refunded, "
+    yield ended(case)
+    yield status_is(case, "cancelled", how)
+    yield reported(case, how, id="left")
+
+
+# The cut engine takes this place: it kills at every recorded event and asks the same invariant.
+def cuts(trial, lab):
+    """Kill at two moments: money taken and nobody knows; all noted in memory only."""
+    case = trial.order(given=drawn(trial.draw, card="abroad", country="AQ"))
+    wait_until(lambda: row_of(case, "refund_payment"), MOMENT_SECONDS * patience(), "the payment")
+    lab.kill(PAYMENT)
+    lab.up(PAYMENT, within=READY_SECONDS, announce=False)
+    yield from cancelled(case, "after a kill of payment-service, ", within=5 * patience())
+    with lab.frozen(SHIPPING, "worker"):
+        case = trial.order(given=drawn(trial.draw, country="AQ"))
+        wait_until(lambda: case.steps("schedule_delivery"), MOMENT_SECONDS * patience(), "the call")
+        lab.kill("order-api")
+        lab.up("order-api", within=READY_SECONDS, announce=False)
+    yield from cancelled(case, "after a kill of order-api, ", within=5 * patience())

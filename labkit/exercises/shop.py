@@ -1,0 +1,158 @@
+"""What checks observe of ``services/fulfilment``: orders, and what became of goods and money.
+
+Evidence is the ledgers of the services, the inbox and the history. What must hold for every order
+is said once, in ``services/fulfilment/invariant.py``, and asked here.
+"""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from labkit import paths
+from labkit.exercises.cases import Case, part
+from labkit.exercises.drawing import Draw
+from labkit.exercises.observations import Check, ended, rows_of
+
+ORDER_API = "order-api"
+INVENTORY = "inventory-service"
+PAYMENT = "payment-service"
+SHIPPING = "shipping-service"
+Effects = Mapping[str, tuple[str, str, str, str]]
+EFFECTS: Effects = {
+    "release_inventory": (INVENTORY, "reservations", "quantity", "released_at"),
+    "refund_payment": (PAYMENT, "payments", "amount", "refunded_at"),
+    "cancel_delivery": (SHIPPING, "deliveries", "quantity", "cancelled_at"),
+}
+"""Compensation to the table of what it undoes, the column of the effect, and that of the undoing.
+
+In the order of the steps of ``fulfil_order``.
+"""
+
+
+def drawn(draw: Draw, **changes: Any) -> dict[str, Any]:
+    """Return an order that a shop can fulfil, with drawn data."""
+    return {
+        "order_id": f"o-{draw.word()}",
+        "item": "book",
+        "quantity": draw.number(1, 3),
+        "amount": draw.number(20, 900),
+        "customer_email": draw.email(),
+        **changes,
+    }
+
+
+def row_of(case: Case, compensation: str, effects: Effects = EFFECTS) -> dict[str, Any] | None:
+    """Return the row of what a compensation undoes, for the order of a case; None if none."""
+    app_id, table, effect, _ = effects[compensation]
+    mine = [r for r in rows_of(case.lab, app_id, table) if r["order_id"] == order_id(case)]
+    return next((r for r in mine if r[effect] is not None), None)
+
+
+def order_id(case: Case) -> Any:
+    """Return the ID of the order of a case."""
+    return case.order.get("order_id")
+
+
+def done(case: Case, effects: Effects = EFFECTS) -> list[str]:
+    """Return the compensations of what was done for an order, as its steps were done."""
+    return [name for name in effects if row_of(case, name, effects)]
+
+
+def undone(case: Case, effects: Effects = EFFECTS) -> list[str]:
+    """Return the compensations that undid something, by the times in the ledgers."""
+    found = [(row_of(case, n, effects) or {}, n, at) for n, (*_, at) in effects.items()]
+    return [n for _, n in sorted((row[at], n) for row, n, at in found if row.get(at))]
+
+
+# --- checks -----------------------------------------------------------------------------------
+
+
+def holds(case: Case, how: str = "", id: str = "holds") -> Check:
+    """The invariant of the course holds for the order."""
+
+    def observe() -> str:
+        try:
+            _invariant()(case.lab, case.instance_id)
+        except AssertionError as broken:
+            return str(broken)
+        return "all of it holds"
+
+    return Check(
+        id,
+        f"{how}goods, money and parcels of the workflow {case.name} agree",
+        "all of it holds",
+        observe,
+        "services/fulfilment/invariant.py; lab.ledger(APP_ID, TABLE)",
+    )
+
+
+def status_is(case: Case, status: str, how: str = "", id: str = "status") -> Check:
+    """The result of the order has this status."""
+    return Check(
+        id,
+        f'{how}the status in the result of the workflow {case.name} is "{status}"',
+        status,
+        lambda: part(case.output, "status"),
+        f"lab.run({case.instance_id!r}).output",
+    )
+
+
+def reversed_(case: Case, how: str = "", effects: Effects = EFFECTS) -> Check:
+    """All that was done is undone, the last one first."""
+    return Check(
+        "reverse",
+        f"{how}what was done for the workflow {case.name} is undone, the last one first",
+        _listed(list(reversed(done(case, effects)))),
+        lambda: _listed(undone(case, effects)),
+        "the columns released_at, refunded_at and cancelled_at in the ledgers",
+    )
+
+
+def reported(case: Case, how: str = "", effects: Effects = EFFECTS, id: str = "reported") -> Check:
+    """The result names what was undone, in order, and what could not be."""
+
+    def observe() -> str:
+        rest = part(case.output, "not_undone")
+        names = [r.get("step") for r in rest] if isinstance(rest, list) else rest
+        return f"undone {part(case.output, 'undone')}, not_undone {names}"
+
+    gone = undone(case, effects)
+    left = [name for name in done(case, effects) if name not in gone]
+    return Check(
+        id,
+        f"{how}the result of the workflow {case.name} names what was undone, and what was not",
+        f"undone {gone}, not_undone {list(reversed(left))}",
+        observe,
+        f"lab.run({case.instance_id!r}).output",
+    )
+
+
+def cancelled(
+    case: Case, how: str = "", within: float = 3.0, effects: Effects = EFFECTS
+) -> Iterator[Check]:
+    """The order ends, nothing of it is left, and the result says so."""
+    yield ended(case, within=within)
+    yield holds(case, how)
+    yield status_is(case, "cancelled", how)
+    yield reversed_(case, how, effects)
+    yield reported(case, how, effects)
+
+
+def fulfilled(case: Case, how: str = "", within: float = 3.0) -> Iterator[Check]:
+    """The order ends, was charged and is delivered."""
+    yield ended(case, within=within)
+    yield holds(case, how)
+    yield status_is(case, "fulfilled", how)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) or "nothing"
+
+
+@cache
+def _invariant() -> Callable[[Any, str], None]:
+    file = paths.repo() / "services" / "fulfilment" / "invariant.py"
+    return runpy.run_path(str(file))["holds"]  # type: ignore[no-any-return]
