@@ -109,7 +109,7 @@ def attacks(exercise: Exercise, *, every: bool = True) -> list[Attack]:
     for step in steps if every else steps[:1]:
         found += _made(exercise, f"without {step}", repaired, _without(step))
     found.append(Attack("harmless changes besides", True, repaired, _harmless(exercise)))
-    if every:
+    if every and not exercise.action:  # what an accident needs is no change of a file
         found.append(Attack("the files untouched", False, fault))
         either = ("passed", "unknown")
         found.append(Attack("the scenario twice", True, repaired, times=2, becomes=either))

@@ -17,6 +17,7 @@ wfr = wf.WorkflowRuntime()
 
 @wfr.activity(name="note")
 def note(ctx, given):
+    print(f"noted {given}", flush=True)
     return given
 
 
@@ -56,6 +57,11 @@ def raced(ctx, seconds):
     second = ctx.wait_for_external_event("go")
     yield wf.when_any([second, ctx.create_timer(timedelta(seconds=seconds))])
     return ["second wait" if second.is_complete else "first wait, after it had lost"]
+
+
+@wfr.workflow(name="sleep")
+def sleep(ctx, seconds):
+    yield ctx.create_timer(timedelta(seconds=seconds))
 
 
 @wfr.workflow(name="watch")

@@ -29,8 +29,8 @@ def counter(trial):
     ):
         yield ended(case, within=8)
         yield from outcome(case, status, by)
-    for case, mails in ((silent, 3), (done, 1)):
-        yield mailed(case, count=mails, id="before")
+    for case, count in ((silent, 3), (done, 1)):
+        yield mails(case, count)
     yield mailed(silent, silent.order["manager_email"], 1, id="before", who="the manager")
     yield Check(
         "before",
@@ -50,6 +50,17 @@ def outcome(case, status, by):
     }[status]
     yield says(case, status, "status", id="says", checked=f"the status in the output {why}")
     yield says(case, by, "by", id="says", checked=f"who has answered, {why}")
+
+
+def mails(case, count):
+    """All that the assignee got. The history of the last round names only the mails of that round."""
+    return Check(
+        "before",
+        f"the assignee of the order that ends with {case.output['status']!r} gets {count} mails",
+        f"mails: {count}",
+        lambda: f"mails: {len(case.lab.inbox.to(case.order['assignee_email']))}",
+        "lab.inbox",
+    )
 
 
 def tell(case, event, data):
