@@ -53,7 +53,7 @@ def outcome(case, status, by):
 
 
 def mails(case, count):
-    """All that the assignee got. The history of the last round names only the mails of that round."""
+    """All that the assignee got; the history of the last round names only the mails of that."""
     return Check(
         "before",
         f"the assignee of the order that ends with {case.output['status']!r} gets {count} mails",
