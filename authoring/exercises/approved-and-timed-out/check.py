@@ -56,7 +56,7 @@ def mails(case, count):
     """All that the assignee got; the history of the last round names only the mails of that."""
     return Check(
         "before",
-        f"the assignee of the order that ends with {case.output['status']!r} gets {count} mails",
+        f"the assignee of the order that ends with {case.output['status']!r} gets its mails",
         f"mails: {count}",
         lambda: f"mails: {len(case.lab.inbox.to(case.order['assignee_email']))}",
         "lab.inbox",

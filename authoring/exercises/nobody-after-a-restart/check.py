@@ -2,7 +2,7 @@
 
 from labkit.exercises.accidents import happened, running
 from labkit.exercises.cases import Case
-from labkit.exercises.observations import ended, mailed, ordered, says
+from labkit.exercises.observations import Check, ended, mailed, ordered, says
 
 WORKFLOW = "task_escalation"
 OTHERS = ()
@@ -27,3 +27,10 @@ def wished(case, within):
     yield says(case, "timed out", "status", checked="nobody has answered, and the output says so")
     yield mailed(case, count=2)
     yield mailed(case, case.order["manager_email"], 1, who="the manager")
+    yield Check(
+        "before",
+        "the task is assigned once",
+        ["completed"],
+        lambda: [step.outcome for step in case.steps("assign_task")],
+        f"lab.run({case.instance_id!r}).history.steps()",
+    )
