@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# The notification service fills in its mails with `renderer.py`, which another team maintains. Since this morning the service goes down, is started again, and goes down again. All other orders wait.
+# The notification service fills in its mails with `renderer.py`, which another team maintains. Since this morning the service goes down, is started again, and goes down again. Other orders are late, or wait.
 
 # %% [markdown] tags=["scenario"]
 # `poison` is the order of this morning, `next` the one after it. `supervise` starts again what has ended, as an operating system would.
@@ -11,15 +11,14 @@ from contextlib import suppress
 
 
 def supervise(lab, id):
-    """Start again what has ended, up to five times; return the status of a workflow."""
+    """Start again what has ended, up to five times, until a workflow has ended."""
     for _ in range(5):
         with suppress(LabError):
-            wait_until(lambda: lab.run(id).has_ended or lab.troubles(), 20)
+            wait_until(lambda: lab.run(id).has_ended or lab.troubles(), 60)
         if not lab.troubles():
             break
         with suppress(LabError):
             lab.up(announce=False)
-    return lab.run(id).status
 
 
 def scenario(lab):
@@ -28,7 +27,8 @@ def scenario(lab):
     for id, title in (("poison", "Review 100 %s"), ("next", "Review PR")):
         given = {**order, "title": title, "assignee_email": f"{id}@example.com"}
         client.schedule_new_workflow("task_processing_multi_app", input=given, instance_id=id)
-        print(id, supervise(lab, id))
+        supervise(lab, id)
+    print("poison:", lab.run("poison").status)
 
 
 # %% tags=["look"]
