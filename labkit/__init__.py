@@ -18,7 +18,7 @@ _WHERE = {
     "labkit.daprmap": ("dapr_here",),
     "labkit.terms": ("glossary",),
     "labkit.machine": ("doctor",),
-    "labkit.exercises": ("apply", "begin", "check", "diagnose", "hint", "reset"),
+    "labkit.exercises": ("accident", "apply", "begin", "check", "diagnose", "hint", "reset"),
     "labkit.workfiles": ("workspace", "copy_of_services"),
 }
 __all__ = sorted(name for names in _WHERE.values() for name in names)

@@ -107,9 +107,10 @@ def attacks(exercise: Exercise, *, every: bool = True) -> list[Attack]:
     found += _special_cased(exercise)
     for step in _called(exercise, repaired):
         found += _made(exercise, f"without {step}", repaired, _without(step))
-    found.append(Attack("the files untouched", False, fault))
-    either = ("passed", "unknown")
-    found.append(Attack("the scenario twice", True, repaired, times=2, becomes=either))
+    if not exercise.action:  # what an accident needs is no change of a file
+        found.append(Attack("the files untouched", False, fault))
+        either = ("passed", "unknown")
+        found.append(Attack("the scenario twice", True, repaired, times=2, becomes=either))
     return found
 
 

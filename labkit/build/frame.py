@@ -56,7 +56,7 @@ def assemble(exercise: Exercise, own: Sequence[Any]) -> list[Any]:
         _text("text", PLAN if exercise.kind == "build" else DIAGNOSIS),
         _code("solution", _diagnose(exercise, _one(own, "plan"))),
         _text("text", _change(exercise)),
-        _code("solution", APPLY.format(id=exercise.id)),
+        _code("solution", _repair(exercise)),
         _code("check", f'check("{exercise.id}")'),
         _text("close", _close(exercise, _one(own, "expert"))),
         _code("close", "lab.down()"),
@@ -114,6 +114,19 @@ lab = Lab(run_file)
 scenario(lab)"""
 
 
+ACTION = """\
+# <solution goal="your repair: what you do with this lab">
+{action}
+# </solution>
+print("status:", lab.run("order").settle(30))"""
+
+
+def _repair(exercise: Exercise) -> str:
+    if exercise.action:
+        return ACTION.format(action=exercise.action.rstrip())
+    return APPLY.format(id=exercise.id)
+
+
 def _opening(exercise: Exercise, story: str) -> str:
     heading = f"# {KINDS[exercise.kind]} {exercise.label}: {exercise.title}"
     scope = f"Out of scope: {exercise.out_of_scope}. {GLOSSARY}"
@@ -135,6 +148,8 @@ def _setup(exercise: Exercise, cells: Iterable[Any]) -> str:
 
 def _wanted(exercise: Exercise, own: Sequence[Any]) -> str:
     words = [c.source for c in own if _tag(c) == "scenario" and c.cell_type == "markdown"]
+    if exercise.action:
+        return "\n\n".join(["## The scenario", *words, "Run it now."])
     if exercise.kind == "build":
         again = "Run the scenario now, to see where you stand. Run it again after each change."
         return "\n\n".join(["## What is wanted", _one(own, "wanted"), *words, again])
@@ -156,6 +171,11 @@ def _change(exercise: Exercise) -> str:
     hints = f'A hint comes in three levels: `hint("{exercise.id}")`.'
     if exercise.kind == "build":
         text = f"## Your change\n\nYou need `{exercise.file}`. {hints}"
+    elif exercise.action:
+        return (
+            "## The repair\n\nNo file has to be changed. Do with this lab what your diagnosis asks"
+            f" for; a new lab would not hold the order. {hints}"
+        )
     else:
         text = (
             "## The repair\n\nMake the smallest change that fixes the cause, then run the scenario"

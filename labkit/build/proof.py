@@ -40,6 +40,8 @@ def played(
     *,
     times: int = 1,
     counter: bool = True,
+    accident: bool = True,
+    action: str = "",
 ) -> Iterator[Verdict]:
     """Prepare the deployment with these edits, run the scenario, and yield the verdict.
 
@@ -47,11 +49,16 @@ def played(
         scenario: edits of the scenario cell.
         times: how often ``scenario(lab)`` is run in the same lab.
         counter: see :func:`labkit.exercises.checking.look`.
+        accident: let it happen, where the exercise has one.
+        action: what is done after the scenario, as code.
     """
     run_file = prepare(exercise, edits)
     names: dict[str, Any] = {n: getattr(labkit, n) for n in labkit.__all__}
     names |= {"run_file": run_file, "RpcError": grpc.RpcError}
+    if not accident:
+        names["accident"] = lambda id, lab: None
     code = scenario_of(exercise, scenario) + "\nscenario(lab)" * (times - 1)
+    code += f"\n{action}"
     with redirect_stdout(StringIO()):
         try:
             exec(compile(code, f"{exercise.id} scenario", "exec"), names)

@@ -4,6 +4,7 @@ An exercise is a folder of ``authoring/exercises``: ``exercise.yaml`` (objective
 states, hints), ``exercise.py`` (the notebook) and ``check.py`` (steps that observe).
 """
 
+from labkit.exercises.accidents import accident
 from labkit.exercises.catalogue import KINDS, Exercise, ids, in_order, load
 from labkit.exercises.checking import check
 from labkit.exercises.deployment import apply, begin, reset
@@ -13,6 +14,7 @@ from labkit.exercises.overview import next_exercise, overview
 __all__ = [
     "KINDS",
     "Exercise",
+    "accident",
     "apply",
     "begin",
     "check",

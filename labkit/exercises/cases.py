@@ -14,6 +14,8 @@ from labkit.history import RunHistory, Step
 from labkit.workflowrun import NotFinished, Run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from labkit.apps import App
     from labkit.mailcatcher import Inbox
 
@@ -40,6 +42,8 @@ class View(Protocol):
     def ledger(self, app_id: str, table: str) -> list[dict[str, Any]]: ...
     @property
     def inbox(self) -> Inbox: ...
+    @property
+    def folder(self) -> Path: ...
 
 
 @dataclass(frozen=True)

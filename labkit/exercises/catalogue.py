@@ -40,13 +40,14 @@ class Mutant:
     """A wrong answer: its edits on the learner's copy, the step that stops it, words it shows.
 
     In ``exercise.yaml`` its edits are written as the difference from the repair, or from the
-    fault with ``from: fault``.
+    fault with ``from: fault``. After an accident an answer is an action: code that uses ``lab``.
     """
 
     name: str
     edits: tuple[Edit, ...]
     step: str
     words: str
+    action: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class Exercise:
         fault: what is broken, or still missing, in the copy when the learner gets it.
         symptom: step and words by which that shows.
         hints: step id to three levels.
+        accident: what ends while the scenario runs; see :mod:`labkit.exercises.accidents`.
+        action, another_action: two repairs of an accident, as code that uses ``lab``.
     """
 
     id: str
@@ -94,6 +97,9 @@ class Exercise:
     alternative: tuple[Edit, ...]
     mutants: tuple[Mutant, ...]
     hints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    accident: tuple[str, ...] = ()
+    action: str = ""
+    another_action: str = ""
 
     @property
     def label(self) -> str:
@@ -187,11 +193,11 @@ def _is_lesson(name: str, lesson: str, practice: Mapping[str, str]) -> NoSuchExe
 
 def _exercise(id: str, folder: Path, source: Mapping[str, Any]) -> Exercise:
     usual = source["file"]
-    repair = edits_from(source["repair"], usual)
+    repair = edits_from(source.get("repair", []), usual)
 
     def variant(raw: Any) -> tuple[Edit, ...]:
         """Edits on the learner's copy: those of the repair come first, unless it says otherwise."""
-        edits = edits_from(raw["edits"], usual)
+        edits = edits_from(raw.get("edits", []), usual)
         return edits if raw.get("from") == "fault" else (*repair, *edits)
 
     return Exercise(
@@ -214,14 +220,18 @@ def _exercise(id: str, folder: Path, source: Mapping[str, Any]) -> Exercise:
         components=source.get("components", "default"),
         env={k: str(v) for k, v in (source.get("env") or {}).items()},
         healthy=edits_from(source.get("healthy", []), usual),
-        fault=edits_from(source["fault"], usual),
+        fault=edits_from(source.get("fault", []), usual),
         symptom=source["symptom"],
         repair=repair,
         alternative=variant(source["alternative"]),
         mutants=tuple(
-            Mutant(m["name"], variant(m), m["step"], str(m["words"])) for m in source["mutants"]
+            Mutant(m["name"], variant(m), m["step"], str(m["words"]), m.get("action", ""))
+            for m in source["mutants"]
         ),
         hints={step: tuple(levels) for step, levels in source["hints"].items()},
+        accident=tuple(source.get("accident", ())),
+        action=source.get("action", ""),
+        another_action=source["alternative"].get("action", ""),
     )
 
 

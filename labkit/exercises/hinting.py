@@ -104,5 +104,7 @@ def diagnose(id: str, cause: str) -> Line:
         asked = asked if build else "which part does what wrong, and how do you know?"
         return Line(f"Write one sentence: {asked}")
     progress.note("explanation", exercise.id, text=cause, lesson=exercise.lesson)
+    if exercise.action:
+        return Line("Your diagnosis is saved. Now repair this lab.")
     saved = "Your plan is saved. Change" if build else "Your diagnosis is saved. Repair"
     return Line(f"{saved} the files, then run the scenario again.")

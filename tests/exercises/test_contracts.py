@@ -33,8 +33,12 @@ MUTANTS = [
 
 @pytest.mark.parametrize("id", BREAKS)
 def test_it_is_whole_before_the_fault(id):
-    with played(load(id), load(id).healthy) as verdict:
-        assert verdict.passed, verdict
+    exercise = load(id)
+    with played(exercise, exercise.healthy, accident=False) as verdict:
+        if not exercise.accident:
+            assert verdict.passed, verdict
+        else:  # all holds, and then there was nothing to repair
+            _require_stopped(verdict, "accident", "it never ended")
 
 
 @pytest.mark.parametrize("id", CASES)
@@ -47,7 +51,7 @@ def test_the_fault_or_the_gap_shows_its_symptom(id):
 @pytest.mark.parametrize("id", CASES)
 def test_the_repair_passes(id):
     exercise = load(id)
-    with played(exercise, (*exercise.fault, *exercise.repair)) as verdict:
+    with played(exercise, (*exercise.fault, *exercise.repair), action=exercise.action) as verdict:
         assert verdict.passed, verdict
         again = look(exercise, counter=False)  # as the terminal does after the notebook
         assert again.passed, again
@@ -56,8 +60,9 @@ def test_the_repair_passes(id):
 @pytest.mark.parametrize("id", CASES)
 def test_another_right_answer_passes(id):
     exercise = load(id)
-    assert exercise.alternative != exercise.repair
-    with played(exercise, (*exercise.fault, *exercise.alternative)) as verdict:
+    assert (exercise.alternative, exercise.another_action) != (exercise.repair, exercise.action)
+    edits, action = (*exercise.fault, *exercise.alternative), exercise.another_action
+    with played(exercise, edits, action=action) as verdict:
         assert verdict.passed, verdict
 
 
@@ -65,7 +70,8 @@ def test_another_right_answer_passes(id):
 def test_a_wrong_repair_is_stopped_at_its_step_with_its_words(id, name):
     exercise = load(id)
     mutant = next(m for m in exercise.mutants if m.name == name)
-    with played(exercise, (*exercise.fault, *mutant.edits)) as verdict:
+    edits = (*exercise.fault, *mutant.edits)
+    with played(exercise, edits, action=mutant.action) as verdict:
         _require_stopped(verdict, mutant.step, mutant.words)
 
 

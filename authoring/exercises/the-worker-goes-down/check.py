@@ -1,0 +1,66 @@
+"""An order that ends its worker is set aside after some runs, and all others are carried out."""
+
+from contextlib import suppress
+
+from labkit.errors import LabError
+from labkit.exercises.cases import NOTIFICATIONS, Case
+from labkit.exercises.observations import Check, as_before, ended, mailed, ordered, says
+from labkit.waiting import patience, wait_until
+
+WORKFLOW = "task_processing_multi_app"
+MOST = 4
+READY_SECONDS = 20.0
+
+
+def steps(lab):
+    poison, other = Case(lab, "poison", WORKFLOW), Case(lab, "next", WORKFLOW)
+    yield ordered(poison)
+    yield ordered(other)
+    yield from wished(poison, other, deaths(lab))
+
+
+def counter(trial):
+    word = trial.draw.word()
+    lab = trial.lab(RENDERER_FAILS_ON=word)
+    poison = trial.order(title=f"Review {word} now")
+    supervise(lab, poison)
+    other = trial.order()
+    supervise(lab, other)
+    yield from wished(poison, other, deaths(lab))
+
+
+def wished(poison, other, ends):
+    yield Check(
+        "runs",
+        f"the service goes down {MOST} times at most",
+        f"at most {MOST} times",
+        lambda: f"at most {MOST} times" if len(ends) <= MOST else f"{len(ends)} times or more",
+        f"lab.app({NOTIFICATIONS!r}).past; lab.ledger({NOTIFICATIONS!r}, 'attempts')",
+        lambda seen: str(seen).startswith("at most"),
+    )
+    yield ended(poison)
+    yield says(
+        poison, "set aside", "status", checked="the output of the order that ends its worker"
+    )
+    yield mailed(poison, count=0)
+    yield ended(other, id="next")
+    yield says(other, "completed", "status", id="next", checked="the output of the order after it")
+    yield mailed(other, id="next")
+    yield from as_before(other)
+
+
+def deaths(lab):
+    """The ends of the service that nobody has brought about from outside."""
+    ends = [x for part, x in lab.app(NOTIFICATIONS).past if part == "worker" and not x.is_alive]
+    return [x for x in ends if not x.was_killed]
+
+
+def supervise(lab, case):
+    """Start again what has ended, until the order has ended or this is in vain."""
+    for _ in range(MOST + 1):
+        with suppress(LabError):
+            wait_until(lambda: case.run.has_ended or lab.troubles(), 15 * patience())
+        if not lab.troubles():
+            break
+        with suppress(LabError):
+            lab.up(within=READY_SECONDS * patience(), announce=False)
