@@ -12,7 +12,9 @@ from datetime import datetime, timedelta, timezone
 import dapr.ext.workflow as wf
 
 LEDGER = os.environ.get("LEDGER", "ledger.sqlite")
-NOTIFICATIONS, AUDIT, ML = "notification-service", "audit-service", "ml-service"
+NOTIFICATIONS = "notification-service"
+AUDIT = "audit-service"
+ML = "ml-service"
 RETRIES = wf.RetryPolicy(first_retry_interval=timedelta(seconds=0.5), max_number_of_attempts=3)
 SIDECAR_SECONDS = float(os.environ.get("SIDECAR_SECONDS", "10"))
 

@@ -11,7 +11,9 @@ from datetime import datetime, timezone
 import dapr.ext.workflow as wf
 
 LEDGER = os.environ.get("LEDGER", "ledger.sqlite")
-NOTIFICATIONS, AUDIT, ML = "notification-service", "audit-service", "ml-service"
+NOTIFICATIONS = "notification-service"
+AUDIT = "audit-service"
+ML = "ml-service"
 SIDECAR_SECONDS = float(os.environ.get("SIDECAR_SECONDS", "10"))
 
 wfr = wf.WorkflowRuntime()

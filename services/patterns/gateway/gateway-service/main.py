@@ -9,8 +9,10 @@ from datetime import datetime, timedelta, timezone
 
 import dapr.ext.workflow as wf
 
-USERS, TASKS = "user-service", "task-service"
-NOTIFICATIONS, BILLING = "notification-service", "billing-service"
+USERS = "user-service"
+TASKS = "task-service"
+NOTIFICATIONS = "notification-service"
+BILLING = "billing-service"
 RETRIES = wf.RetryPolicy(first_retry_interval=timedelta(seconds=0.5), max_number_of_attempts=3)
 SIDECAR_SECONDS = float(os.environ.get("SIDECAR_SECONDS", "10"))
 
