@@ -32,11 +32,11 @@ quiz("rescue")
 #
 # An order makes three things: a task is noted, two people get a mail, and a book gets an entry.
 #
-# - **Centralised**: one orchestrator has the whole workflow. The other apps do single steps.
-# - **Domain-specific**: notification and audit each own a workflow for their domain. The orchestrator calls both as children.
-# - **Gateway**: clients know one app. Behind it is a service for users, tasks, notifications and billing.
+# - **centralised**: one orchestrator has the whole workflow, the others do single steps
+# - **domain-specific**: notification and audit each own a workflow, called as a child
+# - **gateway**: clients know one app; behind it are users, tasks, notifications and billing
 #
-# You find them in `services/patterns`. Open two of the orchestrators and compare `task_processing`. The file `compare.py` beside them asks all three the same questions.
+# You find them in `services/patterns`. Open the orchestrators of the first two and compare `task_processing`. The file `compare.py` asks all three the same questions.
 
 # %% tags=["code"]
 sys.path.insert(0, str(paths.repo() / "services" / "patterns"))
@@ -70,11 +70,11 @@ alone = [name for name, stored in events.items() if len(stored) == 1]
 observe("one-history", "all three" if len(alone) == 3 else " and ".join(alone))
 
 # %% [markdown] tags=["explain"]
-# A child workflow has its own history, in its owner's store. So the domain-specific architecture needs more events in total, and whoever asks "what happened to my order?" has to ask three apps. In return, the notification team sees every campaign without access to the orchestrator.
+# A child has its own history, kept by its owner. So there are more events, and whoever looks for an order asks three apps. In return, the notification team sees its campaigns by itself.
 #
 # ## Six faults
 #
-# Each fault hits one order in every architecture. In the first three, a process is killed while the first mail has been handed over and not yet noted. Then: the target is absent at first, the mail provider refuses everything, and the target is slow. *Which architecture gets the worst numbers of mails?*
+# Each hits one order per architecture. The target is `notification-service`; kills come when the first mail has been handed over and not yet noted. *Which architecture gets the worst numbers of mails?*
 
 # %% tags=["predict"]
 predict("worst", ["centralised", "domain-specific", "gateway", "all three are alike"])
@@ -88,17 +88,12 @@ alike = all(len({str(a) for a in answers.values()}) == 1 for answers in results.
 mails = {n: sum(abs(2 - r[n]["mails"]) for r in results.values()) for n in three.benches}
 observe("worst", "all three are alike" if alike else max(mails, key=mails.get))
 
-# %% tags=["look"]
-for fault, answers in results.items():
-    others = [{k: v for k, v in a.items() if k != "mails"} for a in answers.values()]
-    print(f"{fault:<26}", others[0], "- the same in all three:", others.count(others[0]) == 3)
-
 # %% [markdown] tags=["explain"]
-# What is lost or doubled depends on the activity, its ledger and its retry policy. These are alike, so the architecture makes no difference. A killed worker sends a third mail, because nobody had noted the first. A refused mail is lost after three attempts, and the order is COMPLETED all the same.
+# What is lost or doubled depends on the activity, its ledger and its retry policy, and these are alike. The killed worker had noted no mail, so it sent one twice. Refused mails are given up after three attempts, and the order is completed.
 #
 # ## While the host is away
 #
-# One fault has more to show. The **host**, the app whose workflow was ordered, was killed while the first mail was on its way. *How many of the two mails left before the host came back?*
+# The **host** is the app that runs the ordered workflow. It was killed with the first mail on its way. *How many mails left before it came back?*
 
 # %% tags=["predict"]
 predict(
@@ -114,11 +109,11 @@ words = {0: "1 everywhere", 3: "2 everywhere"}
 observe("without-host", words.get(len(two)) or f"1, with {' and '.join(two)} 2")
 
 # %% [markdown] tags=["explain"]
-# The campaign is a workflow of the notification service. Once it has begun, it needs nobody else until its end. In the other two, the host decides after each step what comes next, and it was not there.
+# A campaign that has begun needs nobody else. Elsewhere the host decides after each step, and it was away.
 #
-# ## What stops when one app is away
+# ## One app is away
 #
-# You stop one app, order, and look at what is kept meanwhile: first the host, then the notification service, then the app with the book. *The notification service is away. Where does the book get its entry nevertheless?*
+# You stop the host, then the notification service, then the book. *Without notifications, where does the book get its entry?*
 
 # %% tags=["predict"]
 predict("away", ["centralised", "domain-specific", "gateway", "nowhere"])
@@ -136,48 +131,38 @@ entered = [name for name, (_, target, _) in away.items() if "book" in target]
 observe("away", " and ".join(entered) or "nowhere")
 
 # %% [markdown] tags=["explain"]
-# An absent app stops its own step and every later one. That is decided by the order of the steps, not by the architecture. Whoever wants the entry without the mails writes the entry first, or uses the rescue of lesson 09.
+# An absent app stops its step and all later ones: the order of the steps decides that. Write the entry first, or use the rescue of lesson 09.
 #
 # ## Five change requests
 #
-# The next cell makes copies of all three, edits them for one request after another, and restarts only the apps whose files have changed. *In which architecture is the host deployed least often?*
-
-# %% tags=["look"]
-three.down()
-for change in compare.changes():
-    print(f"{change['name']:<10} {change['request']}")
-
-# %% [markdown] tags=["predict"]
-# Decide for each request which app it is about, before you answer. *Which host is deployed least often?*
+# 1. wording: another subject
+# 2. archive: one more copy of the mails
+# 3. team-lead: one more person is informed
+# 4. book-first: the entry before the mails
+# 5. receipt: a new step for each entry
+#
+# Copies of all three are edited, and only apps with newer files are restarted. *Which host is deployed least often?*
 
 # %% tags=["predict"]
 predict("fewest", ["centralised", "domain-specific", "gateway"])
 
 # %% tags=["run"]
+three.down()
 folder = workspace("10")
 three = compare.Three(folder)
 deployed = {name: [] for name in three.benches}
 for change in compare.changes():
-
-    def deliver(bench):
-        apps = bench.deliver(change, folder / bench.form.name)
-        bench.order(change["name"])
-        return apps, bench.wait(change["name"]), bench.does(change["name"], change["name"])
-
-    for name, (apps, status, done) in three.ask(deliver).items():
+    told = three.ask(lambda bench, c=change: bench.fulfil(c, folder / bench.form.name))
+    for name, (apps, status, done) in told.items():
         deployed[name] += apps
-        print(f"{change['name']:<10} {name:<16} {status}, as asked: {done}; deployed: {', '.join(apps)}")
-
-# %% tags=["run"]
+        print(f"{change['name']:<10} {name:<16} {status}, as asked: {done}; {', '.join(apps)}")
 hosts = {n: deployed[n].count(b.form.host) for n, b in three.benches.items()}
 for name, apps in deployed.items():
     print(f"{name:<16} {len(apps)} deployments, {hosts[name]} of them of the host")
 observe("fewest", min(hosts, key=hosts.get))
 
 # %% [markdown] tags=["explain"]
-# Where the steps of a domain are in its own workflow, a change in the domain stays there. Where they are in the host, the host is deployed again and again, and its waiting instances have to fit the new code: lesson 05.
-#
-# A change that crosses domains, such as one more person to inform, reaches the host in all three.
+# A change within a domain stays in the app that owns its workflow; one across domains reaches every host. Each new host has to fit its waiting instances: lesson 05.
 #
 # ## The same load
 #
@@ -194,7 +179,7 @@ SVG(compare.curve({name: load["seconds"] for name, load in loads.items()}))
 # %% [markdown] tags=["predict"]
 # ## Bulk
 #
-# `bulk_task_processing` of the centralised orchestrator lets `ml-service` judge many tasks, with at most `limit` calls under way. The Configuration of `ml-service` allows four activities at a time. You run 200 items with the limits 1, 4 and 200. *How many inferences run at the same time, at most?*
+# `bulk_task_processing` has at most `limit` calls under way. The Configuration of `ml-service` allows four activities at a time. You judge 200 tasks with the limits 1, 4 and 200. *How many run at once, at most?*
 
 # %% tags=["predict"]
 predict("at-once", ["1, 4, 200", "1, 4, 4", "4, 4, 4"])
@@ -206,13 +191,11 @@ lab.up("task-orchestrator-service", "ml-service", announce=False)
 bulks = {limit: compare.bulk(lab, limit, 200) for limit in (1, 4, 200)}
 for limit, bulk in bulks.items():
     print(f"limit {limit:>3}: {bulk['done']} done, {bulk['high']} urgent, {bulk['at_once']} at once")
+display(SVG(compare.curve({f"limit {limit}": b["seconds"] for limit, b in bulks.items()})))
 observe("at-once", ", ".join(str(bulk["at_once"]) for bulk in bulks.values()))
 
-# %% tags=["look"]
-SVG(compare.curve({f"limit {limit}": bulk["seconds"] for limit, bulk in bulks.items()}))
-
 # %% [markdown] tags=["explain"]
-# The limit of the caller counts up to the limit of the target; more only waits in the runtime. The caller's limit is for this bulk alone. The target's limit holds for all callers together, so only that protects the target.
+# The smaller limit counts. A caller's limit is for this bulk alone; only the target's limit protects the target from all callers.
 #
 # ## Change something
 #
@@ -224,9 +207,7 @@ print({limit: bulk["at_once"] for limit, bulk in mine.items()})
 SVG(compare.curve({f"limit {limit}": bulk["seconds"] for limit, bulk in mine.items()}))
 
 # %% [markdown] tags=["text"]
-# ## The decision table
-#
-# Everything in this table was measured above, by you:
+# ## The decision table, as you measured it
 
 # %% tags=["look"]
 rows = {
@@ -245,7 +226,7 @@ for what, values in rows.items():
 # %% [markdown] tags=["text"]
 # ## Your decision
 #
-# Write it for a case that you know. One page: the case, the choice, two rows of the table that speak for it, one that speaks against it, and what would change your mind. The file stays in your folder, and the last cells keep your choice in your record.
+# Write one page for a case that you know: two rows of the table for your choice, one against it, and what would change your mind. It stays in your folder.
 
 # %% tags=["change"]
 # %%workfile 10/decision.md
@@ -273,9 +254,6 @@ parts = ("Case:", "Choice:", "For it:", "Against it:", "We change our mind when:
 print("missing:", [part for part in parts if part not in page] or "nothing")
 chosen = page.partition("Choice:")[2].strip().splitlines()[:1]
 observe("choice", chosen[0] if chosen else "no choice yet")
-
-# %% tags=["quiz"]
-quiz("same-losses")
 
 # %% tags=["quiz"]
 quiz("who-is-deployed")

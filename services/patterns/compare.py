@@ -246,6 +246,15 @@ class Bench:
             self.lab.restart(app_id, announce=False)
         return newer
 
+    def fulfil(self, change: Mapping[str, Any], folder: Path) -> tuple[list[str], str, bool]:
+        """Deliver a change request and order; return who was deployed, the status, and whether
+        the order shows what was asked for.
+        """
+        deployed = self.deliver(change, folder)
+        self.order(change["name"])
+        status = self.wait(change["name"])
+        return deployed, status, self.does(change["name"], change["name"])
+
     def steps(self, task_id: str) -> list[str]:
         """Return the names of the steps of an order, by the time they began."""
         return [step.name for step in self.lab.run(task_id).history.steps()]
@@ -258,8 +267,8 @@ class Bench:
         return {
             "wording": all(mail.subject.startswith("For you: ") for mail in mails),
             "archive": any(mail.to == "archive@example.com" for mail in mails),
-            "team lead": any(mail.to == "lead-of-alice@example.com" for mail in mails),
-            "book first": steps.index(self.form.enters) < first_mail,
+            "team-lead": any(mail.to == "lead-of-alice@example.com" for mail in mails),
+            "book-first": steps.index(self.form.enters) < first_mail,
             "receipt": "write_receipt" in steps,
         }[change]
 
@@ -360,16 +369,16 @@ def at_once(rows: list[dict[str, Any]]) -> int:
     return most
 
 
-def curve(points: Mapping[int, float]) -> str:
-    """Return a bar for each limit as SVG, with its seconds; for a notebook."""
+def curve(points: Mapping[str, float]) -> str:
+    """Return a bar for each name as SVG, with its seconds; for a notebook."""
     longest = max(points.values())
     rows = "".join(
-        f'<text x="0" y="{22 * n + 16}">{limit}</text>'
-        f'<rect x="60" y="{22 * n + 4}" width="{360 * seconds / longest:.0f}" height="14"/>'
-        f'<text x="{70 + 360 * seconds / longest:.0f}" y="{22 * n + 16}">{seconds:.1f} s</text>'
-        for n, (limit, seconds) in enumerate(points.items())
+        f'<text x="0" y="{22 * n + 16}">{name}</text>'
+        f'<rect x="130" y="{22 * n + 4}" width="{360 * seconds / longest:.0f}" height="14"/>'
+        f'<text x="{140 + 360 * seconds / longest:.0f}" y="{22 * n + 16}">{seconds:.1f} s</text>'
+        for n, (name, seconds) in enumerate(points.items())
     )
     return (
-        f'<svg role="img" aria-label="seconds for each limit" width="520" '
+        f'<svg role="img" aria-label="seconds for each name" width="580" '
         f'height="{22 * len(points) + 8}" font-size="13" fill="currentColor">{rows}</svg>'
     )
