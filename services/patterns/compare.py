@@ -20,10 +20,12 @@ from typing import Any, Literal, TypeVar
 import yaml
 
 from labkit import Lab, LabError, wait_until
-from labkit.waiting import patience, poll
+from labkit.waiting import patience, poll, settled
 
 HERE = Path(__file__).parent
 TARGET = "notification-service"
+MOST_PATIENCE = 4.0
+"""By what factor the waits for something that must not happen become longer, at most."""
 T = TypeVar("T")
 
 
@@ -123,6 +125,11 @@ class Bench:
             found[part.app_id] += len(part.events)
         return dict(found)
 
+    def wait_for_task(self, task_id: str) -> None:
+        """Wait until the task of an order is noted, the first of its promises."""
+        noted = partial(self._rows, self.form.tasks, task_id)
+        wait_until(noted, 30 * patience(), "the task is noted")
+
     # --- the six faults ----------------------------------------------------------------------
 
     def killed(self, app_id: str, part: Literal["worker", "sidecar"] | None = None) -> str:
@@ -159,17 +166,15 @@ class Bench:
     def host_killed(self) -> str:
         """Kill the host; note how many mails leave until nothing moves any more."""
         task_id = self.killed(self.form.host)
-        poll(lambda: self.mails(task_id) >= 2, 4 * patience(), 0.1)
+        poll(lambda: self.mails(task_id) >= 2, 4 * min(patience(), MOST_PATIENCE), 0.1)
         self.without_host = self.mails(task_id)
         self.lab.up(announce=False)
         return task_id
 
     def target_absent(self) -> str:
-        """Order while the target is away; note what is kept until then."""
         self.lab.stop(TARGET, announce=False)
         self.order("absent")
-        self.lab.run("absent").settle(2)
-        self.without_target = self.kept("absent")
+        self.wait_for_task("absent")
         self.lab.up(announce=False)
         return "absent"
 
@@ -215,15 +220,16 @@ class Bench:
     # --- one app is away ---------------------------------------------------------------------
 
     def away(self, app_id: str) -> str:
-        """Stop an app, order, and return which promises are kept while it is away."""
+        """Stop an app that comes after the task, order, and return what is kept meanwhile."""
         task_id = f"without-{app_id}"
         self.lab.stop(app_id, announce=False)
         if app_id == self.form.host:
             seen = "nothing can be ordered"
         else:
             self.order(task_id)
-            self.lab.run(task_id).settle(2)
-            kept = self.kept(task_id)
+            self.wait_for_task(task_id)
+            quiet = 2 * min(patience(), MOST_PATIENCE)
+            kept = settled(lambda: self.kept(task_id), quiet, within=60 * patience())
             seen = ", ".join(what for what, count in kept.items() if count) or "nothing"
         self.lab.up(announce=False)
         return seen
