@@ -30,7 +30,7 @@ quiz("rescue")
 # %% [markdown] tags=["story"]
 # ## One case, three architectures
 #
-# An order makes three things: a task is noted, two people get a mail, and a book gets an entry.
+# An order makes three things: a task is noted, two people get a mail, and a book gets an entry. The lesson [Multi-App Workflows](https://agentfactory.panaversity.org/docs/Deploying-Agent-Factories-in-the-Cloud/dapr-actors-workflows/multi-app-workflows) of the Agent Factory book names three architectures for this:
 #
 # - **centralised**: one orchestrator has the whole workflow, the others do single steps
 # - **domain-specific**: notification and audit each own a workflow, called as a child
@@ -166,7 +166,7 @@ observe("fewest", min(hosts, key=hosts.get))
 #
 # ## The same load
 #
-# Twelve orders at once in each architecture:
+# Twelve orders at once, four mails each by now:
 
 # %% tags=["code"]
 from IPython.display import SVG
@@ -186,7 +186,7 @@ predict("at-once", ["1, 4, 200", "1, 4, 4", "4, 4, 4"])
 
 # %% tags=["run"]
 three.down()
-lab = Lab(compare.HERE / "centralised", env={"INFERENCE_SECONDS": "0.02"})
+lab = Lab(compare.HERE / "centralised", env={"INFERENCE_SECONDS": "0.04"})
 lab.up("task-orchestrator-service", "ml-service", announce=False)
 bulks = {limit: compare.bulk(lab, limit, 200) for limit in (1, 4, 200)}
 for limit, bulk in bulks.items():
@@ -266,7 +266,7 @@ quiz("limit-at-both-ends")
 #
 # You compare architectures by faults, load and change requests, and can defend a choice with measurements.
 #
-# [Claims](../docs/claims.md) you have seen: what is lost under a fault depends on the step, not on who hosts the workflow; a child workflow goes on while its parent is away; a workflow in its owner's app is changed without a deployment of its callers.
+# [Claims](../docs/claims.md) you have seen: a central orchestrator is simple to debug, and is deployed for every change; workflows of domains are deployed independently, except where a change crosses domains, and are harder to debug; a gateway correlates requests, at the price of its complexity.
 #
 # Next: the exercises of this lesson.
 
