@@ -9,7 +9,7 @@ import shutil
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -81,7 +81,11 @@ class Bench:
     ) -> None:
         self.form = form
         self.lab = Lab(run_file or HERE / form.name / "dapr.yaml", private=True, env=env)
-        self.lab.up(within=60 * patience(), announce=False)
+        try:
+            self.lab.up(within=60 * patience(), announce=False)
+        except BaseException:
+            self.lab.down()
+            raise
 
     # --- orders and what became of them ------------------------------------------------------
 
@@ -242,11 +246,7 @@ class Bench:
         Returns:
             The IDs of these apps.
         """
-        for one in change[self.form.name]:
-            file = folder / one["file"]
-            text = file.read_text("utf-8")
-            assert text.count(one["find"]) == 1, f"{file}: not exactly once: {one['find']!r}"
-            file.write_text(text.replace(one["find"], one["put"]), "utf-8")
+        edit(change[self.form.name], folder)
         newer = [app.app_id for app in self.lab.started_apps() if app.newer_files()]
         for app_id in newer:
             self.lab.restart(app_id, announce=False)
@@ -292,13 +292,19 @@ FAULTS: dict[str, Callable[[Bench], str]] = {
 class Three:
     """The three architectures side by side; what is asked, all three are asked at once.
 
+    There is one at a time: a new one ends the one before.
+
     Args:
         folder: where copies are made that can be edited; None means to run the course's own files.
         env: environment variables of all services.
     """
 
     def __init__(self, folder: Path | None = None, **env: str) -> None:
-        self.benches = {}
+        global _open
+        if _open is not None:
+            _open.down()
+        _open = self
+        self.benches: dict[str, Bench] = {}
         for form in ARCHITECTURES:
             run_file = copy(form, folder) if folder else None
             self.benches[form.name] = Bench(form, run_file, env)
@@ -321,6 +327,9 @@ class Three:
         self.down()
 
 
+_open: Three | None = None
+
+
 def copy(form: Architecture, folder: Path) -> Path:
     """Copy a deployment into ``folder/NAME``, over an earlier copy; return its run file."""
     source, target = HERE / form.name, folder / form.name
@@ -336,6 +345,15 @@ def copy(form: Architecture, folder: Path) -> Path:
         app["appDirPath"] = app["appID"]
     (target / "dapr.yaml").write_text(yaml.safe_dump(told, sort_keys=False), "utf-8")
     return target / "dapr.yaml"
+
+
+def edit(edits: Iterable[Mapping[str, str]], folder: Path) -> None:
+    """Edit the files of a copy: ``find``, which stands there exactly once, becomes ``put``."""
+    for one in edits:
+        file = folder / one["file"]
+        text = file.read_text("utf-8")
+        assert text.count(one["find"]) == 1, f"{file}: not exactly once: {one['find']!r}"
+        file.write_text(text.replace(one["find"], one["put"]), "utf-8")
 
 
 def changes() -> list[dict[str, Any]]:

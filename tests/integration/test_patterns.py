@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,16 @@ ORDER = {
     "email": "alice@example.com",
     "manager_email": "boss-of-alice@example.com",
 }
+
+
+@pytest.fixture
+def compare(monkeypatch):
+    """The module beside the services, which is in no package."""
+    spec = importlib.util.spec_from_file_location("compare", PATTERNS / "compare.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "compare", module)  # its dataclass looks there
+    spec.loader.exec_module(module)
+    return module
 
 
 def start(make_lab, name, **options):
@@ -93,3 +105,25 @@ def test_the_run_files_name_folders_that_exist(name):
     assert all(Path(app.folder, "main.py").exists() for app in apps)
     found = preflight.inspect([PATTERNS / name / "dapr.yaml"])
     assert {finding.state for finding in found} == {"holds"}, found
+
+
+@pytest.mark.parametrize(
+    ("name", "of_all", "of_host"),
+    [("centralised", 6, 5), ("domain-specific", 5, 2), ("gateway", 7, 4)],
+)
+def test_change_requests_fit_one_after_the_other(compare, tmp_path, name, of_all, of_host):
+    form = next(form for form in compare.ARCHITECTURES if form.name == name)
+    compare.copy(form, tmp_path)
+    deployed = []
+    for change in compare.changes():
+        compare.edit(change[name], tmp_path / name)
+        deployed += {one["file"].partition("/")[0] for one in change[name]}
+    assert (len(deployed), deployed.count(form.host)) == (of_all, of_host)
+    for file in tmp_path.rglob("main.py"):
+        compile(file.read_text("utf-8"), str(file), "exec")
+
+
+def test_what_overlaps_is_counted_and_what_follows_is_not(compare):
+    rows = [{"started": a, "ended": b} for a, b in ((0, 2), (1, 3), (3, 4))]
+    assert compare.at_once(rows) == 2
+    assert compare.curve({"a": 1.0, "b": 0.5}).count("<rect") == 2
