@@ -220,7 +220,7 @@ def is_ours(order: Order) -> bool:
         db.execute("CREATE TABLE IF NOT EXISTS orders (order_id PRIMARY KEY, text)")
         db.execute("INSERT OR IGNORE INTO orders VALUES (?, ?)", (order.order_id, text))
         query = "SELECT text FROM orders WHERE order_id = ?"
-        return db.execute(query, (order.order_id,)).fetchone() == (text,)
+        return bool(db.execute(query, (order.order_id,)).fetchone() == (text,))
 
 
 def result(order: object, status: str, **more: object) -> dict:

@@ -50,7 +50,7 @@ def charge_payment(ctx: wf.WorkflowActivityContext, order: Order) -> dict:
         query = "SELECT amount, refunded_at FROM payments WHERE key = ?"
         earlier = db.execute(query, (order.key,)).fetchone()
         if earlier:
-            answer = answer_again(*earlier, order.amount)
+            answer = answer_again(earlier[0], earlier[1], order.amount)
         elif order.card == "declined":
             answer = {"refused": "the card was declined"}
         else:
