@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from labkit import paths, versions
@@ -102,7 +103,8 @@ def unfit(folder: Path, trusted: bool) -> str | None:
         return f"no {', '.join(missing)} in {folder}"
     if trusted:
         return None
-    found = version_of(folder / "daprd")
+    daprd = folder / "daprd"
+    found = _version_of(daprd, daprd.stat().st_mtime_ns)
     return None if found == versions.DAPR_RUNTIME else f"{folder / 'daprd'} is {found}"
 
 
@@ -115,6 +117,12 @@ def version_of(program: Path) -> str:
     except (OSError, subprocess.TimeoutExpired) as problem:
         return f"not runnable ({type(problem).__name__})"
     return told.stdout.strip() or "of unknown version"
+
+
+@lru_cache(maxsize=16)
+def _version_of(program: Path, saved: int) -> str:
+    """Ask a program once; ``saved`` lets a new one be asked again. Asking takes 0.1 s."""
+    return version_of(program)
 
 
 def _places() -> Iterator[tuple[Path, str, bool]]:
