@@ -37,7 +37,7 @@ def test_the_deployment_of_the_course_holds_with_its_run_file_alone(also):
         expected.append(("names", "the app ID is computed at run time"))
     assert sorted((f.requirement, f.why) for f in open_questions) == sorted(expected)
     assert 'given["activity"]' in Path(SOURCE).read_text()
-    assert len(about(found, "state store")) >= 4
+    assert len(about(found, "state store")) == (9 if also else 4)
 
 
 @pytest.mark.parametrize(
