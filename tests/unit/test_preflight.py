@@ -32,12 +32,11 @@ def test_the_right_manifests_hold_and_the_wrong_ones_name_both_faults():
 def test_the_deployment_of_the_course_holds_with_its_run_file_alone(also):
     found = inspect([REPO / "services" / "dapr.yaml", *also], [SOURCE])
     open_questions = [f for f in found if f.state != "holds"]
-    expected = [("names", "notification-service is deployed; the name is computed at run time")]
-    if also:  # services/fulfilment is below, too
-        expected.append(("names", "the app ID is computed at run time"))
-    assert sorted((f.requirement, f.why) for f in open_questions) == sorted(expected)
+    assert [(f.requirement, f.why) for f in open_questions] == [
+        ("names", "notification-service is deployed; the name is computed at run time")
+    ]
     assert 'given["activity"]' in Path(SOURCE).read_text()
-    assert len(about(found, "state store")) == (9 if also else 4)
+    assert len(about(found, "state store")) == 4
 
 
 @pytest.mark.parametrize(
