@@ -49,8 +49,8 @@ def grow(lab: Lab, id: str, each: int) -> None:
             if sent == stop - SAMPLE:
                 began, used = time.monotonic(), cpu(lab)
             sent += 1
-            client.raise_workflow_event(id, "go", data=sent)
-            wait_until(lambda n=sent: taken(lab, n), 60 * patience())
+            client.raise_workflow_event(id, "go", data=f"{id} {sent}")
+            wait_until(lambda n=sent: taken(lab, f"{id} {n}"), 60 * patience())
         wall = (time.monotonic() - began) / SAMPLE * 1000
         busy = (cpu(lab) - used) / SAMPLE * 1000
         rows, size = stored(lab, id)
@@ -59,8 +59,8 @@ def grow(lab: Lab, id: str, each: int) -> None:
               f" {wall:.0f} ms and {busy:.0f} ms of CPU for each event", flush=True)  # fmt: skip
 
 
-def taken(lab: Lab, number: int) -> bool:
-    return f"noted {number}\n" in lab.app("caller").logs()
+def taken(lab: Lab, what: str) -> bool:
+    return f"noted {what}\n" in lab.app("caller").logs()
 
 
 def cpu(lab: Lab) -> float:
