@@ -379,7 +379,7 @@ quiz("rescue")
 #
 # [Claims](../docs/claims.md) you have seen: retry policies see recorded failures only; a missing name is retried; a call to an absent app waits until the app is there; a local child raced with a timer is a rescue.
 #
-# This was the last lesson. Next: use what it showed in the exercises.
+# Next: design with these calls: three architectures, measured.
 
 # %% tags=["close"]
 lab.down()

@@ -34,6 +34,7 @@ def holds(lab, instance_id):
     wanted = [(order.get("item"), order.get("quantity"))]
     for what, rows in (("goods reserved", reserved), ("goods delivered", sent)):
         assert [goods_of(r) for r in rows] in ([], wanted), f"{order_id}: other {what} than ordered"
+    assert len(paid) < 2, f"{order_id} was charged {len(paid)} times"
     assert [r["amount"] for r in paid] in ([], [order.get("amount")]), f"{order_id}: wrong amount"
 
 
