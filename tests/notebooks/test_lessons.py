@@ -15,18 +15,21 @@ import pytest
 
 from labkit import paths
 from labkit.build.catalogue import notebooks
+from labkit.waiting import patience
 
 EXECUTED = [n.target for n in notebooks() if n.executed]
 SANITIZE = Path(__file__).with_name("sanitize.cfg")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("notebook", EXECUTED, ids=[n.stem for n in EXECUTED])
 def test_it_runs_and_gives_what_is_stored(notebook: Path, tmp_path: Path):
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env"),
-            *("--nbval-cell-timeout=180", "--nbval-sanitize-with", str(SANITIZE)),
+            # Lesson 10 took 398 s in all at a load of 6 to 20: it plays faults on real systems.
+            *(f"--nbval-cell-timeout={180 * patience():.0f}",),
+            *("--nbval-sanitize-with", str(SANITIZE)),
             *("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist", str(notebook)),
         ],
         cwd=paths.repo(),
