@@ -36,6 +36,9 @@ MADE_UP = {
 }  # fmt: skip
 
 
+NEWEST_WRONG, NEWEST_RIGHT = 4, 2
+
+
 class DoesNotApply(Exception):
     """An attack has nothing to change in this exercise."""
 
@@ -92,12 +95,15 @@ def attacks(exercise: Exercise, *, every: bool = True) -> list[Attack]:
     """Return the attacks that apply to an exercise, those of its own folder first.
 
     Args:
-        every: all of them. Else, of those that are made the same way for every exercise, only two:
-            results made up, and harmless changes. The others are for ``./lab build attack``; what
-            they try is watched by the engine and not by a check of one exercise.
+        every: all of them, as ``./lab build attack`` does. Else those that
+            came last to ``answers.yaml``, four wrong and two right ones, and of those that are made
+            the same way for every exercise two: results made up, and harmless changes.
     """
     fault, repaired = exercise.fault, (*exercise.fault, *exercise.repair)
     found = list(_of_folder(exercise))
+    if not every:
+        wrong, right = ([a for a in found if a.right is is_right] for is_right in (False, True))
+        found = [*wrong[-NEWEST_WRONG:], *right[-NEWEST_RIGHT:]]
     found += _made(exercise, "results made up", repaired, _nothing_done)
     found.append(Attack("harmless changes besides", True, repaired, _harmless(exercise)))
     if not every:
