@@ -19,8 +19,7 @@ SOURCES = {
     " a lesson without exercises",
     "docs": "[Multi Application Workflows](https://docs.dapr.io/developing-applications/"
     "building-blocks/workflow/workflow-multi-app/), a page of the Dapr documentation",
-    "sdk": "[dapr-ext-workflow](https://pypi.org/project/dapr-ext-workflow/), what the Python SDK"
-    " says of itself in its code",
+    "sdk": "dapr-ext-workflow, what the Python SDK says of itself in its code",
 }
 
 

@@ -20,7 +20,7 @@ ORDER = {
 
 
 def service(app_id: str):
-    """Load a service's module anew, with a runtime of its own."""
+    """Load a new copy of a service's module, with a runtime of its own."""
     file = paths.repo() / "services" / app_id / "main.py"
     spec = importlib.util.spec_from_file_location(app_id.replace("-", "_"), file)
     module = importlib.util.module_from_spec(spec)

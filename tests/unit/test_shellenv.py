@@ -25,7 +25,7 @@ def test_a_shell_that_reads_the_file_has_this_environment(tmp_path, monkeypatch)
     monkeypatch.setenv("SECRET_OF_THE_USER", "stays")
     file = tmp_path / "env" / "a.sh"
     odd = {"QUOTED": 'it\'s "$HOME"\nand `more`', "EMPTY": "", "NOT-A-NAME": "x", "NAMESPACE": "n"}
-    for _ in range(2):  # written anew each time
+    for _ in range(2):  # written new each time
         shellenv.write(file, {**os.environ, **odd})
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "stays" not in file.read_text()
