@@ -31,7 +31,7 @@ quiz("same-key")
 # %% [markdown] tags=["story"]
 # ## Not only the kills that you think of
 #
-# In lesson 12 you killed services by hand, at moments that you had thought of. Bugs wait at the others. An order of the shop has 17 recorded events in five apps, and six things can be killed at each.
+# In lesson 12 you killed services by hand, at moments that you had thought of. Bugs wait at the others. An order over the shop's five apps has 17 recorded events, and up to six things can be killed at each.
 #
 # A **cut** is one of these: at one event one victim is killed, and brought back half a second later. The **cut engine** first runs the workflow without a cut, to learn its events. Then it runs the workflow again for each cut, in a lab of its own, waits for the end, and asks an invariant.
 
@@ -151,7 +151,7 @@ held = all(r.outcome == "held" for r in report.results.values())
 observe("control-plane", "the promise holds in all three" if held else "it does not hold")
 
 # %% [markdown] tags=["explain"]
-# Nothing is lost, only late: a scheduler that was killed is silent for about 20 s after its return, until its old lease has run out. The engine tells you what a crash costs, too.
+# Nothing is lost, only late: a scheduler that was killed is silent for about 20 s after its return. The engine tells you what a crash costs, too.
 
 # %% [markdown] tags=["predict"]
 # ## Let an activity raise

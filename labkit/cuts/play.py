@@ -172,7 +172,6 @@ def _made(lab: Lab, cut: Cut, away: float) -> None:
             time.sleep(away)
         return
     if cut.victim == "everything":
-        # Workers last: without their sidecars they can end nothing in good order any more.
         for process in lab.processes():
             if process.is_alive:
                 process.kill()
