@@ -215,7 +215,7 @@ class App(Launch):
 
     def _has_other_worker(self, ended: Life) -> bool:
         just_now = time.time() - (ended.ended_at or 0) < STREAM_SECONDS
-        return not just_now and self.connected_workers() > 0
+        return not just_now and bool(self.connected_workers())
 
     def newer_files(self) -> list[str]:
         """Return the files that were saved after the process that uses them was started.
@@ -296,12 +296,12 @@ class App(Launch):
         # A log without this line proves nothing when it holds warnings and errors only.
         return not self._has_actor_store and "All outstanding components processed" in said
 
-    def connected_workers(self) -> int:
-        """Return how many workers hold a stream to the sidecar; 0 when it does not answer."""
+    def connected_workers(self) -> int | None:
+        """Return how many workers hold a stream to the sidecar; None when it does not answer."""
         try:
             return int(self.metadata().get("workflows", {}).get("connectedWorkers", 0))
         except SidecarSilent:
-            return 0
+            return None
 
     def remote_ports(self) -> set[int]:
         """Return the ports to which the service, or what it started, holds a TCP connection."""

@@ -224,7 +224,8 @@ class _Call:
                 raise self._gone(gone)
 
     def _require_connected(self, now: float) -> None:
-        if self._name in _NEEDS_NO_WORKER or self._app.connected_workers():
+        # A sidecar that is silent says nothing about its workers: the call ends at its own deadline.
+        if self._name in _NEEDS_NO_WORKER or self._app.connected_workers() != 0:
             self._connected = now
         elif now - self._connected > UNCONNECTED_SECONDS * patience():
             worker = self._app.process("worker")
@@ -266,11 +267,12 @@ class _Call:
         ).answered(status, details)
 
     def _unanswered(self, status: grpc.StatusCode, limit: float) -> CallFailed:
+        workers = self._app.connected_workers()
+        known = "unknown" if workers is None else workers
         return CallFailed(
             f"the sidecar of {self._app.app_id} did not answer within {limit:.0f} s",
             asked=self._asked,
-            found=f"{status.name}; {self._parts()}; connected workers "
-            f"{self._app.connected_workers()}",
+            found=f"{status.name}; {self._parts()}; connected workers {known}",
             look_at=f"lab.app({self._app.app_id!r}).logs('sidecar'); {cellerrors.MORE}",
             fix=f"lab.restart({self._app.app_id!r}), then run this cell again",
         ).answered(status, f"no answer within {limit:.0f} s")

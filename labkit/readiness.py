@@ -149,7 +149,7 @@ def _too_late(control: ControlPlane, waiting: Sequence[App], late: float) -> Sta
             look_at=str(app.shared.folder / "logs" / f"{app.app_id}.sidecar.log"),
             fix=f"fix what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)",
         )
-    if app.has_service and not app.connected_workers():
+    if app.has_service and app.connected_workers() == 0:
         worker = app.process("worker")
         return AppWithoutWorker(
             f"{app.app_id} has a healthy sidecar, but no worker is connected to it",

@@ -152,7 +152,9 @@ def resumable(run_file: Path, notebook: str | None) -> RunFolder | None:
 
 def all_runs() -> list[RunInfo]:
     """Return all runs of this state folder, oldest first."""
-    return [_info(path) for path in sorted(paths.runs().iterdir()) if path.is_dir()]
+    found = [_info(path) for path in sorted(paths.runs().iterdir()) if path.is_dir()]
+    # The name of a folder holds whole seconds: two labs of one second are told apart by this.
+    return sorted(found, key=lambda r: r.facts.get("created", 0.0))
 
 
 def stop(run: RunInfo) -> list[int]:
