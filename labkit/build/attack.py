@@ -36,7 +36,7 @@ MADE_UP = {
 }  # fmt: skip
 
 
-NEWEST_WRONG, NEWEST_RIGHT = 4, 2
+NEWEST_WRONG, NEWEST_RIGHT = 2, 1
 
 
 class DoesNotApply(Exception):
@@ -95,9 +95,9 @@ def attacks(exercise: Exercise, *, every: bool = True) -> list[Attack]:
     """Return the attacks that apply to an exercise, those of its own folder first.
 
     Args:
-        every: all of them, as ``./lab build attack`` does. Else those that
-            came last to ``answers.yaml``, four wrong and two right ones, and of those that are made
-            the same way for every exercise two: results made up, and harmless changes.
+        every: all of them, as ``./lab build attack`` does. Else those that came last to
+            ``answers.yaml``, two wrong ones and a right one, and the most general of those that are
+            made the same way for every exercise: results made up.
     """
     fault, repaired = exercise.fault, (*exercise.fault, *exercise.repair)
     found = list(_of_folder(exercise))
@@ -105,9 +105,9 @@ def attacks(exercise: Exercise, *, every: bool = True) -> list[Attack]:
         wrong, right = ([a for a in found if a.right is is_right] for is_right in (False, True))
         found = [*wrong[-NEWEST_WRONG:], *right[-NEWEST_RIGHT:]]
     found += _made(exercise, "results made up", repaired, _nothing_done)
-    found.append(Attack("harmless changes besides", True, repaired, _harmless(exercise)))
     if not every:
         return found
+    found.append(Attack("harmless changes besides", True, repaired, _harmless(exercise)))
     found += _made(exercise, "the mail leaves elsewhere", repaired, _mail_elsewhere)
     found += _made(exercise, "another workflow under the name", fault, _another_workflow)
     found += _special_cased(exercise)

@@ -6,7 +6,9 @@ one is seen by another.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +20,7 @@ from labkit.build.catalogue import notebooks
 from labkit.waiting import patience
 
 EXECUTED = [n.target for n in notebooks() if n.executed]
+SOLUTIONS = [n.target for n in notebooks() if n.kind == "solution"]
 SANITIZE = Path(__file__).with_name("sanitize.cfg")
 
 
@@ -37,4 +40,13 @@ def test_it_runs_and_gives_what_is_stored(notebook: Path, tmp_path: Path):
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    shown = re.sub(r' style="[^"]*"', "", done.stdout)
+    assert done.returncode == 0, shown[-6000:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("notebook", SOLUTIONS, ids=[n.stem for n in SOLUTIONS])
+def test_the_verdict_that_a_solution_holds_is_passed(notebook: Path):
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    checks = [c for c in cells if "".join(c["source"]).startswith("check(")]
+    said = ["".join(o["data"]["text/plain"]) for c in checks for o in c["outputs"]]
+    assert said and all(s.startswith(f"{notebook.stem}: passed") for s in said), said
