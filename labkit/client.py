@@ -224,7 +224,7 @@ class _Call:
                 raise self._gone(gone)
 
     def _require_connected(self, now: float) -> None:
-        # A sidecar that is silent says nothing about its workers: the call ends at its own deadline.
+        # A silent sidecar says nothing about its workers: the call ends at its own deadline.
         if self._name in _NEEDS_NO_WORKER or self._app.connected_workers() != 0:
             self._connected = now
         elif now - self._connected > UNCONNECTED_SECONDS * patience():

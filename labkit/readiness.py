@@ -20,9 +20,8 @@ from labkit.errors import StartError
 from labkit.history import finds_workflows
 from labkit.launch import Part
 from labkit.processes import Process
-from labkit.waiting import patience
+from labkit.waiting import patience, pause
 
-POLL_SECONDS = 0.02
 OPTIONAL_WORKER_SECONDS = 3.0
 """An app may have no workflows: a web app (``appPort``), or one without an actor state store, which
 workflows need. Wait this long for its worker."""
@@ -60,6 +59,7 @@ def wait(
     began = time.monotonic()
     waiting = list(apps)
     while True:
+        asked = time.monotonic()
         for process in watched:
             process.require_alive("start the lab", "lab.up() starts it again")
         for app in apps:
@@ -70,7 +70,7 @@ def wait(
             return
         if late > within and late > within * patience():
             raise _too_late(control, waiting or list(apps), late)
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause(time.monotonic() - asked))
 
 
 def _is_ready(app: App, late: float) -> bool:

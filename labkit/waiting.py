@@ -67,13 +67,22 @@ def poll(condition: Callable[[], T], within: float, every: float = POLL_SECONDS)
     """
     deadline = time.monotonic() + within
     while True:
+        asked = time.monotonic()
         answer = condition()
         if answer:
             return answer, True
         left = deadline - time.monotonic()
         if left <= 0:
             return answer, False
-        time.sleep(min(every, left))
+        time.sleep(min(pause(time.monotonic() - asked, every), left))
+
+
+def pause(spent: float, every: float = POLL_SECONDS) -> float:
+    """Return the seconds to sleep before the next question, when the last one took ``spent``.
+
+    Asking takes a quarter of a core at most: what is waited for needs the cores itself.
+    """
+    return max(every, 3 * spent)
 
 
 def wait_until(condition: Callable[[], T], within: float = 10, what: str = "") -> T:
@@ -83,7 +92,8 @@ def wait_until(condition: Callable[[], T], within: float = 10, what: str = "") -
     as not yet.
 
     Args:
-        condition: a function without arguments; asked every 20 ms.
+        condition: a function without arguments; asked every 20 ms, or less often when it takes
+            more than 7 ms itself.
         within: deadline in seconds.
         what: what is waited for, in words, for the error.
 

@@ -27,7 +27,7 @@ from labkit.history import (
 )
 from labkit.lives import Trouble
 from labkit.swimlane import Swimlane
-from labkit.waiting import Reason, patience
+from labkit.waiting import Reason, patience, pause
 from labkit.widgets import Picture
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ class Run:
         """Return the status at the end, at the deadline, or when the workflow is stuck; and why."""
         deadline, look = time.monotonic() + within, 0.0
         while True:
+            asked = time.monotonic()
             status = self._status_now()
             if status in ENDED:
                 return status, []
@@ -184,7 +185,7 @@ class Run:
                     return self._status_now(), stuck
             if time.monotonic() >= deadline:
                 return status, []
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause(time.monotonic() - asked, POLL_SECONDS))
 
     def _status_now(self) -> str:
         try:

@@ -121,9 +121,17 @@ def test_the_facts_of_a_run_are_for_this_user_only():
 def test_no_room_is_told_before_the_scheduler_panics_and_the_newest_run_is_kept(monkeypatch):
     for _ in range(3):
         runs.create(Path("a.yaml"), None).close()
-    newest = max(r.id for r in runs.all_runs())
+    newest = runs.all_runs()[-1].id
     usage = shutil.disk_usage(paths.state())._replace(free=52_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(runs.NoRoom, match="52 MB free"):
         runs.create(Path("a.yaml"), None)
     assert [r.id for r in runs.all_runs()] == [newest]
+
+
+def test_runs_of_one_second_are_told_apart_by_when_they_were_made():
+    for _ in range(8):
+        runs.create(Path("a.yaml"), None).close()
+    made = [float(r.facts["created"]) for r in runs.all_runs()]
+    assert made == sorted(made)
+    assert len(made) > 1

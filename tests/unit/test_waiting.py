@@ -36,3 +36,9 @@ def test_where_there_is_no_proc_the_load_average_counts(monkeypatch, tmp_path):
     monkeypatch.setattr(os, "getloadavg", lambda: (6.0, 1.0, 1.0))
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     assert waiting.patience() == 3.0
+
+
+def test_asking_takes_a_quarter_of_a_core_at_most():
+    assert waiting.pause(0.001) == waiting.POLL_SECONDS
+    assert waiting.pause(0.05) == pytest.approx(0.15)
+    assert waiting.pause(0.001, every=0.5) == 0.5
