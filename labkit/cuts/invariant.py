@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from labkit.errors import DeploymentError
+from labkit.errors import DeploymentError, ObservationError
 
 Invariant = Callable[[Any, str], Any]
 """Takes the lab and the instance ID; see :func:`ask`."""
+ASKING = "asking the invariant"
+"""The name of the thread in which one is asked."""
+Answer = tuple[bool | None, str]
+"""True, False, or None when there was no answer; and what was said."""
+
+
+class InvariantHangs(ObservationError):
+    """An invariant does not return; its thread cannot be ended."""
+
+    code = "invariant-hangs"
 
 
 class WrongInvariant(DeploymentError):
@@ -50,20 +61,46 @@ def load(given: str) -> Invariant:
     return function  # type: ignore[no-any-return]
 
 
-def ask(invariant: Invariant, lab: Any, instance_id: str) -> tuple[bool | None, str]:
+def ask(invariant: Invariant, lab: Any, instance_id: str, within: float) -> Answer:
     """Ask whether the promise holds.
 
     It holds when the function returns nothing, True or an empty list. It does not hold when it
     raises AssertionError, or returns False, a text or a list of texts.
 
+    Args:
+        within: seconds that the function may take.
+
     Returns:
         True, False, or None when it raised something else; and what it said.
+
+    Raises:
+        InvariantHangs: it has not returned in time.
     """
+    answers: list[Answer] = []
+    asked = threading.Thread(
+        target=lambda: answers.append(_answer(invariant, lab, instance_id)),
+        name=ASKING,
+        daemon=True,
+    )
+    asked.start()
+    asked.join(within)
+    if answers:
+        return answers[0]
+    raise InvariantHangs(
+        "the invariant does not return",
+        asked=f"what it says of {instance_id}",
+        found=f"no answer after {within:.0f} s",
+        look_at="its loops, and what it waits for",
+        fix="ask the ledgers, the history and the inbox once; the workflow has ended already",
+    )
+
+
+def _answer(invariant: Invariant, lab: Any, instance_id: str) -> Answer:
     try:
         said = invariant(lab, instance_id)
     except AssertionError as problem:
         return False, str(problem) or "an assertion without words"
-    except Exception as problem:
+    except BaseException as problem:  # sys.exit() in an invariant ends nothing but itself
         return None, f"{type(problem).__name__}: {' '.join(str(problem).split())}"
     if said is None or said is True or said in ("", [], ()):
         return True, ""

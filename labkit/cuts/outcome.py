@@ -12,8 +12,8 @@ MEANINGS: dict[Outcome, str] = {
     "violated": "the workflow ended, and the invariant did not hold",
     "not ended": "the workflow had not ended at the deadline",
     "not reached": "the run ended without the event, or before the cut could be made",
-    "no answer": "the invariant raised an exception of its own",
-    "no lab": "the lab did not start, or could not be brought back",
+    "no answer": "the invariant raised an exception of its own, or did not return",
+    "no lab": "the lab did not start, could not be brought back, or was ended by somebody else",
 }
 
 

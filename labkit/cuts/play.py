@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labkit.cuts.invariant import Invariant, ask, load
+from labkit.cuts.invariant import Answer, Invariant, InvariantHangs, ask, load
 from labkit.cuts.outcome import Outcome, Result
 from labkit.cuts.plan import Cut, Point, points_of
 from labkit.errors import LabError, ObservationError
@@ -27,6 +27,8 @@ LOOK_SECONDS = 0.004
 """Between two looks at a history; a step of a workflow takes 10 ms and more on SQLite."""
 REACH_SECONDS = 30.0
 QUIET_SECONDS = 0.3
+ASK_SECONDS = 30.0
+"""How long an invariant may take."""
 SECOND_SECONDS = 2.0
 """A promise that seems broken is asked about again after so long: something may be on its way."""
 
@@ -42,6 +44,7 @@ class Task:
         delay: seconds from the event to the cut: the middle of an activity that takes a while.
         away: seconds until what was killed is brought back, or goes on after a stop.
         end: deadline for the end of the workflow, in seconds; longer on a busy machine.
+        asking: seconds that the invariant may take; longer on a busy machine.
         keep: folder for the run folders that are kept.
     """
 
@@ -55,7 +58,14 @@ class Task:
     delay: float = 0.0
     away: float = 0.5
     end: float = 60.0
+    asking: float = ASK_SECONDS
     keep: str = ""
+
+
+def longest(task: Task) -> float:
+    """Return the seconds that one cut takes at most; longer on a busy machine."""
+    asked = 2 * task.asking + SECOND_SECONDS + QUIET_SECONDS
+    return 2 * READY_SECONDS + REACH_SECONDS + task.delay + task.away + task.end + asked
 
 
 def record(task: Task) -> tuple[Result, list[Point]]:
@@ -124,18 +134,21 @@ def _run(task: Task, cut: Cut | None, lab: Lab, invariant: Invariant, name: str)
     took = time.time() - began
     if cut is not None and cut.how == "raise" and not _raised(lab).exists():
         return Result(name, "not reached", words=f"{cut.point.name} was not called")
-    holds, words = _asked(invariant, lab, task.instance_id)
+    holds, words = _asked(invariant, lab, task)
     outcome: Outcome = "no answer" if holds is None else "held" if holds else "violated"
     return Result(name, outcome, took, _late(lab, task, cut, began), run.status, words)
 
 
-def _asked(invariant: Invariant, lab: Lab, instance_id: str) -> tuple[bool | None, str]:
+def _asked(invariant: Invariant, lab: Lab, task: Task) -> Answer:
     time.sleep(QUIET_SECONDS * patience())
-    holds, words = ask(invariant, lab, instance_id)
-    if holds:
-        return holds, words
-    time.sleep(SECOND_SECONDS * patience())
-    return ask(invariant, lab, instance_id)
+    try:
+        holds, words = ask(invariant, lab, task.instance_id, task.asking * patience())
+        if holds:
+            return holds, words
+        time.sleep(SECOND_SECONDS * patience())
+        return ask(invariant, lab, task.instance_id, task.asking * patience())
+    except InvariantHangs as problem:
+        return None, _words(problem)
 
 
 # --- the cut ----------------------------------------------------------------------------------

@@ -8,8 +8,6 @@ import json
 import os
 import queue
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -19,20 +17,17 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from labkit import paths, runtime
+from labkit import paths
 from labkit.cuts.invariant import load
 from labkit.cuts.outcome import MEANINGS, Result
 from labkit.cuts.plan import Cut, How, Point, Victim, cuts_of
-from labkit.cuts.play import PICTURE, WORDS, Task
+from labkit.cuts.play import ASK_SECONDS, PICTURE, WORDS, Task
+from labkit.cuts.slots import EngineSilent, Slot, most_at_once
 from labkit.errors import DeploymentError, ObservationError
 from labkit.runfile import RunFile
 from labkit.runfile import load as load_run_file
 from labkit.swimlane.style import scrolling
 
-LAB_MB = 700
-"""Memory for one lab of five apps; see ``./lab bench memory``."""
 Told = Callable[[Result, int, int], None]
 """Is called after each cut: its result, how many are done, how many there are."""
 
@@ -67,12 +62,6 @@ class Swimlane:
 
     def _repr_html_(self) -> str:
         return self.html
-
-
-class EngineSilent(ObservationError):
-    """A process of the engine has ended without an answer."""
-
-    code = "engine-silent"
 
 
 @dataclass(frozen=True, repr=False)
@@ -164,6 +153,7 @@ class Study:
         delay: seconds from an event to its cut; more than 0 hits the middle of an activity.
         away: seconds until what was hit comes back.
         end: deadline for a workflow to end after a cut, in seconds.
+        asking: seconds that the invariant may take.
         fresh: forget what an earlier, interrupted study of the same files has found.
 
     Raises:
@@ -182,6 +172,7 @@ class Study:
         delay: float = 0.0,
         away: float = 0.5,
         end: float = 60.0,
+        asking: float = ASK_SECONDS,
         fresh: bool = False,
     ) -> None:
         run_file = Path(path).resolve()
@@ -199,6 +190,7 @@ class Study:
             delay=delay,
             away=away,
             end=end,
+            asking=asking,
         )
         self.folder = paths.state() / "cuts" / _key(task, deployment)
         self.task = replace(task, keep=str(self.folder / "kept"))
@@ -211,8 +203,11 @@ class Study:
         """Play the run without a cut, or return what an earlier sitting has recorded."""
         file = self.folder / "recorded.json"
         if not file.exists():
-            with _Worker(self, 0) as worker:
-                answer = worker.ask(None)
+            try:
+                with Slot(self.task, self.folder, 0) as slot:
+                    answer = slot.ask(None)
+            except EngineSilent as problem:
+                return _silent("uncut", problem), []
             if Result(**answer["result"]).is_bad:
                 return Result(**answer["result"]), [Point(**p) for p in answer["points"]]
             new = file.with_suffix(f".{os.getpid()}")
@@ -266,8 +261,8 @@ class Study:
 
     def one(self, cut: Cut) -> Result:
         """Play one cut, and keep its run folder."""
-        with _Worker(self, 0) as worker:
-            return Result(**worker.ask(cut, keep=True)["result"])
+        with Slot(self.task, self.folder, 0) as slot:
+            return Result(**slot.ask(cut, keep=True)["result"])
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -304,27 +299,29 @@ class Study:
 
     def _played(self, cuts: Iterable[Cut], at_once: int, keep: bool) -> Iterator[Result]:
         waiting = list(cuts)
-        slots = min(at_once, len(waiting))
+        count = min(at_once, len(waiting))
         results: queue.Queue[Result | BaseException] = queue.Queue()
         lock = threading.Lock()
 
-        def serve(worker: _Worker) -> None:
+        def serve(slot: Slot) -> None:
             while True:
                 with lock:
                     if not waiting:
                         return
                     cut = waiting.pop(0)
                 try:
-                    results.put(Result(**worker.ask(cut, keep=keep)["result"]))
+                    results.put(Result(**slot.ask(cut, keep=keep)["result"]))
+                except EngineSilent as problem:  # one row; the next cut gets a new process
+                    results.put(_silent(cut.name, problem))
                 except BaseException as problem:
                     results.put(problem)
                     return
 
         total = len(waiting)
-        workers = [_Worker(self, i) for i in range(slots)]
+        slots = [Slot(self.task, self.folder, i) for i in range(count)]
         try:
-            for worker in workers:
-                threading.Thread(target=serve, args=(worker,), daemon=True).start()
+            for slot in slots:
+                threading.Thread(target=serve, args=(slot,), daemon=True).start()
             for _ in range(total):
                 found = results.get()
                 if isinstance(found, BaseException):
@@ -333,78 +330,13 @@ class Study:
                     out.write(json.dumps(found.as_dict()) + "\n")
                 yield found
         finally:
-            for worker in workers:
-                worker.close()
+            for slot in slots:
+                slot.close()
 
 
-class _Worker:
-    """One process of the engine, with a state folder of its own for its labs."""
-
-    def __init__(self, study: Study, number: int) -> None:
-        self._task = asdict(study.task)
-        state = study.folder / f"slot-{number}"
-        state.mkdir(parents=True, exist_ok=True)
-        programs = runtime.binaries()
-        env = {**os.environ, "LABKIT_STATE": str(state), "LABKIT_DAPR_BIN": str(programs.folder)}
-        self._log = (state / "engine.log").open("ab")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "labkit.cuts.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=env,
-            cwd=paths.repo(),
-            text=True,
-            start_new_session=True,  # Ctrl-C is for the engine, which ends its workers
-        )
-
-    def __enter__(self) -> _Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def ask(self, cut: Cut | None, *, keep: bool = False) -> dict[str, Any]:
-        """Play a cut, or the run without one; return the answer."""
-        asked = {"task": self._task, "cut": cut.as_dict() if cut else None, "keep": keep}
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
-            print(json.dumps(asked), file=self._process.stdin, flush=True)
-            line = self._process.stdout.readline()
-            return dict(json.loads(line))
-        except (OSError, ValueError) as problem:
-            raise EngineSilent(
-                "a process of the cut engine has ended",
-                asked=f"the cut {cut.name if cut else 'uncut'}",
-                found=f"exit code {self._process.poll()}",
-                look_at=self._log.name,
-                fix="repeat the command; it goes on where it stopped",
-            ) from problem
-
-    def close(self) -> None:
-        """End the process, and with it its lab; wait until both are gone."""
-        if self._process.stdin and not self._process.stdin.closed:
-            self._process.stdin.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout:
-            self._process.stdout.close()
-        self._log.close()
-
-
-def most_at_once() -> int:
-    """Return how many labs run side by side, as far as cores and memory allow.
-
-    Most of the time a lab waits: for 20 s after a scheduler was killed. Two per core and one more
-    keep the cores busy.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
-    room = psutil.virtual_memory().available // (LAB_MB * 1024 * 1024)
-    return max(1, min(2 * cores + 1, int(room)))
+def _silent(name: str, problem: EngineSilent) -> Result:
+    words = f"{problem.title}: {problem.found}; {problem.look_at}"
+    return Result(name, "no lab", words=words)
 
 
 def _host(deployment: RunFile, host: str | None) -> str:

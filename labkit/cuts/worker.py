@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from labkit.cuts.invariant import ASKING
 from labkit.cuts.outcome import Result
 from labkit.cuts.plan import cut_from
 from labkit.cuts.play import Task, play, record
@@ -25,7 +26,11 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a lab prints is no answer
     for raw in _asked():
-        print(json.dumps(_answer(raw)), file=answers, flush=True)
+        answer = _answer(raw)
+        last = any(t.name == ASKING for t in threading.enumerate())
+        print(json.dumps({**answer, "last": last}), file=answers, flush=True)
+        if last:  # a thread that hangs goes with its process only
+            os._exit(0)
 
 
 def _answer(raw: dict[str, Any]) -> dict[str, Any]:

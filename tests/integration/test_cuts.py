@@ -19,6 +19,10 @@ from labkit.waiting import patience, wait_until
 pytestmark = pytest.mark.timeout(600)
 
 INVARIANTS = """
+import os
+import time
+
+
 def ends(lab, instance_id):
     assert lab.run(instance_id).status == "COMPLETED"
 
@@ -34,6 +38,16 @@ def raises(lab, instance_id):
 
 def never(lab, instance_id):
     return ["it is late", "it is wrong"]
+
+
+def hangs_after_a_cut(lab, instance_id):
+    if len([part for part, _ in lab.app("caller").past if part == "worker"]) > 1:
+        time.sleep(600)
+
+
+def ends_its_process_after_a_cut(lab, instance_id):
+    if len([part for part, _ in lab.app("caller").past if part == "worker"]) > 1:
+        os._exit(7)
 """
 
 
@@ -57,6 +71,24 @@ def test_a_promise_holds_whoever_is_cut(study):
     assert {c.name for c in cuts} > {"02-worker", "02-target", "02-everything", "04-worker"}
     assert report.held, report.as_dict()
     assert not list((one.folder / "kept").iterdir())
+    assert not _labs_of(one)
+
+
+@pytest.mark.parametrize(
+    ("promise", "outcome", "words"),
+    [
+        ("hangs_after_a_cut", "no answer", "the invariant does not return"),
+        ("ends_its_process_after_a_cut", "no lab", "exit code 7"),
+    ],
+)
+def test_what_ends_or_stops_the_engine_itself_is_one_row(study, promise, outcome, words):
+    one = study(promise, asking=1.0)
+    cuts = [c for c in one.cuts(["worker", "target"]) if c.point.kind == "taskScheduled"]
+    report = one.run(cuts, at_once=1)
+    found = {c.victim: report.results[c.name] for c in cuts}
+    assert found["worker"].outcome == outcome, found
+    assert words in found["worker"].words
+    assert found["target"].outcome == "held", "the cut after it is played by a new process"
     assert not _labs_of(one)
 
 

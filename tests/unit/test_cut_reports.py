@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from labkit.cuts.command import main
-from labkit.cuts.invariant import WrongInvariant, ask, load
+from labkit.cuts.invariant import InvariantHangs, WrongInvariant, ask, load
 from labkit.cuts.outcome import MEANINGS, Result
 from labkit.cuts.plan import Cut, cut_from, cuts_of, points_of, sample
 from labkit.cuts.study import Report
@@ -105,12 +105,21 @@ def test_a_report_is_good_only_when_all_cuts_were_played_and_one_was_reached(poi
         ("return ['a', 'b']", False, "a; b"),
         ("return False", False, "it returned False"),
         ("return {}['x']", None, "KeyError: 'x'"),
+        ("raise SystemExit(3)", None, "SystemExit: 3"),
     ],
 )
 def test_a_promise_holds_is_broken_or_has_no_answer(tmp_path, body, holds, words):
     file = tmp_path / "promise.py"
     file.write_text(f"def it(lab, instance_id):\n    {body}\n")
-    assert ask(load(f"{file}:it"), None, "w") == (holds, words)
+    assert ask(load(f"{file}:it"), None, "w", 10) == (holds, words)
+
+
+def test_a_promise_that_does_not_return_has_a_deadline(tmp_path):
+    file = tmp_path / "promise.py"
+    file.write_text("import time\ndef it(lab, instance_id):\n    time.sleep(5)\n")
+    with pytest.raises(InvariantHangs) as caught:
+        ask(load(f"{file}:it"), None, "w", 0.1)
+    assert "no answer after" in caught.value.found
 
 
 @pytest.mark.parametrize(
