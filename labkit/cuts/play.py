@@ -118,11 +118,10 @@ def _run(task: Task, cut: Cut | None, lab: Lab, invariant: Invariant, name: str)
     for event, value in task.events.items():
         client.raise_workflow_event(task.instance_id, event, data=value)
     if cut is not None and cut.how != "raise":
-        if not _reached(lab, task, cut.point):
+        at = struck(lab, cut, task.instance_id, delay=task.delay, away=task.away)
+        if at is None:
             return Result(name, "not reached", words=f"no {cut.point} in this run")
-        time.sleep(task.delay)
-        began = time.time()
-        _made(lab, cut, task.away)
+        began = at
     run = lab.run(task.instance_id)
     try:
         run.wait(task.end * patience())
@@ -154,7 +153,28 @@ def _asked(invariant: Invariant, lab: Lab, task: Task) -> Answer:
 # --- the cut ----------------------------------------------------------------------------------
 
 
-def _reached(lab: Lab, task: Task, point: Point) -> bool:
+def struck(
+    lab: Lab, cut: Cut, instance_id: str, *, delay: float = 0.0, away: float = 0.5
+) -> float | None:
+    """Wait for the event of a cut in a run that is under way, make the cut, and end it.
+
+    Args:
+        cut: kill or stop; its point is one of this run, or of its children.
+        instance_id: of the run.
+        delay, away: see :class:`Task`.
+
+    Returns:
+        When it was made, in seconds since the epoch; None when the run ended without the event.
+    """
+    if not _reached(lab, instance_id, cut.point):
+        return None
+    time.sleep(delay)
+    at = time.time()
+    _made(lab, cut, away)
+    return at
+
+
+def _reached(lab: Lab, instance_id: str, point: Point) -> bool:
     """Wait until the event of a point is recorded; False when the run ends without it."""
     deadline = time.monotonic() + REACH_SECONDS * patience()
     look, ended_at = 0.0, 0.0
@@ -167,7 +187,7 @@ def _reached(lab: Lab, task: Task, point: Point) -> bool:
         if not ended_at and time.monotonic() > look:
             look = time.monotonic() + 0.2
             with suppress(ObservationError):
-                if lab.run(task.instance_id).status in ENDED:
+                if lab.run(instance_id).status in ENDED:
                     ended_at = time.monotonic() + 0.1  # one more look at the history
         time.sleep(LOOK_SECONDS)
     return False

@@ -1,6 +1,10 @@
 """fulfil_order undoes what was done, the last first, whichever step fails and whoever is killed."""
 
-from labkit.exercises.observations import Check, ended
+from dataclasses import replace
+
+from labkit.cuts.plan import cuts_of, points_of
+from labkit.cuts.play import struck
+from labkit.exercises.observations import Check, ended, missed
 from labkit.exercises.shop import (
     PAYMENT,
     SHIPPING,
@@ -16,6 +20,8 @@ from labkit.waiting import patience, wait_until
 READY_SECONDS = 30.0
 MOMENT_SECONDS = 15.0
 RETRIES_SECONDS = 8.0
+HIDDEN = 3
+"""Cuts at recorded events, drawn anew with each verdict."""
 FAILING = {
     "with a card that is declined, ": {"card": "declined"},
     "with more goods than there are, ": {"quantity": 1000},
@@ -30,7 +36,8 @@ def wished(case):
 
 def counter(trial):
     lab = trial.lab()
-    yield from cancelled(trial.order(given=drawn(trial.draw, country="AQ")))
+    plain = trial.order(given=drawn(trial.draw, country="AQ"))
+    yield from cancelled(plain)
     cases = {
         how: trial.order(given=drawn(trial.draw, **changes)) for how, changes in FAILING.items()
     }
@@ -39,6 +46,7 @@ def counter(trial):
     yield from left(trial.order(given=drawn(trial.draw, card="voucher", country="AQ")))
     yield from fulfilled(trial.order(given=drawn(trial.draw)), "when all goes well, ")
     yield from cuts(trial, lab)
+    yield from hidden(trial, lab, plain)
     small = trial.order("ship_order", given=drawn(trial.draw, country="AQ"))
     yield Check(
         "others",
@@ -60,7 +68,6 @@ def left(case):
     yield reported(case, how, id="left")
 
 
-# The cut engine takes this place: it kills at every recorded event and asks the same invariant.
 def cuts(trial, lab):
     """Kill at two moments: money taken and nobody knows; all noted in memory only."""
     case = trial.order(given=drawn(trial.draw, card="abroad", country="AQ"))
@@ -74,3 +81,16 @@ def cuts(trial, lab):
         lab.kill("order-api")
         lab.up("order-api", within=READY_SECONDS, announce=False)
     yield from cancelled(case, "after a kill of order-api, ", within=5 * patience())
+
+
+def hidden(trial, lab, plain):
+    """The cut engine kills at recorded events that are drawn, with amounts that are drawn."""
+    points = points_of(plain.history)
+    chosen = trial.draw.some(list(cuts_of(points, ("worker", "target"))), HIDDEN)
+    for number, cut in enumerate(chosen, 1):
+        case = trial.order(given=drawn(trial.draw, country="AQ"))
+        here = replace(cut, point=replace(cut.point, instance_id=case.instance_id))
+        if struck(lab, here, case.instance_id) is None:
+            raise missed(f"cut at {cut.point}", "the order ended without this event")
+        for one in cancelled(case, f"after drawn kill {number}, ", within=5 * patience()):
+            yield replace(one, look_at=f"{cut.victim} killed at {cut.point}; {one.look_at}")
