@@ -43,7 +43,7 @@ def send_email(ctx, mail):
     return {"sent": True}
 
 # %% [markdown] tags=["predict"]
-# *What happens when you start it?*
+# *What happens when you import it and call `send_email`?*
 
 # %% tags=["predict"]
 predict("module-decorator", ["it runs", "it fails on import", "it fails at the first call"])
@@ -52,17 +52,20 @@ predict("module-decorator", ["it runs", "it fails on import", "it fails at the f
 import subprocess
 
 folder = workspace("02")
-start = [sys.executable, folder / "copied" / "main.py"]
-copied = subprocess.run(start, capture_output=True, text=True, timeout=60)
+start = [sys.executable, "-c", "import main; print('imported'); main.send_email(None, {})"]
+copied = subprocess.run(
+    start, cwd=folder / "copied", capture_output=True, text=True, timeout=60
+)
 print("exit code", copied.returncode, *copied.stderr.splitlines()[-1:])
-observe("module-decorator", "it fails on import" if copied.returncode else "it runs")
+when = "at the first call" if "imported" in copied.stdout else "on import"
+observe("module-decorator", f"it fails {when}" if copied.returncode else "it runs")
 
 # %% [markdown] tags=["explain"]
 # The module has no such decorators. They are methods of a `WorkflowRuntime`: the object that connects to the sidecar also holds the list of what it can run.
 #
 # ## Step 1: the runtime, and the settings
 #
-# Settings come from the environment, so that the same file runs anywhere.
+# The file grows in five parts, one cell each (`--part`); each cell can be run again without losing the others. Settings come from the environment, so that the same file runs anywhere.
 
 # %% tags=["write"]
 # %%workfile 02/notification-service/main.py --part 1
@@ -345,21 +348,19 @@ lab.inbox
 # %% [markdown] tags=["predict"]
 # ## What does the sidecar know?
 #
-# A sidecar describes itself under `/v1.0/metadata`. *What will it report about your service?*
+# A sidecar describes itself under `/v1.0/metadata`. *Which of the two will it report about your service: how many workers are connected, or the names of its activities?*
 
 # %% tags=["predict"]
-predict(
-    "metadata-knows",
-    ["workers and activity names", "workers, no activity names", "activity names, no workers"],
-)
+predict("metadata-knows", ["workers", "activity names", "workers and activity names"])
 
 # %% tags=["run"]
 reported = notification.metadata()
-print("connected workers:", reported["workflows"]["connectedWorkers"])
+workers = reported.get("workflows", {}).get("connectedWorkers", 0)
+print("connected workers:", workers)
 for actor in sorted(reported["actorRuntime"]["activeActors"], key=lambda a: a["type"]):
     print("actor type:", actor["type"])
-names = "activity names" if "send_email" in str(reported) else "no activity names"
-observe("metadata-knows", f"workers, {names}" if reported["workflows"] else names)
+known = {"workers": workers > 0, "activity names": "send_email" in str(reported)}
+observe("metadata-knows", " and ".join(what for what in known if known[what]) or "neither")
 
 # %% [markdown] tags=["explain"]
 # The sidecar counts connected workers and offers **actor types**: one for all workflows of the app, one for all its activities, and one that cleans up. It does not know the names of activities and workflows. These live in your process and are looked up when work arrives. So no API can list them: a wrong name shows only when it is called.
@@ -379,9 +380,10 @@ predict("clock-in-activity", ["COMPLETED", "FAILED", "it stays RUNNING"])
 
 # %% tags=["run"]
 tester.schedule_new_workflow("stamp_it", instance_id="clock")
-run = lab.run("clock").wait()
-print(run.output or run.failure.message)
-observe("clock-in-activity", run.status)
+run = lab.run("clock")
+ended = run.settle()
+print(run.failure.message if run.failure else run.output)
+observe("clock-in-activity", "it stays RUNNING" if ended == "RUNNING" else ended)
 
 # %% [markdown] tags=["explain"]
 # Only the context of a workflow has that clock. Its value comes from the history, so that it is the same in each **replay**. An activity is not replayed. It reads the real time: `datetime.now(timezone.utc)`, as `now()` in your service does.

@@ -117,7 +117,8 @@ client.schedule_new_workflow(
     "task_processing_multi_app", input={**order, "title": " "}, instance_id="task-124"
 )
 rejected = lab.run("task-124").wait()
-print(rejected.output["status"], rejected.output["reasons"])
+if rejected.output:
+    print(rejected.output["status"], rejected.output["reasons"])
 new = len(lab.inbox) - before
 observe("rejected-order", f"{rejected.status}, {'one' if new else 'no'} mail")
 
@@ -140,8 +141,8 @@ lab.up(announce=False)
 print(lab.run("retried").wait().status)
 attempts = lab.ledger("notification-service", "attempts")[tried:]
 print("several attempts:", len(attempts) > 1, "- different keys:", len({a["key"] for a in attempts}))
-mails = {0: "none", 1: "one"}.get(len(lab.inbox) - before, "one per attempt")
-observe("mails-after-retries", mails)
+new = len(lab.inbox) - before
+observe("mails-after-retries", {0: "none", len(attempts): "one per attempt", 1: "one"}.get(new, new))
 
 # %% [markdown] tags=["explain"]
 # All attempts of one call carry the same **idempotency key**. The service records the key when the mail has been sent, and then skips further calls with it.
@@ -157,13 +158,14 @@ predict("mails-after-cut", ["1 mail", "2 mails, 2 keys", "2 mails, 1 key"])
 # %% tags=["run"]
 before = len(lab.inbox)
 client.schedule_new_workflow("task_processing_multi_app", input=order, instance_id="cut")
-wait_until(lambda: len(lab.inbox) == before + 1, 30)
+wait_until(lambda: len(lab.inbox) >= before + 1, 30)
 lab.kill("notification-service", "worker")
 lab.up(announce=False)
 print(lab.run("cut").wait().status)
 mails = lab.inbox[before:]
 keys = len({mail.idempotency_key for mail in mails})
-observe("mails-after-cut", f"{len(mails)} mails, {keys} key" if len(mails) > 1 else "1 mail")
+several = f"{len(mails)} mails, {keys} key{'s' if keys != 1 else ''}"
+observe("mails-after-cut", "1 mail" if len(mails) == 1 else several)
 
 # %% [markdown] tags=["explain"]
 # A service cannot send a mail and record it in one step. A kill between the two makes it send again. But both mails carry the same key, so the receiver can drop the second. Recording first and sending afterwards is no better: then a kill loses the mail.

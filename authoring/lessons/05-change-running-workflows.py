@@ -235,8 +235,8 @@ def end(name, recursive):
 both, alone = end("family", True), end("parent-only", False)
 print("recursive:    ", *both)
 print("not recursive:", *alone)
-too = "it is TERMINATED, too"
-observe("terminated-child", too if both[1] == "TERMINATED" else f"it is {both[1]}")
+words = {"TERMINATED": "it is TERMINATED, too", "RUNNING": "it stays RUNNING"}
+observe("terminated-child", words.get(both[1], f"it is {both[1]}"))
 
 # %% tags=["look"]
 import grpc
@@ -284,7 +284,8 @@ for name in ("o-2", "o-3"):
     steps[name] = [step.name for step in lab.run(name).history.own_steps()]
     print(name, ended, steps[name])
 reserved = [name for name in steps if "reserve" in steps[name]]
-observe("patched", f"only {reserved[0]} reserves" if len(reserved) == 1 else "both reserve")
+words = {0: "nobody reserves", 2: "both reserve"}
+observe("patched", words.get(len(reserved)) or f"only {reserved[0]} reserves")
 
 # %% [markdown] tags=["explain"]
 # The old order keeps its old path, the new one takes the new path. Keep the `if` as long as instances wait that have passed it. Dapr calls this *patching*; see [Workflow versioning](https://docs.dapr.io/developing-applications/building-blocks/workflow/workflow-versioning/), which also shows how to keep two whole versions.
