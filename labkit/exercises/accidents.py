@@ -7,6 +7,8 @@ give away what has ended.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from labkit import lives
@@ -65,6 +67,29 @@ def happened(case: Case, name: str) -> Check:
         observe,
         "the scenario cell as the exercise gives it, then run it again",
         otherwise="unknown",
+    )
+
+
+def spared(case: Case, name: str, restarted: Iterable[str] = ()) -> Check:
+    """Whatever was well when something of the control plane ended was not started again.
+
+    Args:
+        name: what ended.
+        restarted: processes that the accident itself has started, such as ``target worker``.
+    """
+
+    def observe() -> str:
+        ends = [x.ended_at for x in _lives_of(case.lab, name) if x.ended_at is not None]
+        later = [x.name for x in lives.lives(case.lab.folder) if x.started_at > min(ends)]
+        besides = Counter(n for n in later if n != name) - Counter(restarted)
+        return f"started again: {', '.join(besides)}" if besides else "nothing else"
+
+    return Check(
+        "spared",
+        f"to repair it, {name} was started and nothing else",
+        "nothing else",
+        observe,
+        "run the scenario again, and start only what has ended: lab.status()",
     )
 
 

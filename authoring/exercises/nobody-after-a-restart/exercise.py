@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# Six seconds after a task is assigned, `task_escalation` calls notification-service for the reminder. In between, notification-service was started again, because of a new version. It runs, its worker is connected, and no reminder arrives.
+# Six seconds after a task is assigned, `task_escalation` calls notification-service for the reminder. In between, notification-service was started again, because of a new version. It runs, its worker is connected, and no reminder arrives. Find out why, and let whatever is well go on running.
 
 # %% tags=["scenario"]
 task = {"task_id": "task-123", "title": "Review PR"}

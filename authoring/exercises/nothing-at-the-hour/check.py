@@ -1,6 +1,6 @@
 """The order that was under way goes on by itself, and all its mails are sent."""
 
-from labkit.exercises.accidents import happened, running
+from labkit.exercises.accidents import happened, running, spared
 from labkit.exercises.cases import Case
 from labkit.exercises.observations import Check, ended, mailed, ordered, says
 
@@ -14,6 +14,7 @@ def steps(lab):
     yield running(case, "scheduler")
     yield from wished(case, within=60)
     yield happened(case, "scheduler")
+    yield spared(case, "scheduler")
 
 
 def counter(trial):
