@@ -341,9 +341,9 @@ print("an event after that is", send("dropped", "task_done", {"by": "alice"}))
 # %% [markdown] tags=["close"]
 # ## What you can now do
 #
-# You build waits with deadlines and escalations, know which events are lost, and start a workflow over without losing any.
+# You build waits with deadlines and escalations, and know which events are lost.
 #
-# [Claims](../docs/claims.md) you have seen: an event before its wait is kept; one before the instance exists is refused; a wait that lost a race still takes an event; a new run keeps events only when it is asked to.
+# [Claims](../docs/claims.md) you have seen: an event before its wait is kept; one before the instance exists is refused; a wait that lost a race still takes an event.
 #
 # Next: use it in the exercises.
 

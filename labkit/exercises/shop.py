@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from labkit import paths
+from labkit.errors import ObservationError
 from labkit.exercises.cases import Case, part
 from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import Check, ended, rows_of
@@ -20,6 +22,14 @@ ORDER_API = "order-api"
 INVENTORY = "inventory-service"
 PAYMENT = "payment-service"
 SHIPPING = "shipping-service"
+
+
+class UndoneBefore(ObservationError):
+    """The scenario was run twice with one order, so nobody can say what the second run did."""
+
+    code = "undone-before"
+
+
 Effects = Mapping[str, tuple[str, str, str, str]]
 EFFECTS: Effects = {
     "release_inventory": (INVENTORY, "reservations", "quantity", "released_at"),
@@ -62,9 +72,24 @@ def done(case: Case, effects: Effects = EFFECTS) -> list[str]:
 
 
 def undone(case: Case, effects: Effects = EFFECTS) -> list[str]:
-    """Return the compensations that undid something, by the times in the ledgers."""
+    """Return the compensations that undid something, by the times in the ledgers.
+
+    Raises:
+        UndoneBefore: an earlier run of the same order has undone it.
+    """
     found = [(row_of(case, n, effects) or {}, n, at) for n, (*_, at) in effects.items()]
-    return [n for _, n in sorted((row[at], n) for row, n, at in found if row.get(at))]
+    times = sorted((row[at], n) for row, n, at in found if row.get(at))
+    if times and case.is_own:
+        began = case.history.events[0].time
+        if any(datetime.fromisoformat(at) < began for at, _ in times):
+            raise UndoneBefore(
+                "what this order had done was undone before it began",
+                asked=f"what {case.instance_id} has undone",
+                found=f"it began at {began:%H:%M:%S}, and the ledgers name {times[0][0]}",
+                look_at="lab.ledger(APP_ID, TABLE)",
+                fix="run the cell that makes the lab, then the scenario, once",
+            )
+    return [name for _, name in times]
 
 
 # --- checks -----------------------------------------------------------------------------------
@@ -146,6 +171,28 @@ def fulfilled(case: Case, how: str = "", within: float = 3.0) -> Iterator[Check]
     yield ended(case, within=within)
     yield holds(case, how)
     yield status_is(case, "fulfilled", how)
+
+
+def ships(trial: Any) -> Check:
+    """The shorter saga of the same file works as before: it undoes what cannot be delivered.
+
+    Args:
+        trial: the :class:`labkit.exercises.trial.Trial` in whose lab it is ordered.
+    """
+    small = trial.order("ship_order", given=drawn(trial.draw, country="AQ"))
+
+    def observe() -> str:
+        small.settled()
+        undone = part(small.output, "undone")
+        return f"{part(small.output, 'status')}, undone: {undone}"
+
+    return Check(
+        "others",
+        "ship_order works as before",
+        "cancelled, undone: ['release_inventory']",
+        observe,
+        "what else your change touches in the same file",
+    )
 
 
 def _listed(names: list[str]) -> str:

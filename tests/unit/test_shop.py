@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import pytest
@@ -35,7 +36,14 @@ def case(output=None, **tables):
     history = SimpleNamespace(name="fulfil_order")
     lab.found = SimpleNamespace(status="COMPLETED", input=order, output=output, history=history)
     return SimpleNamespace(
-        lab=lab, instance_id="i", order=order, output=output, name='"i"', run=lab.found
+        lab=lab,
+        instance_id="i",
+        order=order,
+        output=output,
+        name='"i"',
+        run=lab.found,
+        history=history,
+        is_own=False,
     )
 
 
@@ -108,3 +116,18 @@ def test_no_step_is_added_besides_to_a_workflow_whose_instances_are_under_way(
         text = (exercise.work / "order-api" / "main.py").read_text("utf-8")
         assert ("attack_note" in text) is added
         assert "bystander" in exercise.run_file.read_text("utf-8")
+
+
+def test_what_an_earlier_run_has_undone_is_said_and_not_judged():
+    one = case(reservations=[reservation("2026-11-25T21:00:05+00:00")])
+    one.is_own = True
+    one.history.events = [
+        SimpleNamespace(time=datetime(2026, 11, 25, 21, 0, 4, tzinfo=timezone.utc))
+    ]
+    effects = {name: shop.EFFECTS[name] for name in ("release_inventory",)}
+    assert shop.undone(one, effects) == ["release_inventory"]
+    one.history.events = [
+        SimpleNamespace(time=datetime(2026, 11, 25, 21, 0, 6, tzinfo=timezone.utc))
+    ]
+    with pytest.raises(shop.UndoneBefore, match="before it began"):
+        shop.undone(one, effects)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
-from labkit.exercises.cases import AUDIT, NOTIFICATIONS, ORCHESTRATOR, Case
+from labkit.exercises.cases import AUDIT, NOTIFICATIONS, ORCHESTRATOR, Case, part
 from labkit.exercises.observations import Check, ended, mailed, ordered, rows_of, says
 from labkit.waiting import patience, poll, wait_until
 
@@ -51,6 +51,13 @@ def wished(case):
         lambda: f"{noted(case, ORCHESTRATOR, 'tasks')} task, {noted(case, AUDIT, 'events')} entry",
         f'lab.ledger("{ORCHESTRATOR}", "tasks"), lab.ledger("{AUDIT}", "events")',
         lambda seen: seen == "1 task, 1 entry" or (case.is_own and not seen.startswith("0")),
+    )
+    yield Check(
+        "kept",
+        "the priority in the output is that of ml-service",
+        "the same",
+        lambda: judged(case),
+        f"lab.run({case.instance_id!r}).history.steps(), and its output",
     )
 
 
@@ -179,6 +186,13 @@ def many(count):
 def noted(case, app_id, table):
     rows = rows_of(case.lab, app_id, table)
     return sum(row["task_id"] == case.order["task_id"] for row in rows)
+
+
+def judged(case):
+    """Compare the output with what run_ml_inference has answered for this order."""
+    answers = [s.value for s in case.steps("run_ml_inference", "ml-service")]
+    given = part(case.output, "priority")
+    return "the same" if given in [part(a, "priority") for a in answers] else f"{given}: {answers}"
 
 
 def attempts(case):

@@ -5,7 +5,7 @@ from contextlib import suppress
 import psutil
 
 from labkit.exercises.cases import NOTIFICATIONS, Case, part
-from labkit.exercises.observations import Check, came_true, ended, missed, origin
+from labkit.exercises.observations import Check, as_before, came_true, ended, missed, origin
 from labkit.waiting import patience, poll, settled
 
 WORKFLOW = "resilient_task_processing"
@@ -29,7 +29,9 @@ def counter(trial):
         lambda: bystanders(lab.app(NOTIFICATIONS)),
         "notification-service/start.sh, and the processes that it leaves",
     )
-    yield from orders([trial.order() for _ in range(3)])
+    cases = [trial.order() for _ in range(3)]
+    yield from orders(cases)
+    yield from as_before(cases[0])
     lab.kill("mail")
     case = trial.order()
     came_true(lambda: failed(case) or case.run.has_ended, 10 * patience())

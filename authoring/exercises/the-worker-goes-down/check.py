@@ -16,7 +16,7 @@ def steps(lab):
     poison, other = Case(lab, "poison", WORKFLOW), Case(lab, "next", WORKFLOW)
     yield ordered(poison)
     yield ordered(other)
-    yield from wished(poison, other, deaths(lab))
+    yield from wished(poison, other, deaths(poison))
 
 
 def counter(trial):
@@ -26,7 +26,7 @@ def counter(trial):
     supervise(lab, poison)
     other = trial.order()
     supervise(lab, other)
-    yield from wished(poison, other, deaths(lab))
+    yield from wished(poison, other, deaths(poison))
 
 
 def wished(poison, other, ends):
@@ -49,9 +49,11 @@ def wished(poison, other, ends):
     yield from as_before(other)
 
 
-def deaths(lab):
-    """The ends of the service that nobody has brought about from outside."""
-    ends = [x for part, x in lab.app(NOTIFICATIONS).past if part == "worker" and not x.is_alive]
+def deaths(case):
+    """The ends of the service since the order began that nobody has brought about from outside."""
+    began = case.history.events[0].time.timestamp()
+    past = case.lab.app(NOTIFICATIONS).past
+    ends = [x for part, x in past if part == "worker" and (x.ended_at or 0) > began]
     return [x for x in ends if not x.was_killed]
 
 
