@@ -13,16 +13,14 @@ def scenario(lab):
 
 
 # %% tags=["look"]
-healthy = {a.app_id: a.is_healthy() for a in lab.started_apps()}
-print(healthy)
-
-# %% tags=["look"]
-parts = [set(a.metadata()) for a in lab.started_apps()]
-print("only in the metadata of the orchestrator:", sorted(parts[0] - parts[1]))
-
-# %% tags=["look"]
+# Who knows more? Choose: lab.run("order").history or .show(); lab.status();
+# and of lab.app(app_id): is_healthy(), metadata(), logs() or logs("sidecar").
+# <solution goal="the evidence that you choose; add cells as you need them">
+print({app.app_id: app.is_healthy() for app in lab.started_apps()})
 for app in lab.started_apps():
-    print(app.app_id, "logs worker_connected:", "worker_connected" in app.logs())
+    workers = app.metadata().get("workflows", {}).get("connectedWorkers", 0)
+    print(app.app_id, "workers:", workers, "- logs worker_connected:", "worker_connected" in app.logs())
+# </solution>
 
 # %% [markdown] tags=["plan"]
 # No worker is connected to the healthy sidecar, because main.py never calls wfr.start().

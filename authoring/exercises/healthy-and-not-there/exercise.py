@@ -2,14 +2,14 @@
 # The notification team moved its app for a test. It is running and healthy, and yet orders hang.
 
 # %% tags=["look"]
-def types(app_id):
-    return sorted(a["type"] for a in lab.app(app_id).metadata()["actorRuntime"]["activeActors"])
-
-
-types("task-orchestrator-service") + types("notification-service")
-
-# %% tags=["look"]
-[step.name for step in lab.run("order").history.steps()]
+# Who knows more? Choose: lab.run("order").history, .failure or .show(); lab.status();
+# lab.placement_state(); and of lab.app(app_id): metadata(), logs() or logs("sidecar").
+# <solution goal="the evidence that you choose; add cells as you need them">
+print([step.name for step in lab.run("order").history.steps()])
+for app in lab.started_apps():
+    offered = app.metadata()["actorRuntime"]["activeActors"]
+    print(app.app_id, sorted(actor["type"] for actor in offered))
+# </solution>
 
 # %% [markdown] tags=["plan"]
 # notification-service runs in the namespace payments, the orchestrator in default.
