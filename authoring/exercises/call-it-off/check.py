@@ -1,7 +1,16 @@
 """A task is called off in each of its waits, and whoever knows of it is told."""
 
 from labkit.exercises.cases import Case, part
-from labkit.exercises.observations import Check, came_true, ended, mailed, missed, ordered, says
+from labkit.exercises.observations import (
+    Check,
+    came_true,
+    ended,
+    mailed,
+    mails_of,
+    missed,
+    ordered,
+    says,
+)
 from labkit.waiting import patience
 
 APP, WORKFLOW = "escalation-service", "task_escalation"
@@ -75,7 +84,7 @@ def outcome(case, expected, how, id):
 
 def told(case, role):
     address = case.order[f"{role}_email"]
-    return sum(m.subject.startswith(CANCELLED) for m in case.lab.inbox.to(address))
+    return sum(m.subject.startswith(CANCELLED) for m in mails_of(case, address))
 
 
 def listed(counts):
@@ -95,7 +104,7 @@ def mails_to(case):
 
 
 def asked(case):
-    return [m for m in case.lab.inbox.to(manager(case)) if m.subject.startswith(QUESTION)]
+    return [m for m in mails_of(case, manager(case)) if m.subject.startswith(QUESTION)]
 
 
 def tell(case, event, who):
