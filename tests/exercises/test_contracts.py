@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import pytest
 
+from labkit.build import attack
 from labkit.build.attack import attacks, run
 from labkit.build.proof import played
 from labkit.exercises import ids, load
@@ -72,26 +73,28 @@ def test_a_wrong_repair_is_stopped_at_its_step_with_its_words(id, name):
     if not mutant.action:
         # What the counter-scenario refuses cannot pass. Most are refused there with the same words
         # as in the learner's lab, which is half the work; the others are played whole.
-        prepare(exercise, edits)
-        if _is_stopped(Verdict(id, tuple(try_out(exercise))), mutant.step, mutant.words):
+        with attack.own_state():  # the copy of the whole play is made anew
+            prepare(exercise, edits)
+            verdict = Verdict(id, tuple(try_out(exercise)))
+        if _is_stopped(verdict, mutant.step, mutant.words):
             return
     with played(exercise, edits, action=mutant.action) as verdict:
         _require_stopped(verdict, mutant.step, mutant.words)
 
 
 ATTACKS = [
-    pytest.param(id, attack.name, id=f"{id}-{attack.name}")
+    pytest.param(id, one.name, id=f"{id}-{one.name}")
     for id in ids()
-    for attack in attacks(load(id), every=False)
+    for one in attacks(load(id), every=False)
 ]
 
 
 @pytest.mark.parametrize(("id", "name"), ATTACKS)
 def test_an_attack_is_judged_rightly(id, name):
     exercise = load(id)
-    attack = next(a for a in attacks(exercise) if a.name == name)
-    verdict = run(exercise, attack)
-    assert verdict.outcome in attack.accepted, verdict
+    one = next(a for a in attacks(exercise) if a.name == name)
+    verdict = run(exercise, one)
+    assert verdict.outcome in one.accepted, verdict
 
 
 @pytest.mark.parametrize("id", CASES)
