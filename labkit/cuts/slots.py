@@ -87,7 +87,7 @@ class Slot:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
-            with _watched(self._process, longest(self._task)):
+            with _watched(self._process, longest(self._task)) as late:
                 print(json.dumps(asked), file=self._process.stdin, flush=True)
                 answer = dict(json.loads(self._process.stdout.readline()))
         except (OSError, ValueError) as problem:
@@ -95,7 +95,9 @@ class Slot:
             raise EngineSilent(
                 "a process of the cut engine has ended",
                 asked=f"the cut {cut.name if cut else 'uncut'}",
-                found=f"exit code {self._process.returncode}",
+                found="it did not answer in time and was killed"
+                if late.is_set()
+                else f"exit code {self._process.returncode}",
                 look_at=self._log.name,
                 fix="repeat the command; it goes on where it stopped",
             ) from problem
@@ -122,19 +124,25 @@ class Slot:
 
 
 @contextmanager
-def _watched(process: subprocess.Popen[str], seconds: float) -> Iterator[None]:
-    """Kill a process that does not answer within the block, in ``seconds`` or when busy longer."""
-    answered = threading.Event()
+def _watched(process: subprocess.Popen[str], seconds: float) -> Iterator[threading.Event]:
+    """Kill a process that does not answer within the block, in ``seconds`` or when busy longer.
+
+    Yields:
+        An event that is set when it was killed.
+    """
+    answered, late = threading.Event(), threading.Event()
 
     def watch() -> None:
         began = time.monotonic()
         while not answered.wait(2):
             if time.monotonic() - began > seconds * patience():
+                late.set()
                 process.kill()
+                return
 
     threading.Thread(target=watch, daemon=True).start()
     try:
-        yield
+        yield late
     finally:
         answered.set()
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
 NAMES = ("amira", "bo", "chen", "dana", "emeka", "farid", "greta", "hiro", "ines", "jonas", "kofi")
 VERBS = ("Review", "Update", "Translate", "Archive", "Sign", "Plan", "Measure", "Replace")
 THINGS = (
@@ -34,11 +32,6 @@ class Draw:
     def number(self, low: int = 1000, high: int = 9999) -> int:
         """Return a whole number, both ends included."""
         return self._random.randint(low, high)
-
-    def some(self, things: Sequence[T], count: int) -> list[T]:
-        """Return ``count`` of the things, or all where there are no more, in their order."""
-        chosen = self._random.sample(range(len(things)), min(count, len(things)))
-        return [things[i] for i in sorted(chosen)]
 
     def word(self) -> str:
         """Return a lower-case word that no file contains."""

@@ -73,7 +73,7 @@ def test_a_wrong_repair_is_stopped_at_its_step_with_its_words(id, name):
     if not mutant.action:
         # What the counter-scenario refuses cannot pass. Most are refused there with the same words
         # as in the learner's lab, which is half the work; the others are played whole.
-        with attack.own_state():  # the copy of the whole play is made anew
+        with attack.own_state():  # the whole play gets a copy of its own
             prepare(exercise, edits)
             verdict = Verdict(id, tuple(try_out(exercise)))
         if _is_stopped(verdict, mutant.step, mutant.words):

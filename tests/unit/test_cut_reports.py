@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -10,6 +12,7 @@ from labkit.cuts.command import main
 from labkit.cuts.invariant import InvariantHangs, WrongInvariant, ask, load
 from labkit.cuts.outcome import MEANINGS, Result
 from labkit.cuts.plan import Cut, cut_from, cuts_of, points_of, sample
+from labkit.cuts.slots import _watched
 from labkit.cuts.study import Report
 from labkit.cuts.svg import picture
 from labkit.cuts.table import MARKS, table
@@ -163,3 +166,11 @@ def test_wrong_options_are_answered_before_anything_starts(
         main([path, *(word for pair in options.items() for word in pair)])
     assert code in (None, caught.value.code)
     assert words in str(caught.value)
+
+
+def test_a_process_that_does_not_answer_is_killed_and_that_is_known():
+    sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with subprocess.Popen(sleeper, stdout=subprocess.PIPE, text=True) as process:
+        with _watched(process, 0.1) as late:
+            assert process.stdout.readline() == ""
+        assert late.is_set()

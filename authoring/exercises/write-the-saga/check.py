@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from labkit.cuts.plan import cuts_of, points_of
+from labkit.cuts.plan import cuts_of, points_of, sample
 from labkit.cuts.play import struck
 from labkit.exercises.observations import ended, missed
 from labkit.exercises.shop import (
@@ -22,7 +22,7 @@ READY_SECONDS = 30.0
 MOMENT_SECONDS = 15.0
 RETRIES_SECONDS = 8.0
 HIDDEN = 3
-"""Cuts at recorded events, drawn anew with each verdict."""
+"""Cuts at recorded events, other ones with each verdict."""
 FAILING = {
     "with a card that is declined, ": {"card": "declined"},
     "with more goods than there are, ": {"quantity": 1000},
@@ -77,7 +77,7 @@ def cuts(trial, lab):
 def hidden(trial, lab, plain):
     """The cut engine kills at recorded events that are drawn, with amounts that are drawn."""
     points = points_of(plain.history)
-    chosen = trial.draw.some(list(cuts_of(points, ("worker", "target"))), HIDDEN)
+    chosen = sample(list(cuts_of(points, ("worker", "target"))), HIDDEN, trial.draw.number())
     for number, cut in enumerate(chosen, 1):
         case = trial.order(given=drawn(trial.draw, country="AQ"))
         here = replace(cut, point=replace(cut.point, instance_id=case.instance_id))
