@@ -184,7 +184,8 @@ def _place_label(item: _Item, x: float, width: float) -> tuple[float, float, flo
     # What was cut off is followed by a hatched band, so its label lies before it.
     if after + text <= WIDTH - 6 and not (item.outcome == "cut" and before >= LEFT):
         return x, after + text, after
-    return max(before, 4.0), x + width + 5, max(before, 4.0)
+    start = max(before, 4.0)  # a label that has room on neither side lies over its own mark
+    return start, max(x + width + 5, start + text), start
 
 
 def _bands(down: list[DownTime], scale: _Scale) -> Iterable[Band]:
