@@ -159,7 +159,7 @@ class Lab:
     # --- start and stop ----------------------------------------------------------------------
 
     def up(self, *app_ids: str, within: float = READY_SECONDS, announce: bool = True) -> None:
-        """Start apps, and whatever has ended meanwhile; return when all workers are connected.
+        """Start apps, and whatever has ended meanwhile; return when calls to them arrive.
 
         Args:
             app_ids: app IDs of the run file; none means all.
@@ -183,12 +183,23 @@ class Lab:
         self._note()
         asked = [self._apps[s.app_id] for s in wanted]
         try:
-            readiness.wait(self._control, self._infrastructure.processes(), asked, within)
+            others = self._infrastructure.processes()
+            again = readiness.wait(self._control, others, asked, within, self._apps.values())
             wait_until(self._infrastructure.is_listening, within, "the mail server listens")
         finally:
             self._note()  # a service that came too early has another pid now
-        for app in asked if announce else ():
-            print(f"{app.app_id}: ready{_old_code(app)}")
+        if announce:
+            self._announce(asked, again)
+
+    def _announce(self, asked: Sequence[App], again: Sequence[App]) -> None:
+        for app in again:
+            print(f"{app.app_id} sidecar: started again; it had lost placement for good")
+        silence = self._control.silence()
+        for app in asked:
+            late = ", without the scheduler" if silence else ""
+            print(f"{app.app_id}: ready{late}{_old_code(app)}")
+        if silence:
+            print(silence.found)
 
     def down(self) -> None:
         """End everything; the logs stay in ``lab.folder``. Can be called twice."""
@@ -352,6 +363,11 @@ class Lab:
         found += [t for app in self._apps.values() for t in app.ended()]
         return sorted(found, key=lambda t: t.since)
 
+    def obstacles(self) -> list[Reason]:
+        """Return what keeps workflows from going on although every process runs."""
+        silence = self._control.silence()
+        return [*([silence] if silence else []), *readiness.blocked(self._apps.values())]
+
     def status(self) -> str:
         """Return one line per process: running, or how it ended."""
         rows = [f"{p.name:<40} {p.ending()}{_said(p)}" for p in self.processes()]
@@ -361,7 +377,7 @@ class Lab:
 
     def _reasons(self) -> list[Reason]:
         """Return what has ended, and which workflows have failed: why a wait may be in vain."""
-        found = [Reason(str(t), str(t.log), t.fix) for t in self.troubles()]
+        found = [Reason(str(t), str(t.log), t.fix) for t in self.troubles()] or self.obstacles()
         for app_id in self._clients:
             found += workflowrun.failures(self, app_id)
         return found
@@ -448,6 +464,7 @@ class Lab:
         self._folder.note(
             first_port=self._ports.first,
             lifeline_pid=self._supervisor.lifeline_pid,
+            scheduler_metrics=self._control.scheduler_metrics,
             apps={
                 a.app_id: {
                     "http_port": a.http_port,

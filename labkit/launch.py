@@ -127,6 +127,11 @@ class Launch:
         socket = self.socket("grpc")
         return f"unix:{socket}" if socket else f"{HOST}:{self.grpc_port}"
 
+    @property
+    def internal_address(self) -> str:
+        """Where other sidecars reach this one: ``host:port``."""
+        return f"{HOST}:{self.internal_port}"
+
     def socket(self, api: Literal["http", "grpc"]) -> str | None:
         """The file by which an API is reached when the run file asks for Unix sockets.
 
