@@ -34,7 +34,7 @@ from labkit.apps import App, ledger_rows
 from labkit.client import client_of
 from labkit.controlplane import HOST, ControlPlane
 from labkit.errors import DeploymentError, ObservationError, StartError
-from labkit.infrastructure import Infrastructure
+from labkit.infrastructure import MOST_APPS, Infrastructure
 from labkit.launch import Part, Surroundings
 from labkit.lives import Trouble
 from labkit.processes import Process, Supervisor, stop
@@ -178,7 +178,8 @@ class Lab:
         self._infrastructure.start(self._resource_folders())
         for spec in wanted:
             if spec.app_id not in self._apps:
-                self._apps[spec.app_id] = App.build(spec, self._shared, self._ports)
+                internal = self._internal_ports.get(spec.app_id, 0)
+                self._apps[spec.app_id] = App.build(spec, self._shared, self._ports, internal)
             self._apps[spec.app_id].start()
         self._note()
         asked = [self._apps[s.app_id] for s in wanted]
@@ -415,7 +416,10 @@ class Lab:
             env,
             self._http,
         )
-        self._infrastructure = Infrastructure(self._supervisor, self._ports, folder, env)
+        self._internal_ports = self._choose_internal_ports()
+        self._infrastructure = Infrastructure(
+            self._supervisor, self._ports, folder, env, self._internal_ports
+        )
         self._shared = Surroundings(
             folder=folder,
             daprd=programs.daprd,
@@ -432,6 +436,14 @@ class Lab:
             run_file=self.run_file.path,
             loaded_at=self._folder.facts["loaded_at"],
         )
+
+    def _choose_internal_ports(self) -> dict[str, int]:
+        """Return the port of each sidecar for the others; none for a run file of many apps.
+
+        They are chosen before the first sidecar starts, which reads where all others will be.
+        """
+        apps = self.run_file.apps if len(self.run_file.apps) <= MOST_APPS else ()
+        return {a.app_id: a.dapr_internal_grpc_port or self._ports.take() for a in apps}
 
     def _resource_folders(self) -> Sequence[Path]:
         own = [r for app in self.run_file.apps for r in app.resources]
