@@ -30,7 +30,8 @@ def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str, float | None]]:
     for name, figures in found.items():
         machine = ", ".join(f"{k} {v}" for k, v in figures.items()) if name == "machine" else ""
         yield name, machine, None
-        numbers = {} if machine else {k: v for k, v in figures.items() if k != "runs"}
+        shown = {} if machine else {k: v for k, v in figures.items() if k != "runs"}
+        numbers = {k: v for k, v in shown.items() if isinstance(v, (int, float))}
         for key, value in numbers.items():
             alike = [float(v) for k, v in numbers.items() if _unit(k) == _unit(key)]
             yield key, str(value), float(value) / (max(alike) or 1)
