@@ -72,6 +72,7 @@ def state() -> Path:
 
     Raises:
         StateNotWritable: it cannot be made, or not be written by this user.
+        OSError: the disk is full.
     """
     folder = Path(os.environ.get("LABKIT_STATE") or repo() / ".lab")
     try:
@@ -80,6 +81,8 @@ def state() -> Path:
             raise PermissionError(errno.EACCES, "Permission denied", str(made))
         return made
     except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise StateNotWritable(
             "the folder for what a lab writes cannot be written",
             asked=f"write {folder}",
