@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from labkit import components, paths
+from labkit import components
 from labkit.components import Component
 from labkit.ports import PortBlock, is_listening
 from labkit.processes import Process, Supervisor
@@ -76,7 +76,7 @@ class Infrastructure:
             self._processes[name] = self._supervisor.start(name, argv, self._env, self._folder, log)
 
     def _mail_command(self) -> list[str]:
-        program = [sys.executable, str(paths.repo() / "labkit" / "mailcatcher.py")]
+        program = [sys.executable, str(Path(__file__).with_name("mailcatcher.py"))]
         return [*program, "--port", str(self.ports["mail"]), "--inbox", str(self._folder / "inbox")]
 
     def _redis_command(self) -> list[str]:
