@@ -7,14 +7,31 @@ Every location can be moved by the environment, so that tests and classrooms kee
 ``LABKIT_CACHE``  what is worth keeping between clones (the Dapr binaries); default
                   ``$XDG_CACHE_HOME/dapr-multi-app-workflows``, else ``~/.cache/...``; where that
                   cannot be written, ``cache`` inside the state folder
+
+What is a learner's own (state, ``learn``, runs) is closed to other users of the host: mode 0700,
+also where it was made before with another. A link is left alone, and so is a folder that
+``LABKIT_STATE`` names and that was there before: only what we make in it is ours.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 
+from labkit.errors import SetupError
+
 NAME = "dapr-multi-app-workflows"
+OURS_ONLY = 0o700
+_THIS_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class StateNotWritable(SetupError):
+    """A folder for what a run or a learner writes cannot be made; its cause is an OSError."""
+
+    code = "state-not-writable"
 
 
 def repo() -> Path:
@@ -24,28 +41,29 @@ def repo() -> Path:
 
 def state() -> Path:
     """Return the folder for everything a run writes; created when missing."""
-    return _made(Path(os.environ.get("LABKIT_STATE") or repo() / ".lab"))
+    named = os.environ.get("LABKIT_STATE")
+    return own(Path(named), made_before=False) if named else own(repo() / ".lab")
 
 
 def runs() -> Path:
     """Return the folder that holds one folder per lab run."""
-    return _made(state() / "runs")
+    return own(state() / "runs")
 
 
 def learn() -> Path:
     """Return the learner's folder, with notebooks and ``files``; created when missing."""
     moved = os.environ.get("LABKIT_STATE")
-    return _made((Path(moved) if moved else repo()) / "learn")
+    return own((state() if moved else repo()) / "learn")
 
 
 def work() -> Path:
     """Return the folder for files that a learner writes in lessons and exercises."""
-    return _made(learn() / "files")
+    return own(learn() / "files")
 
 
 def parts() -> Path:
     """Return the folder that remembers the parts of files which grow over several cells."""
-    return _made(state() / "parts")
+    return own(state() / "parts")
 
 
 def cache() -> Path:
@@ -62,6 +80,48 @@ def cache() -> Path:
     except (OSError, RuntimeError):  # read-only or no HOME at all
         pass
     return _made(state() / "cache")
+
+
+def own(folder: Path, *, made_before: bool = True) -> Path:
+    """Return a folder of this user only; made when missing.
+
+    Args:
+        made_before: whether one that exists is ours as well.
+
+    Raises:
+        StateNotWritable: it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=OURS_ONLY, parents=True, exist_ok=True)
+    except OSError as problem:
+        raise _not_made(folder, problem) from problem
+    if made_before:
+        close(folder)
+    return folder.resolve()
+
+
+def _not_made(folder: Path, problem: OSError) -> StateNotWritable:
+    full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
+    other = "make it writable, or use another place: LABKIT_STATE=FOLDER ./lab start"
+    return StateNotWritable(
+        "the disk is full" if full else "a folder of the course cannot be made",
+        asked=f"a folder of your own: {folder}",
+        found=f"{problem.strerror}: {problem.filename}",
+        look_at=f"df -h {folder.parent}" if full else f"ls -ld {folder.parent} {folder}",
+        fix="free some space, then repeat" if full else other,
+    )
+
+
+def close(folder: Path) -> None:
+    """Close a folder of ours to others; a link, and what is another user's, stays as it is."""
+    with suppress(OSError):  # a link, or not readable by us
+        descriptor = os.open(folder, _THIS_FOLDER)
+        try:
+            found = os.fstat(descriptor)
+            if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
+                os.fchmod(descriptor, OURS_ONLY)
+        finally:
+            os.close(descriptor)
 
 
 def _made(folder: Path) -> Path:
