@@ -100,6 +100,14 @@ def own(folder: Path, *, made_before: bool = True) -> Path:
     return folder.resolve()
 
 
+def write_private(file: Path, text: str) -> Path:
+    """Write a file that holds a secret, for this user only from its first byte; return it."""
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
+    return file
+
+
 def _not_made(folder: Path, problem: OSError) -> StateNotWritable:
     full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
     other = "make it writable, or use another place: LABKIT_STATE=FOLDER ./lab start"
