@@ -10,18 +10,25 @@ Every location can be moved by the environment, so that tests and classrooms kee
 ``LABKIT_COURSE``  the repository, for a labkit that was installed elsewhere; by default the folder
                    around labkit, else the first one from the working directory upwards that holds
                    the course
+
+What is a learner's own (state, ``learn``, runs) is closed to other users of the host: mode 0700,
+also where it was made before with another. A link is left alone, and so is a folder that
+``LABKIT_STATE`` names and that was there before: only what we make in it is ours.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from labkit.errors import SetupError
 
 NAME = "dapr-multi-app-workflows"
+OURS_ONLY = 0o700
+_THIS_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 COURSE_FILES = ("services/dapr.yaml", "authoring/syllabus.yaml")
 """A folder that holds these is the course."""
 
@@ -33,7 +40,7 @@ class CourseMissing(SetupError):
 
 
 class StateNotWritable(SetupError):
-    """The folder for what runs write cannot be made or written."""
+    """A folder for what a run or a learner writes cannot be made, or not be written."""
 
     code = "state-not-writable"
 
@@ -74,44 +81,32 @@ def state() -> Path:
         StateNotWritable: it cannot be made, or not be written by this user.
         OSError: the disk is full.
     """
-    folder = Path(os.environ.get("LABKIT_STATE") or repo() / ".lab")
-    try:
-        made = _made(folder)
-        if not _is_writable(made):
-            raise PermissionError(errno.EACCES, "Permission denied", str(made))
-        return made
-    except OSError as problem:
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise StateNotWritable(
-            "the folder for what a lab writes cannot be written",
-            asked=f"write {folder}",
-            found=f"{type(problem).__name__}: {problem.strerror}: {problem.filename}",
-            look_at=f"ls -ld {folder}",
-            fix="make it a folder that you can write, or use another: "
-            "LABKIT_STATE=FOLDER ./lab start",
-        ) from problem
+    named = os.environ.get("LABKIT_STATE")
+    folder = own(Path(named), made_before=False) if named else own(repo() / ".lab")
+    if not _is_writable(folder):
+        raise _not_writable("written", folder, "Permission denied")
+    return folder
 
 
 def runs() -> Path:
     """Return the folder that holds one folder per lab run."""
-    return _made(state() / "runs")
+    return own(state() / "runs")
 
 
 def learn() -> Path:
     """Return the learner's folder, with notebooks and ``files``; created when missing."""
     moved = os.environ.get("LABKIT_STATE")
-    return _made((Path(moved) if moved else repo()) / "learn")
+    return own((state() if moved else repo()) / "learn")
 
 
 def work() -> Path:
     """Return the folder for files that a learner writes in lessons and exercises."""
-    return _made(learn() / "files")
+    return own(learn() / "files")
 
 
 def parts() -> Path:
     """Return the folder that remembers the parts of files which grow over several cells."""
-    return _made(state() / "parts")
+    return own(state() / "parts")
 
 
 def cache() -> Path:
@@ -147,6 +142,58 @@ def _nearest(folder: Path) -> Path:
 
 def _is_writable(folder: Path) -> bool:
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def own(folder: Path, *, made_before: bool = True) -> Path:
+    """Return a folder of this user only; made when missing.
+
+    Args:
+        made_before: whether one that exists is ours as well.
+
+    Raises:
+        StateNotWritable: it cannot be made.
+        OSError: the disk is full.
+    """
+    try:
+        folder.mkdir(mode=OURS_ONLY, parents=True, exist_ok=True)
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        found = f"{type(problem).__name__}: {problem.strerror}: {problem.filename}"
+        raise _not_writable("made", folder, found) from problem
+    if made_before:
+        close(folder)
+    return folder.resolve()
+
+
+def write_private(file: Path, text: str) -> Path:
+    """Write a file that holds a secret, for this user only from its first byte; return it."""
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
+    return file
+
+
+def _not_writable(done: str, folder: Path, found: str) -> StateNotWritable:
+    return StateNotWritable(
+        f"a folder of the course cannot be {done}",
+        asked=f"a folder of your own: {folder}",
+        found=found,
+        look_at=f"ls -ld {folder.parent} {folder}",
+        fix="make it a folder that you can write, or use another: LABKIT_STATE=FOLDER ./lab start",
+    )
+
+
+def close(folder: Path) -> None:
+    """Close a folder of ours to others; a link, and what is another user's, stays as it is."""
+    with suppress(OSError):  # a link, or not readable by us
+        descriptor = os.open(folder, _THIS_FOLDER)
+        try:
+            found = os.fstat(descriptor)
+            if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
+                os.fchmod(descriptor, OURS_ONLY)
+        finally:
+            os.close(descriptor)
 
 
 def _made(folder: Path) -> Path:
