@@ -7,13 +7,14 @@ that open a new file together race, and one exits (measured on 1.18.1).
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from labkit import components
+from labkit import components, redis
 from labkit.components import Component
 from labkit.ports import PortBlock, is_listening
 from labkit.processes import Process, Supervisor
@@ -41,6 +42,7 @@ class Infrastructure:
     ) -> None:
         self._supervisor, self._folder, self._env = supervisor, folder, env
         self.ports = {"mail": ports.take(), "redis": ports.take()}
+        self._password = secrets.token_hex(16)
         self._processes: dict[str, Process] = {}
         self.config = folder / "config.yaml"
         self.config.write_text(CONFIG, "utf-8")
@@ -51,16 +53,18 @@ class Infrastructure:
         return {
             "SMTP_HOST": HOST,
             "SMTP_PORT": str(self.ports["mail"]),
-            "REDIS_HOST": f"{HOST}:{self.ports['redis']}",
+            redis.HOST_VARIABLE: f"{HOST}:{self.ports['redis']}",
+            redis.PASSWORD_VARIABLE: self._password,
         }
 
     def start(self, resource_folders: Iterable[Path]) -> None:
         """Prepare the stores and start what is not running; does not wait."""
         found = list(components.read(resource_folders))
         for component in found:
+            redis.require_password(component)
             create_sqlite_store(component, self._folder)
         self._keep("mail", self._mail_command())
-        if any("REDIS_HOST" in components.env_refs(c) for c in found):
+        if any(redis.HOST_VARIABLE in components.env_refs(c) for c in found):
             self._keep("redis", self._redis_command())
 
     def is_listening(self) -> bool:
@@ -82,11 +86,9 @@ class Infrastructure:
         return [*program, "--port", str(self.ports["mail"]), "--inbox", str(self._folder / "inbox")]
 
     def _redis_command(self) -> list[str]:
-        from labkit import redis
-
         folder = self._folder / "redis"
-        folder.mkdir(exist_ok=True)
-        return redis.command(self.ports["redis"], folder)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return redis.command(self.ports["redis"], folder, self._password)
 
 
 def create_sqlite_store(component: Component, folder: Path) -> None:

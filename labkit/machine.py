@@ -14,7 +14,6 @@ import shutil
 import socket
 import sqlite3
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
@@ -28,11 +27,11 @@ from labkit import (
     limits,
     paths,
     ports,
-    progress,
     runs,
     sdk,
     versions,
 )
+from labkit import evidence as kept
 from labkit.errors import LabError
 from labkit.redis import redis_server
 from labkit.runtime import binaries
@@ -247,17 +246,13 @@ def redis() -> Finding:
 
 def evidence() -> Finding:
     """Whether the file with your predictions and verdicts can be read and added to."""
-    file = progress.file()
     try:
-        with warnings.catch_warnings(record=True) as torn:
-            warnings.simplefilter("always")
-            count = len(progress.entries())
-        with file.open("ab"):
-            pass
-    except OSError as problem:
-        return Finding("evidence", str(file), f"{problem}", f"make {file} a file of your own")
-    torn_lines = f"; lines that cannot be read and are skipped: {len(torn)}" if torn else ""
-    return Finding("evidence", f"{count} entries in {file}{torn_lines}")
+        count, torn = kept.counted()
+        kept.require_addable()
+    except LabError as problem:
+        return Finding("evidence", problem.found, problem.title, problem.fix)
+    torn_lines = f"; lines that cannot be read and are skipped: {torn}" if torn else ""
+    return Finding("evidence", f"{count} entries in {kept.file()}{torn_lines}")
 
 
 def _end_left_behind() -> str:

@@ -10,20 +10,27 @@ Every location can be moved by the environment, so that tests and classrooms kee
 ``LABKIT_COURSE``  the repository, for a labkit that was installed elsewhere; by default the folder
                    around labkit, else the first one from the working directory upwards that holds
                    the course
+
+What is a learner's own (state, ``learn``, runs) is closed to other users of the host: mode 0700,
+also where it was made before with another. A link is left alone, and so is a folder that
+``LABKIT_STATE`` names and that was there before: only what we make in it is ours.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from labkit.errors import SetupError
 
 NAME = "dapr-multi-app-workflows"
+OURS_ONLY = 0o700
 COURSE_FILES = ("services/dapr.yaml", "authoring/syllabus.yaml")
 """A folder that holds these is the course."""
+_THIS_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class CourseMissing(SetupError):
@@ -33,7 +40,10 @@ class CourseMissing(SetupError):
 
 
 class StateNotWritable(SetupError):
-    """The folder for what runs write cannot be made or written."""
+    """A folder for what a run or a learner writes cannot be made or written.
+
+    Its cause is an OSError.
+    """
 
     code = "state-not-writable"
 
@@ -68,50 +78,30 @@ def _upwards() -> list[Path]:
 
 
 def state() -> Path:
-    """Return the folder for everything a run writes; created when missing.
-
-    Raises:
-        StateNotWritable: it cannot be made, or not be written by this user.
-        OSError: the disk is full.
-    """
-    folder = Path(os.environ.get("LABKIT_STATE") or repo() / ".lab")
-    try:
-        made = _made(folder)
-        if not _is_writable(made):
-            raise PermissionError(errno.EACCES, "Permission denied", str(made))
-        return made
-    except OSError as problem:
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise StateNotWritable(
-            "the folder for what a lab writes cannot be written",
-            asked=f"write {folder}",
-            found=f"{type(problem).__name__}: {problem.strerror}: {problem.filename}",
-            look_at=f"ls -ld {folder}",
-            fix="make it a folder that you can write, or use another: "
-            "LABKIT_STATE=FOLDER ./lab start",
-        ) from problem
+    """Return the folder for everything a run writes; created when missing."""
+    named = os.environ.get("LABKIT_STATE")
+    return own(Path(named), made_before=False) if named else own(repo() / ".lab")
 
 
 def runs() -> Path:
     """Return the folder that holds one folder per lab run."""
-    return _made(state() / "runs")
+    return own(state() / "runs")
 
 
 def learn() -> Path:
     """Return the learner's folder, with notebooks and ``files``; created when missing."""
     moved = os.environ.get("LABKIT_STATE")
-    return _made((Path(moved) if moved else repo()) / "learn")
+    return own((state() if moved else repo()) / "learn")
 
 
 def work() -> Path:
     """Return the folder for files that a learner writes in lessons and exercises."""
-    return _made(learn() / "files")
+    return own(learn() / "files")
 
 
 def parts() -> Path:
     """Return the folder that remembers the parts of files which grow over several cells."""
-    return _made(state() / "parts")
+    return own(state() / "parts")
 
 
 def cache() -> Path:
@@ -147,6 +137,62 @@ def _nearest(folder: Path) -> Path:
 
 def _is_writable(folder: Path) -> bool:
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def own(folder: Path, *, made_before: bool = True) -> Path:
+    """Return a folder of this user only; made when missing.
+
+    Args:
+        made_before: whether one that exists is ours as well.
+
+    Raises:
+        StateNotWritable: it cannot be made, or not be written by this user.
+    """
+    try:
+        folder.mkdir(mode=OURS_ONLY, parents=True, exist_ok=True)
+    except OSError as problem:
+        raise _not_made(folder, problem) from problem
+    if made_before:
+        close(folder)
+    if not _is_writable(folder):
+        raise _not_made(folder, PermissionError(errno.EACCES, "Permission denied", str(folder)))
+    return folder.resolve()
+
+
+def write_private(file: Path, text: str) -> Path:
+    """Write a file that holds a secret, for this user only from its first byte; return it."""
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
+    return file
+
+
+def _not_made(folder: Path, problem: OSError) -> StateNotWritable:
+    full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
+    other = "make it writable, or use another place: LABKIT_STATE=FOLDER ./lab start"
+    return StateNotWritable(
+        "the disk is full" if full else f"a folder of the course cannot be {_short_of(folder)}",
+        asked=f"a folder of your own: {folder}",
+        found=f"{problem.strerror}: {problem.filename}",
+        look_at=f"df -h {folder.parent}" if full else f"ls -ld {folder.parent} {folder}",
+        fix="free some space, then repeat" if full else other,
+    )
+
+
+def _short_of(folder: Path) -> str:
+    return "written" if folder.is_dir() else "made"
+
+
+def close(folder: Path) -> None:
+    """Close a folder of ours to others; a link, and what is another user's, stays as it is."""
+    with suppress(OSError):  # a link, or not readable by us
+        descriptor = os.open(folder, _THIS_FOLDER)
+        try:
+            found = os.fstat(descriptor)
+            if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
+                os.fchmod(descriptor, OURS_ONLY)
+        finally:
+            os.close(descriptor)
 
 
 def _made(folder: Path) -> Path:
