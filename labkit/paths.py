@@ -28,9 +28,9 @@ from labkit.errors import SetupError
 
 NAME = "dapr-multi-app-workflows"
 OURS_ONLY = 0o700
-_THIS_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 COURSE_FILES = ("services/dapr.yaml", "authoring/syllabus.yaml")
 """A folder that holds these is the course."""
+_THIS_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class CourseMissing(SetupError):
@@ -40,7 +40,10 @@ class CourseMissing(SetupError):
 
 
 class StateNotWritable(SetupError):
-    """A folder for what a run or a learner writes cannot be made, or not be written."""
+    """A folder for what a run or a learner writes cannot be made or written.
+
+    Its cause is an OSError.
+    """
 
     code = "state-not-writable"
 
@@ -75,17 +78,9 @@ def _upwards() -> list[Path]:
 
 
 def state() -> Path:
-    """Return the folder for everything a run writes; created when missing.
-
-    Raises:
-        StateNotWritable: it cannot be made, or not be written by this user.
-        OSError: the disk is full.
-    """
+    """Return the folder for everything a run writes; created when missing."""
     named = os.environ.get("LABKIT_STATE")
-    folder = own(Path(named), made_before=False) if named else own(repo() / ".lab")
-    if not _is_writable(folder):
-        raise _not_writable("written", folder, "Permission denied")
-    return folder
+    return own(Path(named), made_before=False) if named else own(repo() / ".lab")
 
 
 def runs() -> Path:
@@ -151,18 +146,16 @@ def own(folder: Path, *, made_before: bool = True) -> Path:
         made_before: whether one that exists is ours as well.
 
     Raises:
-        StateNotWritable: it cannot be made.
-        OSError: the disk is full.
+        StateNotWritable: it cannot be made, or not be written by this user.
     """
     try:
         folder.mkdir(mode=OURS_ONLY, parents=True, exist_ok=True)
     except OSError as problem:
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        found = f"{type(problem).__name__}: {problem.strerror}: {problem.filename}"
-        raise _not_writable("made", folder, found) from problem
+        raise _not_made(folder, problem) from problem
     if made_before:
         close(folder)
+    if not _is_writable(folder):
+        raise _not_made(folder, PermissionError(errno.EACCES, "Permission denied", str(folder)))
     return folder.resolve()
 
 
@@ -174,14 +167,20 @@ def write_private(file: Path, text: str) -> Path:
     return file
 
 
-def _not_writable(done: str, folder: Path, found: str) -> StateNotWritable:
+def _not_made(folder: Path, problem: OSError) -> StateNotWritable:
+    full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
+    other = "make it writable, or use another place: LABKIT_STATE=FOLDER ./lab start"
     return StateNotWritable(
-        f"a folder of the course cannot be {done}",
+        "the disk is full" if full else f"a folder of the course cannot be {_short_of(folder)}",
         asked=f"a folder of your own: {folder}",
-        found=found,
-        look_at=f"ls -ld {folder.parent} {folder}",
-        fix="make it a folder that you can write, or use another: LABKIT_STATE=FOLDER ./lab start",
+        found=f"{problem.strerror}: {problem.filename}",
+        look_at=f"df -h {folder.parent}" if full else f"ls -ld {folder.parent} {folder}",
+        fix="free some space, then repeat" if full else other,
     )
+
+
+def _short_of(folder: Path) -> str:
+    return "written" if folder.is_dir() else "made"
 
 
 def close(folder: Path) -> None:
