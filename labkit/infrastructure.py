@@ -8,6 +8,7 @@ that open a new file together race, and one exits (measured on 1.18.1).
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from labkit import components, paths
+from labkit import components, redis
 from labkit.components import Component
 from labkit.ports import PortBlock, is_listening
 from labkit.processes import Process, Supervisor
@@ -39,6 +40,7 @@ class Infrastructure:
     ) -> None:
         self._supervisor, self._folder, self._env = supervisor, folder, env
         self.ports = {"mail": ports.take(), "redis": ports.take()}
+        self._password = secrets.token_hex(16)
         self._processes: dict[str, Process] = {}
         self.config = folder / "config.yaml"
         self.config.write_text(configuration(internal_ports), "utf-8")
@@ -49,16 +51,18 @@ class Infrastructure:
         return {
             "SMTP_HOST": HOST,
             "SMTP_PORT": str(self.ports["mail"]),
-            "REDIS_HOST": f"{HOST}:{self.ports['redis']}",
+            redis.HOST_VARIABLE: f"{HOST}:{self.ports['redis']}",
+            redis.PASSWORD_VARIABLE: self._password,
         }
 
     def start(self, resource_folders: Iterable[Path]) -> None:
         """Prepare the stores and start what is not running; does not wait."""
         found = list(components.read(resource_folders))
         for component in found:
+            redis.require_password(component)
             create_sqlite_store(component, self._folder)
         self._keep("mail", self._mail_command())
-        if any("REDIS_HOST" in components.env_refs(c) for c in found):
+        if any(redis.HOST_VARIABLE in components.env_refs(c) for c in found):
             self._keep("redis", self._redis_command())
 
     def is_listening(self) -> bool:
@@ -76,15 +80,13 @@ class Infrastructure:
             self._processes[name] = self._supervisor.start(name, argv, self._env, self._folder, log)
 
     def _mail_command(self) -> list[str]:
-        program = [sys.executable, str(paths.repo() / "labkit" / "mailcatcher.py")]
+        program = [sys.executable, str(Path(__file__).with_name("mailcatcher.py"))]
         return [*program, "--port", str(self.ports["mail"]), "--inbox", str(self._folder / "inbox")]
 
     def _redis_command(self) -> list[str]:
-        from labkit import redis
-
         folder = self._folder / "redis"
-        folder.mkdir(exist_ok=True)
-        return redis.command(self.ports["redis"], folder)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return redis.command(self.ports["redis"], folder, self._password)
 
 
 def configuration(internal_ports: Mapping[str, int]) -> str:
