@@ -64,7 +64,7 @@ class View(ABC):
         """
         app = self.app(app_id)
         if app_id not in self._clients:
-            self._clients[app_id] = client_of(app)
+            self._clients[app_id] = client_of(app, self.obstacles)
         return self._clients[app_id]
 
     def run(self, instance_id: str) -> Run:
