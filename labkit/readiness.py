@@ -294,13 +294,17 @@ def _too_late(control: ControlPlane, waiting: Sequence[App], late: float) -> Sta
     app = waiting[0]
     asked = f"start {', '.join(a.app_id for a in waiting)} within {late:.0f} s"
     if not app.is_healthy():
+        sidecar = app.process("sidecar")
+        cause = app.cause_of(sidecar) if sidecar else None
+        why = f"{cause.found}; " if cause else ""
+        slow = f"fix what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)"
         return NotReady(
             f"{app.app_id} is not ready after {late:.0f} s",
             asked=asked,
-            found=f"its sidecar does not answer; control plane ready: {control.is_ready()};"
+            found=f"{why}its sidecar does not answer; control plane ready: {control.is_ready()};"
             f" its log says: {_said(app, 'sidecar')}",
             look_at=str(app.shared.folder / "logs" / f"{app.app_id}.sidecar.log"),
-            fix=f"fix what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)",
+            fix=cause.fix if cause else slow,
         )
     if app.has_service and app.connected_workers() == 0:
         worker = app.process("worker")
