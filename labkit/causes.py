@@ -116,6 +116,6 @@ def _no_actors(log: str, known: Sequence[tuple[Path, Component]]) -> Cause | Non
         f"its actor state store {name}{kind} cannot hold actors: such a store needs transactions"
         " and ETags, and workflows need such a store",
         file,
-        f"use a store that has them, such as Redis, PostgreSQL or SQLite; "
+        "use a store that has them, such as Redis, PostgreSQL or SQLite; "
         + OUR_STORES.format("default"),
     )
