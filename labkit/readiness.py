@@ -15,6 +15,7 @@ from contextlib import suppress
 
 import psutil
 
+from labkit import lives
 from labkit.apps import App, SidecarSilent
 from labkit.controlplane import ControlPlane
 from labkit.errors import StartError
@@ -83,6 +84,7 @@ class Routes:
         gone = [a for a in self._apps if self._is_lost(a)]
         stop([p for a in gone for p in a.alive() if p is a.process("sidecar")])
         for app in gone:
+            lives.note(app.shared.folder, "again", name=f"{app.app_id} sidecar", at=time.time())
             app.start("sidecar")
             del self._since[app.app_id]
         return gone
