@@ -24,6 +24,7 @@ class App:
         resources: the resource files that its sidecar reads; None: whatever is applied.
         resources_at: where its resource folders are named, "" where they are not.
         folder: where its source is, when that is known.
+        command: what is run there, empty where no file says it.
         config: name (Kubernetes) or file (run file) of its Configuration, "" for none.
     """
 
@@ -36,6 +37,7 @@ class App:
     resources: tuple[Path, ...] | None = None
     resources_at: str = ""
     folder: Path | None = None
+    command: tuple[str, ...] = ()
     config: str = ""
     config_at: str = ""
 

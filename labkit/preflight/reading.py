@@ -6,16 +6,17 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from labkit import plainfile
 from labkit.preflight import runfiles
-from labkit.preflight.files import is_file, is_folder, leads_nowhere
-from labkit.preflight.findings import Finding
+from labkit.preflight.files import is_file, is_folder, leads_nowhere, why_not
+from labkit.preflight.findings import Finding, State
 from labkit.preflight.model import TRUE, App, Document, Manifests
 from labkit.preflight.parts import Part, documents, wrong_key
+from labkit.yamltree import MOST_BYTES, NotYaml
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet", "Pod")
 DAPR = ("Component", "Configuration", "Resiliency")
 KUSTOMIZE = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-MOST_BYTES = 4_000_000  # PyYAML reads half a megabyte a second
 
 
 def load(paths: Iterable[Path]) -> Manifests:
@@ -52,9 +53,7 @@ def _files(paths: Iterable[Path], read: Manifests) -> Iterator[Path]:
 
 
 def _closed(problem: OSError, read: Manifests) -> None:
-    why = f"it cannot be read: {problem.strerror}"
-    is_shut = isinstance(problem, PermissionError)
-    fix = "give yourself the right to read it" if is_shut else "correct the path or the link"
+    why, fix = why_not(problem)
     read.unreadable.append(Finding("file", "cannot be known", str(problem.filename), why, fix))
 
 
@@ -65,20 +64,14 @@ def _load(file: Path, read: Manifests, seen: set[str], is_named: bool) -> None:
     seen.add(real)
     data = b""
     try:
-        with file.open("rb") as opened:
-            data = opened.read(MOST_BYTES + 1)
-        if len(data) > MOST_BYTES:
-            why = f"it is larger than {MOST_BYTES // 1_000_000} MB and was not read"
-            fix = "split it, and name the part with the apps and the components"
-            read.unreadable.append(Finding("file", "cannot be known", str(file), why, fix))
-            return
-        for body in documents(file, data):
+        data = plainfile.read(file, MOST_BYTES)
+        for body in runfiles.counted(documents(file, data), read.unreadable):
             for item in _items(body):
                 _take(Document(item, real, is_named), read)
     except OSError as problem:
         problem.filename = str(file)
         _closed(problem, read)
-    except Exception as problem:  # PyYAML raises a dozen kinds on input that is not valid YAML
+    except NotYaml as problem:
         read.unreadable.append(_no_yaml(file, data, problem))
 
 
@@ -97,7 +90,7 @@ def _take(document: Document, read: Manifests) -> None:
             at = template or (found[1] if found else document.body)
             read.unreadable.append(_template(at.where))
             return
-        if found:
+        if found and not is_run_file:  # of a run file the last one counts
             name, at = found
             why = f"the key {name} stands twice in one map; YAML forbids it, and readers differ"
             fix = "remove one of the two"
@@ -145,17 +138,12 @@ def _is_recipe(document: Document) -> bool:
     return document.kind == "Kustomization" or document.body.file.name in KUSTOMIZE
 
 
-def _no_yaml(file: Path, data: bytes, problem: Exception) -> Finding:
-    mark = getattr(problem, "problem_mark", None)
-    place = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else str(file)
+def _no_yaml(file: Path, data: bytes, problem: NotYaml) -> Finding:
+    place = f"{file}:{problem.line}:{problem.column}"
     if b"{{" in data:
         return _template(place)
-    what = getattr(problem, "problem", None) or getattr(problem, "reason", None)
-    if isinstance(problem, RecursionError):
-        what = "it is nested too deeply"
-    why = str(what or problem or type(problem).__name__)
-    fix = "put spaces in place of the tab" if "'\\t'" in why else "correct that line"
-    return Finding("file", "broken", place, f"it is not valid YAML: {why}", fix)
+    state: State = "cannot be known" if problem.is_bound else "broken"
+    return Finding("file", state, place, problem.what, problem.fix)
 
 
 def _template(place: str) -> Finding:
