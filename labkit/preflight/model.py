@@ -35,6 +35,7 @@ class App:
         resources: the resource files that its sidecar reads; None: whatever is applied.
         resources_at: where its resource folders are named, "" where they are not.
         folder: where its source is, when that is known.
+        command: what is run there, empty where no file says it.
         config: name (Kubernetes) or file (run file) of its Configuration, "" for none.
         workload: kind and name of what makes its pods, "" for an app of a run file.
         images: the images of its containers, in order.
@@ -42,7 +43,6 @@ class App:
         is_sure: False for a kind that is not known to make pods with a sidecar.
         placement: the address of placement that it is given by annotation.
         scheduler: the same of the scheduler.
-        command: how a run file starts it.
     """
 
     app_id: str
@@ -54,6 +54,7 @@ class App:
     resources: tuple[Path, ...] | None = None
     resources_at: str = ""
     folder: Path | None = None
+    command: tuple[str, ...] = ()
     config: str = ""
     config_at: str = ""
     workload: str = ""
@@ -62,7 +63,6 @@ class App:
     is_sure: bool = True
     placement: Part | None = None
     scheduler: Part | None = None
-    command: tuple[str, ...] = ()
 
     @property
     def is_in_cluster(self) -> bool:
@@ -226,10 +226,10 @@ class Manifests:
 def is_in_namespace(app: App, document: Document) -> bool:
     """Whether a document reaches the namespace of an app; one that names none goes anywhere.
 
-    A sidecar without ``NAMESPACE`` does not ask for the namespace of a resource file
+    A sidecar without ``NAMESPACE``, or with an empty one, does not ask for that of a resource file
     (dapr/dapr v1.18.1, pkg/internal/loader/disk/disk.go:73).
     """
-    asks = app.is_in_cluster or app.namespace != "default"
+    asks = app.is_in_cluster or app.namespace not in ("", "default")
     return not asks or document.namespace.text in ("", app.namespace)
 
 

@@ -6,14 +6,15 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from labkit import plainfile
 from labkit.preflight import bundles, runfiles, workloads
-from labkit.preflight.files import is_file, is_folder, leads_nowhere
-from labkit.preflight.findings import Finding
+from labkit.preflight.files import is_file, is_folder, leads_nowhere, why_not
+from labkit.preflight.findings import Finding, State
 from labkit.preflight.model import Document, Manifests
 from labkit.preflight.parts import Part, documents, wrong_key
+from labkit.yamltree import MOST_BYTES, NotYaml
 
 DAPR = ("Component", "Configuration", "Resiliency", "Subscription", "WorkflowAccessPolicy")
-MOST_BYTES = 4_000_000  # PyYAML reads half a megabyte a second
 
 
 def load(paths: Iterable[Path]) -> Manifests:
@@ -74,12 +75,8 @@ class _Reading:
             self.read.unread.append(f"the chart {chart.absolute().name}")
 
     def _closed(self, problem: OSError) -> None:
-        why = f"it cannot be read: {problem.strerror}"
-        is_shut = isinstance(problem, PermissionError)
-        fix = "give yourself the right to read it" if is_shut else "correct the path or the link"
-        self._unread(str(problem.filename), why, fix)
-
-    def _unread(self, place: str, why: str, fix: str) -> None:
+        why, fix = why_not(problem)
+        place = str(problem.filename)
         self.read.unreadable.append(Finding("file", "cannot be known", place, why, fix))
         self.read.unread.append(Path(place).name)
 
@@ -90,40 +87,24 @@ class _Reading:
         self.seen.add(real)
         data = b""
         try:
-            with file.open("rb") as opened:
-                data = opened.read(MOST_BYTES + 1)
-            if len(data) > MOST_BYTES:
-                why = f"it is larger than {MOST_BYTES // 1_000_000} MB and was not read"
-                fix = "split it, and name the part with the apps and the components"
-                self._unread(str(file), why, fix)
-                return
-            for body in documents(file, data):
+            data = plainfile.read(file, MOST_BYTES)
+            for body in runfiles.counted(documents(file, data), self.read.unreadable):
                 for item in _items(body):
                     self._take(Document(item, real, is_named))
         except OSError as problem:
             problem.filename = str(file)
             self._closed(problem)
-        except Exception as problem:  # PyYAML raises a dozen kinds on input that is not valid YAML
+        except NotYaml as problem:
             self._no_yaml(file, data, problem)
 
-    def _no_yaml(self, file: Path, data: bytes, problem: Exception) -> None:
-        mark = getattr(problem, "problem_mark", None)
-        place = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else str(file)
+    def _no_yaml(self, file: Path, data: bytes, problem: NotYaml) -> None:
+        place = f"{file}:{problem.line}:{problem.column}"
         self.read.unread.append(file.name)
         if b"{{" in data:
             self.templates.append(place)
             return
-        what = getattr(problem, "problem", None) or getattr(problem, "reason", None)
-        if isinstance(problem, RecursionError):
-            what = "it is nested too deeply"
-        why = str(what or problem or type(problem).__name__)
-        if getattr(problem, "is_bound", False):
-            fix = "split it, and name the part with the apps and the components"
-            self.read.unreadable.append(Finding("file", "cannot be known", place, why, fix))
-            return
-        fix = "put spaces in place of the tab" if "'\\t'" in why else "correct that line"
-        finding = Finding("file", "broken", place, f"it is not valid YAML: {why}", fix)
-        self.read.unreadable.append(finding)
+        state: State = "cannot be known" if problem.is_bound else "broken"
+        self.read.unreadable.append(Finding("file", state, place, problem.what, problem.fix))
 
     # --- documents --------------------------------------------------------------------------------
 
@@ -154,7 +135,7 @@ class _Reading:
             self.templates.append(at.where)
             self.read.unread.append(at.file.name)
             return True
-        if found:
+        if found and not runfiles.is_run_file(document.body):  # of that the last one counts
             name, at = found
             why = f"the key {name} stands twice in one map; YAML forbids it, and readers differ"
             fix = "remove one of the two"

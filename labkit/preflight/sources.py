@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-import errno
 import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labkit.preflight.files import is_file
+from labkit import plainfile
+from labkit.preflight.files import is_file, why_not
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.module import Call, Module, Registration, functions_of
 
@@ -95,10 +95,7 @@ def _is_source(name: str) -> bool:
 
 
 def _parse(file: Path) -> ast.Module:
-    with file.open("rb") as opened:
-        data = opened.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise OSError(errno.EFBIG, f"larger than {MOST_BYTES // 1_000_000} MB")
+    data = plainfile.read(file, MOST_BYTES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of escapes in texts that are not ours
         return ast.parse(data)
@@ -107,9 +104,7 @@ def _parse(file: Path) -> ast.Module:
 def _wrong(source: Path, problem: BaseException, state: State) -> Finding:
     line, column = getattr(problem, "lineno", None) or 1, getattr(problem, "offset", None) or 1
     if isinstance(problem, OSError):
-        why, state = f"it cannot be read: {problem.strerror}", "cannot be known"
-        is_shut = isinstance(problem, PermissionError)
-        fix = "give yourself the right to read it" if is_shut else "split it, or correct the path"
-        return Finding("file", state, str(source), why, fix)
-    why = f"it is no Python: {getattr(problem, 'msg', None) or problem or type(problem).__name__}"
-    return Finding("file", state, f"{source}:{line}:{column}", why, "correct that line")
+        return Finding("file", "cannot be known", str(source), *why_not(problem))
+    what = getattr(problem, "msg", None) or problem or type(problem).__name__
+    place, why = f"{source}:{line}:{column}", f"it is not valid Python: {what}"
+    return Finding("file", state, place, why, "correct that line")
