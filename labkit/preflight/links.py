@@ -66,7 +66,8 @@ def _of_deployment(apps: list[App], code: Code, result: Links) -> None:
     by_id: dict[str, list[App]] = {}
     for app in apps:
         by_id.setdefault(app.app_id, []).append(app)
-    for caller, call in code.calls:
+    known = {(caller, call.app_id): (caller, call) for caller, call in code.calls}
+    for caller, call in known.values():
         targets = by_id.get(call.app_id or "", [])
         possible = callers(call, caller, apps, code) if targets else []
         if possible:

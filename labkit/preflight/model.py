@@ -136,7 +136,7 @@ class Document:
         row = self._actor_item
         return row.get("value") if row else Part(rows.file, rows.line)
 
-    @property
+    @cached_property
     def is_actor_store(self) -> bool | None:
         """Whether it says so; its type is not asked. None: its value stands elsewhere."""
         row = self._actor_item
@@ -167,6 +167,8 @@ class Manifests:
     unread: list[str] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
     changed: set[str] = field(default_factory=set)
+    _near: dict[object, list[Document]] = field(default_factory=dict)
+    _sight: dict[object, list[Document]] = field(default_factory=dict)
 
     @cached_property
     def local(self) -> frozenset[str]:
@@ -209,18 +211,27 @@ class Manifests:
         return {s: frozenset(os.path.realpath(p) for p in s) for s in sets}
 
     def near(self, app: App, kind: str) -> list[Document]:
-        """Return the documents of a kind in its folders, or in its cluster."""
-        if app.resources is None:
-            found = self._applied.get(kind, [])
-        else:
-            mine = self._of_app[app.resources]
-            found = [d for d in self._by_kind.get(kind, []) if d.real in mine]
-        return [d for d in found if id(d) not in self.refused and _is_of_dapr(d, app)]
+        """Return the documents of a kind in its folders, or in its cluster.
+
+        What is refused must be known before.
+        """
+        key = (kind, app.resources)
+        if key not in self._near:
+            found = self._by_kind.get(kind, [])
+            if app.resources is None:
+                found = self._applied.get(kind, [])
+            else:
+                found = [d for d in found if d.real in self._of_app[app.resources]]
+            fits = [d for d in found if id(d) not in self.refused and _is_of_dapr(d, app)]
+            self._near[key] = fits
+        return self._near[key]
 
     def in_sight(self, app: App, kind: str) -> list[Document]:
         """Return the documents of a kind that the sidecar of an app reads."""
-        found = [d for d in self.near(app, kind) if is_in_namespace(app, d)]
-        return [d for d in found if not d.scopes or app.app_id in d.scopes]
+        key = (kind, app.resources, app.namespace)
+        if key not in self._sight:
+            self._sight[key] = [d for d in self.near(app, kind) if is_in_namespace(app, d)]
+        return [d for d in self._sight[key] if not d.scopes or app.app_id in d.scopes]
 
 
 def is_in_namespace(app: App, document: Document) -> bool:

@@ -24,6 +24,7 @@ def names(read: Manifests, code: Code) -> Iterator[Finding]:
         if code.of or code.given.files:
             why = "no call to another app stands in the sources that were read"
         yield Finding("names", "cannot be known", "-", why)
+    nowhere = _Nowhere(read)
     several = len({a.namespace for a in read.apps if a.is_in_cluster}) > 1
     by_id: dict[str, list[App]] = {}
     for app in read.apps:
@@ -31,24 +32,36 @@ def names(read: Manifests, code: Code) -> Iterator[Finding]:
     for caller, call in calls:
         targets = by_id.get(call.app_id or "", [])
         near = [a for a in targets if caller is None or a.deployment == caller.deployment]
-        yield _judged(call, near, code, several) if near else _nowhere(call, caller, read)
+        yield _judged(call, near, code, several) if near else nowhere.judged(call, caller)
 
 
-def _nowhere(call: Call, caller: App | None, read: Manifests) -> Finding:
-    """No app has that ID: broken, unless something that was not read may deploy it."""
-    if call.app_id is None:
-        return _finding(call, "cannot be known", "the app ID is computed at run time")
-    near = [a for a in read.apps if caller is None or a.deployment == caller.deployment]
-    known = sorted({a.app_id for a in near})
-    some = ", ".join(known[:MOST_NAMES]) + (", ..." if len(known) > MOST_NAMES else "")
-    why = f"{call.name or 'a call'} goes to {call.app_id}, which no manifest deploys"
-    if not near:
-        return _finding(call, "cannot be known", f"{why}; no app was found at all")
-    if read.unread and (caller is None or caller.is_in_cluster):
-        unread = ", ".join(list(dict.fromkeys(read.unread))[:MOST_NAMES])
-        return _finding(call, "cannot be known", f"{why} that was read; not read: {unread}")
-    fix = f"deploy {call.app_id}, or call one of: {some}"
-    return _finding(call, "broken", f"{why}; the workflow would stay RUNNING", fix)
+class _Nowhere:
+    """No app has the ID that is called: broken, unless what was not read may deploy it."""
+
+    def __init__(self, read: Manifests) -> None:
+        self.unread = _some(list(dict.fromkeys(read.unread)))
+        self.known: dict[str, set[str]] = {}
+        for app in read.apps:
+            self.known.setdefault(app.deployment, set()).add(app.app_id)
+        self.all = set[str]().union(*self.known.values())
+
+    def judged(self, call: Call, caller: App | None) -> Finding:
+        """Return the finding on a call."""
+        if call.app_id is None:
+            return _finding(call, "cannot be known", "the app ID is computed at run time")
+        why = f"{call.name or 'a call'} goes to {call.app_id}, which no manifest deploys"
+        if not self.all:
+            return _finding(call, "cannot be known", f"{why}; no app was found at all")
+        if self.unread and (caller is None or caller.is_in_cluster):
+            why = f"{why} that was read; not read: {self.unread}"
+            return _finding(call, "cannot be known", why)
+        known = self.known[caller.deployment] if caller else self.all
+        fix = f"deploy {call.app_id}, or call one of: {_some(sorted(known))}"
+        return _finding(call, "broken", f"{why}; the workflow would stay RUNNING", fix)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMES]) + (", ..." if len(names) > MOST_NAMES else "")
 
 
 def _judged(call: Call, targets: Sequence[App], code: Code, several: bool) -> Finding:

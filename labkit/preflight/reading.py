@@ -88,9 +88,10 @@ class _Reading:
         data = b""
         try:
             data = plainfile.read(file, MOST_BYTES)
+            is_daprs = b"dapr" in data or b"\0" in data  # UTF-16
             for body in runfiles.counted(documents(file, data), self.read.unreadable):
                 for item in _items(body):
-                    self._take(Document(item, real, is_named))
+                    self._take(Document(item, real, is_named), is_daprs)
         except OSError as problem:
             problem.filename = str(file)
             self._closed(problem)
@@ -108,9 +109,9 @@ class _Reading:
 
     # --- documents --------------------------------------------------------------------------------
 
-    def _take(self, document: Document) -> None:
+    def _take(self, document: Document, is_daprs: bool) -> None:
         is_run_file = runfiles.is_run_file(document.body)
-        is_workload = not is_run_file and workloads.is_workload(document)
+        is_workload = is_daprs and not is_run_file and workloads.is_workload(document)
         if (is_run_file or is_workload or document.kind in DAPR) and self._is_wrong(document):
             return
         self.read.documents.append(document)

@@ -184,9 +184,9 @@ def _alone(read: Manifests) -> Iterator[Finding]:
 
 
 def _sight(app: App, several: bool, read: Manifests, code: Code) -> _Sight:
-    near = [d for d in read.near(app, "Component") if d.type.startswith(STATE)]
-    in_sight = {id(d) for d in read.in_sight(app, "Component")}
-    seen = [d for d in near if id(d) in in_sight and d.is_actor_store is not False]
+    in_sight = [d for d in read.in_sight(app, "Component") if d.type.startswith(STATE)]
+    seen = [d for d in in_sight if d.is_actor_store is not False]
+    near = seen or [d for d in read.near(app, "Component") if d.type.startswith(STATE)]
     title = f"{app.app_id} in {app.namespace}" if several and app.is_in_cluster else app.app_id
     return _Sight(app, title, near, seen, _hosts_workflows(app, code))
 

@@ -51,15 +51,17 @@ RULES = {
 WORDS = {"object": "a map", "array": "a list", "string": "a text", "integer": "a whole number"}
 WORDS |= {"boolean": "true or false", "number": "a number"}
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-MOST_VALUES, MOST_FINDINGS = 20_000, 10
+MOST_DOCUMENTS, MOST_VALUES, MOST_FINDINGS = 2_000, 20_000, 10
 Json = Any
 
 
 def problems(read: Manifests) -> Iterator[Finding]:
     """Say where a document of Dapr does not fit; such a document is marked as refused."""
-    for document in read.documents:
-        if document.kind not in FILES or not _is_dapr(document):
-            continue
+    mine = [d for d in read.documents if d.kind in FILES and _is_dapr(d)]
+    if len(mine) > MOST_DOCUMENTS:
+        why = f"{len(mine)} documents of Dapr; only the first {MOST_DOCUMENTS} were checked"
+        yield _finding("cannot be known", mine[MOST_DOCUMENTS].where, why, "name fewer at a time")
+    for document in mine[:MOST_DOCUMENTS]:
         is_local = document.real in read.local or not document.is_named
         found = [*_head(document, is_local), *_body(document, is_local)]
         if any(f.state == "broken" for f in found):
@@ -165,6 +167,8 @@ class _Reader:
         if key in self.open:
             raise _TooMany
         if key not in self.known:
+            if len(self.known) > MOST_VALUES:
+                raise _TooMany
             self.open.add(key)
             self.known[key] = self._made(part)
             self.open.discard(key)
@@ -185,14 +189,15 @@ class _Reader:
 
 def _fields(part: Part) -> dict[str, Part]:
     """Keys and values of a map, also of those that it merges."""
-    keys, waiting, seen = list[str](), [part], set[int]()
+    found, waiting, seen = dict[str, Part](), [part], set[int]()
     while waiting:
-        one = waiting.pop()
+        one = waiting.pop(0)
         if id(one.node) not in seen:
             seen.add(id(one.node))
-            keys += [key for key, _ in one.keys if key != "<<"]
+            own = {key: value for key, value in one.keys if key != "<<"}
+            found = {**own, **found}
             waiting += [*one.items, *(value for key, value in one.keys if key == "<<")]
-    return {key: part.get(key) for key in dict.fromkeys(keys)}
+    return found
 
 
 def _scalar(part: Part) -> Json:
