@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import warnings
 from collections.abc import Iterable
@@ -14,7 +15,8 @@ from labkit.preflight.files import is_file, why_not
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.module import Call, Module, Registration, functions_of
 
-MOST_FILES, MOST_FOLDERS, MOST_BYTES = 300, 2000, 1_000_000
+MOST_FILES, MOST_FOLDERS, MOST_BYTES, MOST_TOGETHER = 300, 2000, 1_000_000, 2_000_000
+TOO_MUCH = f"with those before it, it is more than {MOST_TOGETHER // 1_000_000} MB of sources"
 
 
 @dataclass
@@ -46,10 +48,14 @@ def calls_of(source: Path) -> list[Call]:
 
 def read(files: Iterable[Path], if_wrong: State = "broken") -> Sources:
     """Read files that belong together: a function of one may be called in another."""
-    found, trees = Sources(), list[tuple[Path, ast.Module]]()
+    found, trees, left = Sources(), list[tuple[Path, ast.Module]](), MOST_TOGETHER
     for file in files:
         try:
+            size = file.stat().st_size
+            if size > left:
+                raise OSError(errno.EFBIG, TOO_MUCH)
             trees.append((file, _parse(file)))
+            left -= size
         except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as problem:
             found.is_complete = False
             found.problems.append(_wrong(file, problem, if_wrong))
