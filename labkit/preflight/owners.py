@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from labkit.preflight import sources
@@ -29,7 +30,7 @@ class Code:
     shared: set[App] = field(default_factory=set)
     given: Sources = field(default_factory=Sources)
 
-    @property
+    @cached_property
     def calls(self) -> list[tuple[App | None, Call]]:
         """All calls with the app that makes them, where that is known."""
         mine = [
@@ -40,13 +41,13 @@ class Code:
         once = dict.fromkeys([*mine, *((None, call) for call in self.given.calls)])
         return list(once)
 
-
-@dataclass(frozen=True)
-class Link:
-    """One app calls another."""
-
-    caller: App
-    target: App
+    @cached_property
+    def called(self) -> dict[str | None, set[str]]:
+        """The app IDs that are called, each with the ways it is called."""
+        found: dict[str | None, set[str]] = {}
+        for _, call in self.calls:
+            found.setdefault(call.app_id, set()).add(call.kind)
+        return found
 
 
 def read(apps: Sequence[App], given: Iterable[Path]) -> Code:
@@ -73,23 +74,6 @@ def read(apps: Sequence[App], given: Iterable[Path]) -> Code:
     once = {os.path.realpath(f): f for f in reversed(named)}
     code.given = sources.read(f for real, f in reversed(once.items()) if real not in taken)
     return code
-
-
-def links(apps: Sequence[App], code: Code) -> list[Link]:
-    """Return which app calls which, as far as texts say so.
-
-    The caller of a named source is not known: it is taken to be the first app of a deployment
-    that nobody calls.
-    """
-    called = {call.app_id for _, call in code.calls}
-    found: list[Link] = []
-    for caller, call in code.calls:
-        for target in (a for a in apps if a.app_id == call.app_id):
-            near = [a for a in apps if a.deployment == target.deployment]
-            guess = next((a for a in near if a.app_id not in called), near[0])
-            if caller is None or caller.deployment == target.deployment:
-                found.append(Link(caller or guess, target))
-    return list(dict.fromkeys(found))
 
 
 def _named(path: Path) -> list[Path]:
