@@ -26,7 +26,7 @@ from typing import Any, Literal
 import yaml
 
 MOST_BYTES = 4_000_000
-MOST_VALUES = 300_000
+MOST_VALUES = 200_000
 """Keys, values, lists and maps of one file; 4 MB of real manifests have fewer."""
 MOST_DEPTH = 200
 MOST_KEYS = 1_000
@@ -290,6 +290,32 @@ def backwards(
             waiting += one.value
         elif one is not None and not isinstance(one, yaml.MappingNode):
             strange(one)
+
+
+def plain(node: yaml.Node) -> Any:
+    """Return a node as dicts, lists and texts, None for null; keys are texts.
+
+    A node that aliases repeat is made once, so that nothing is written out.
+    """
+    return _Plain().value(node)
+
+
+class _Plain:
+    def __init__(self) -> None:
+        self.made: dict[int, Any] = {}
+
+    def value(self, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            return None if is_null(node) else str(node.value)
+        if id(node) not in self.made:
+            self.made[id(node)] = self._collection(node)
+        return self.made[id(node)]
+
+    def _collection(self, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(one) for one in node.value]
+        texts = [(k, v) for k, v in backwards(node) if isinstance(k, yaml.ScalarNode)]
+        return {str(key.value): self.value(value) for key, value in reversed(texts)}
 
 
 # --- values of a type -----------------------------------------------------------------------------
