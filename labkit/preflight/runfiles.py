@@ -115,7 +115,8 @@ def _app(spec: AppSpec, file: Path) -> App:
         folder=spec.folder if is_folder(spec.folder) else None,
         config=str(spec.config or ""),
         config_at=where("config"),
-        command=spec.command,
+        # With a path of its own nobody knows what it imports.
+        command=() if "PYTHONPATH" in spec.env else spec.command,
     )
 
 
