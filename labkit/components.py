@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from labkit import plainfile, yamltree
+from labkit import paths, plainfile, yamltree
 from labkit.errors import DeploymentError
 from labkit.yamltree import MOST_BYTES, NotYaml
 
@@ -42,6 +42,27 @@ class WrongComponent(DeploymentError):
     """A component file cannot be read."""
 
     code = "wrong-component"
+
+
+def chosen(named: str | Path) -> Path:
+    """Return a set of the course by its name, or a folder by its path.
+
+    Raises:
+        WrongComponent: there is no such folder.
+    """
+    sets = paths.repo() / "components"
+    for folder in (sets / named, Path(named)):
+        with suppress(OSError, ValueError):  # too long for a path, or with a zero byte
+            if folder.is_dir():
+                return folder.absolute()
+    names = ", ".join(sorted(one.name for one in sets.iterdir() if one.is_dir()))
+    raise WrongComponent(
+        f"there is no folder of components {yamltree.cut(str(named))!r}",
+        asked=f"components={yamltree.cut(str(named), 200)!r}",
+        found=f"sets of the course: {names}",
+        look_at=str(sets),
+        fix="name one of these, or the path of a folder",
+    )
 
 
 def require_readable(folders: Iterable[Path]) -> None:

@@ -162,3 +162,16 @@ def test_any_file_is_read_or_refused_and_nothing_else_is_raised(tmp_path_factory
         components.env_refs(found)
         components.needs_folder(found, folder)
         components.sqlite_file(found)
+
+
+def test_a_set_of_the_course_or_a_folder_is_chosen(tmp_path):
+    assert components.chosen("default") == paths.repo() / "components" / "default"
+    assert components.chosen(tmp_path) == tmp_path
+
+
+@pytest.mark.parametrize("named", ["nowhere", "x" * 5000, "a\0b", __file__])
+def test_components_that_are_no_folder_are_refused_with_the_sets_there_are(named):
+    with pytest.raises(components.WrongComponent) as caught:
+        components.chosen(named)
+    assert "default" in caught.value.found
+    assert len(str(caught.value)) < 2000

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from labkit import paths
 from labkit.errors import LabError
+from labkit.lab import Lab
 from labkit.runfile import RunFileError, cli_env, daprd_flags, load, read
 from labkit.runfile.keys import APP, TOP
 
@@ -430,3 +431,9 @@ def test_any_text_is_read_or_refused_and_never_raises_something_else(tmp_path_fa
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     with suppress(LabError):  # anything else fails the test
         load(file)
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "/dev/zero", "nowhere", "/dev/null/x"])
+def test_a_lab_of_what_is_no_run_file_is_refused_before_anything_is_made(path):
+    with pytest.raises(RunFileError, match="it cannot be read"):
+        Lab(path)
