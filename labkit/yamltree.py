@@ -31,6 +31,8 @@ MOST_VALUES = 200_000
 MOST_DEPTH = 200
 MOST_KEYS = 1_000
 """Keys of a map, or items of a list, that are read one by one, with what is merged into it."""
+MOST_TIMES = 10
+"""How often one key may stand in a map, with what is merged into it."""
 MOST_UNKNOWN = 10
 """Unknown keys of one map that are reported."""
 MOST_LETTERS = 100_000
@@ -335,21 +337,39 @@ def pairs(
     if not isinstance(node, yaml.MappingNode):
         wrong.append(WrongNode(f"{where} is not a map of keys", node, "write key: value lines"))
         return {}
-    known: dict[str, yaml.Node] = {}
+    known: dict[str, list[yaml.Node]] = {}
     unknown: list[yaml.Node] = []
     for key_node, value_node in _all_pairs(node, where, wrong):
         if isinstance(key_node, yaml.ScalarNode) and key_node.value in keys:
-            known.setdefault(key_node.value, value_node)
+            known.setdefault(key_node.value, []).insert(0, value_node)
         else:
             unknown.append(key_node)
     wrong += [_unknown(key, tuple(keys), where) for key in unknown[-MOST_UNKNOWN:]]
-    found: dict[str, Given] = {}
-    for key, value in known.items():
+    given = {key: _given(nodes, keys[key], key, wrong) for key, nodes in known.items()}
+    return {key: one for key, one in given.items() if one}
+
+
+def _given(
+    nodes: list[yaml.Node], kind: type | None, key: str, wrong: list[WrongNode]
+) -> Given | None:
+    """The value of a key that stands once or, with what is merged, several times.
+
+    As in Go each of them must be right, the last one counts, and maps are joined.
+    """
+    if len(nodes) > MOST_TIMES:
+        what = f"{key} stands {len(nodes)} times in one map"
+        wrong.append(WrongNode(what, nodes[-1], "write it once", "doubtful"))
+    given: Given | None = None
+    for node in nodes[-MOST_TIMES:]:
         try:
-            found[key] = Given(_value(value, keys[key], key), value)
+            value = _value(node, kind, key)
         except WrongNode as one:
             wrong.append(one)
-    return found
+            given = None
+            continue
+        joined = {**(given.value or {}), **value} if given and isinstance(value, dict) else value
+        given = Given(joined, node)
+    return given
 
 
 def _all_pairs(

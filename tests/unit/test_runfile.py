@@ -175,6 +175,31 @@ apps:
     assert (two.settings["logLevel"], two.settings["maxBodySize"]) == ("first", "1Mi")
 
 
+def test_variables_that_are_merged_in_are_joined_with_those_of_the_app(tmp_path):
+    text = """\
+version: 1
+common: {env: {C: common}}
+x: &x {env: {A: merged, B: merged}}
+apps: [{<<: *x, appDirPath: web, env: {B: own}}]
+"""
+    (app,) = read(write(tmp_path, text)).apps  # x is a key that a lab does not take
+    assert app.env == {"A": "merged", "B": "own", "C": "common"}
+
+
+@pytest.mark.parametrize(
+    "line", ["appPort: x\n    appPort: 80", "<<: {appPort: x}\n    appPort: 80"]
+)
+def test_a_value_that_another_replaces_must_be_right_too(tmp_path, line):
+    with pytest.raises(RunFileError, match="appPort is 'x'"):
+        load(write(tmp_path, f"version: 1\napps:\n  - appDirPath: web\n    {line}\n"))
+
+
+def test_a_key_that_stands_a_hundred_times_is_refused(tmp_path):
+    lines = "\n    ".join(f"env: {{A{n}: b}}" for n in range(100))
+    with pytest.raises(RunFileError, match="env stands 100 times"):
+        load(write(tmp_path, f"version: 1\napps:\n  - appDirPath: web\n    {lines}\n"))
+
+
 def test_only_the_first_document_counts(tmp_path):
     text = "---\nversion: 1\napps: [{appDirPath: web}]\n---\nnot: [closed\n"
     assert load(write(tmp_path, text)).apps[0].app_id == "web"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import yaml
@@ -63,6 +65,34 @@ def test_a_document_is_read_although_the_next_one_is_broken():
     assert find(next(found), "a")
     with pytest.raises(NotYaml):
         next(found)
+
+
+KEYS = {"t": str, "i": int, "b": bool, "l": list, "m": dict, "u": None}
+KEYS |= dict.fromkeys("xyz")
+MAPS = """\
+x: &a1 one
+y: &a2 {A: two, t: three, i: 5}
+z: &a3 {A: four, B: five, t: seven, b: yes, <<: *a2}
+"""
+NOTHING = {"t": "", "i": 0, "b": False, "l": [], "m": {}}
+
+
+def decoded(text: str) -> dict[str, object] | None:
+    """What we read; None where something is wrong, also with a value that another replaces."""
+    wrong: list[yamltree.WrongNode] = []
+    try:
+        found = yamltree.pairs(root(MAPS + text), KEYS, "x", wrong)
+    except NotYaml:
+        return None
+    given = {k: found[k].value for k in NOTHING if k in found and found[k].value is not None}
+    return None if any(one.effect == "refused" for one in wrong) else {**NOTHING, **given}
+
+
+def test_drawn_maps_are_decoded_as_yaml_v2_decoded_them():
+    """Maps with merges, repeated keys and scalars of every form, and what Go made of them."""
+    recorded = json.loads((Path(__file__).parents[1] / "data" / "yaml-v2.json").read_text())
+    for row in recorded:
+        assert decoded(row["text"]) == (None if row["error"] else row["values"]), row["text"]
 
 
 def test_nothing_and_empty_documents():
