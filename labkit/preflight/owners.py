@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from labkit.preflight import sources
+from labkit.preflight import sources, started
 from labkit.preflight.files import is_folder
 from labkit.preflight.model import App
 from labkit.preflight.module import Call
@@ -21,8 +21,8 @@ class Code:
 
     Attributes:
         of: the sources of an app; only apps with Python files in their folder are there.
-        shared: apps that share their folder with another app, so that nobody can tell whose
-            code is whose.
+        shared: apps that share their folder with another app, and whose command does not say
+            which files it runs, so that nobody can tell whose code is whose.
         given: sources that were named; nobody says to which app they belong.
     """
 
@@ -38,8 +38,9 @@ class Code:
             for app, read in self.of.items()
             for call in read.calls
         ]
+        known = {call for caller, call in mine if caller}
         once = dict.fromkeys([*mine, *((None, call) for call in self.given.calls)])
-        return list(once)
+        return [(caller, call) for caller, call in once if caller or call not in known]
 
     @cached_property
     def called(self) -> dict[str | None, set[str]]:
@@ -63,17 +64,32 @@ def read(apps: Sequence[App], given: Iterable[Path]) -> Code:
             if a.folder and a.deployment == app.deployment and a is not app
         ]
         others = [folder for folder in beside if folder != here]
-        files, is_all = sources.python_files(app.folder, others)
-        if files:
-            code.of[app] = sources.read(files, "cannot be known")
-            code.of[app].is_complete &= is_all
-            taken |= {os.path.realpath(f) for f in files}
-        if here in beside:
+        own = _of_app(app.folder, app.command, others)
+        if own.files or own.problems:
+            code.of[app] = own
+            taken |= {os.path.realpath(f) for f in own.files}
+        if here in beside and not own.is_started:
             code.shared.add(app)
     named = [f for path in given for f in _named(path)]
     once = {os.path.realpath(f): f for f in reversed(named)}
     code.given = sources.read(f for real, f in reversed(once.items()) if real not in taken)
     return code
+
+
+def _of_app(folder: Path, command: Sequence[str], others: Iterable[str]) -> Sources:
+    """What the command of an app runs; where that cannot be told, all files of its folder."""
+    files, is_all = sources.python_files(folder, others)
+    run = started.files(folder, command)
+    found = sources.read(run or files, "cannot be known")
+    if run:
+        rest = {os.path.realpath(f): f for f in files}
+        for file in run:
+            rest.pop(os.path.realpath(file), None)
+        found.is_started = True
+        found.beside = sources.read(rest.values()).registrations
+    else:
+        found.is_complete &= is_all
+    return found
 
 
 def _named(path: Path) -> list[Path]:

@@ -230,3 +230,21 @@ def test_what_is_not_a_file_is_named_at_once(tmp_path, kind):
     (found,) = about(inspect([path]), "file")
     assert found.state == "cannot be known"
     assert found.why.startswith("it cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (os.mkfifo, "it is a pipe"),
+        (lambda file: file.symlink_to(file.parent), "it is a folder"),
+        (lambda file: file.write_text("a: b\n---\n#" + "x" * 65_536), "more than 64 KiB"),
+    ],
+    ids=["pipe", "link to a folder", "long document"],
+)
+def test_a_resource_at_which_the_sidecar_waits_for_ever_is_broken(tmp_path, make, words):
+    file = run_file(tmp_path, "one", "two")
+    assert about(inspect([file]), "file") == []
+    make(tmp_path / "components" / "more.yaml")
+    (found,) = about(inspect([file]), "file")
+    assert (found.state, words in found.why) == ("broken", True)
+    assert "a sidecar that reads it is never ready" in found.why

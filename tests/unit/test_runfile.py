@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from labkit import paths
 from labkit.errors import LabError
+from labkit.lab import Lab
 from labkit.runfile import RunFileError, cli_env, daprd_flags, load, read
 from labkit.runfile.keys import APP, TOP
 
@@ -172,6 +173,31 @@ apps:
     one, two = load(write(tmp_path, text)).apps
     assert (one.settings["logLevel"], one.settings["appProtocol"]) == ("warn", "grpc")
     assert (two.settings["logLevel"], two.settings["maxBodySize"]) == ("first", "1Mi")
+
+
+def test_variables_that_are_merged_in_are_joined_with_those_of_the_app(tmp_path):
+    text = """\
+version: 1
+common: {env: {C: common}}
+x: &x {env: {A: merged, B: merged}}
+apps: [{<<: *x, appDirPath: web, env: {B: own}}]
+"""
+    (app,) = read(write(tmp_path, text)).apps  # x is a key that a lab does not take
+    assert app.env == {"A": "merged", "B": "own", "C": "common"}
+
+
+@pytest.mark.parametrize(
+    "line", ["appPort: x\n    appPort: 80", "<<: {appPort: x}\n    appPort: 80"]
+)
+def test_a_value_that_another_replaces_must_be_right_too(tmp_path, line):
+    with pytest.raises(RunFileError, match="appPort is 'x'"):
+        load(write(tmp_path, f"version: 1\napps:\n  - appDirPath: web\n    {line}\n"))
+
+
+def test_a_key_that_stands_a_hundred_times_is_refused(tmp_path):
+    lines = "\n    ".join(f"env: {{A{n}: b}}" for n in range(100))
+    with pytest.raises(RunFileError, match="env stands 100 times"):
+        load(write(tmp_path, f"version: 1\napps:\n  - appDirPath: web\n    {lines}\n"))
 
 
 def test_only_the_first_document_counts(tmp_path):
@@ -430,3 +456,9 @@ def test_any_text_is_read_or_refused_and_never_raises_something_else(tmp_path_fa
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     with suppress(LabError):  # anything else fails the test
         load(file)
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "/dev/zero", "nowhere", "/dev/null/x"])
+def test_a_lab_of_what_is_no_run_file_is_refused_before_anything_is_made(path):
+    with pytest.raises(RunFileError, match="it cannot be read"):
+        Lab(path)
