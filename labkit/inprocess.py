@@ -170,14 +170,12 @@ class InProcess:
 
         Raises:
             UnknownInstance: there is no such instance.
-            CallNotAccepted: it is stalled (dapr/dapr v1.18.1, ``orchestrator/add.go``).
+            CallNotAccepted: it is stalled; the runtime then refuses every call ("actor is
+                stalled", measured on 1.18.1).
         """
-        instance = self._find(instance_id)
-        if instance.status == "STALLED":
-            raise _not_accepted(instance, f"raise {name}", "let it go on first, then raise it")
         # The SDK 1.18.3 sends data only if it is true (client.py, raise_orchestration_event).
         event = helpers.new_event_raised_event(name, shared.to_json(data) if data else None)
-        instance.inbox.append(self._stamped(event))
+        self._tell(instance_id, event)
 
     def suspend(self, instance_id: str) -> None:
         """Suspend an instance: what arrives is kept until :meth:`resume`."""
@@ -489,7 +487,11 @@ class InProcess:
         return instance
 
     def _tell(self, instance_id: str, event: Any) -> None:
-        self._find(instance_id).inbox.append(self._stamped(event))
+        instance = self._find(instance_id)
+        if instance.status == "STALLED":
+            fix = "remove what stalls it first: connect() the app with code that it can go on with"
+            raise _not_accepted(instance, str(event.WhichOneof("eventType")), fix)
+        instance.inbox.append(self._stamped(event))
 
     def _find(self, instance_id: str, app_id: str | None = None) -> Instance:
         found = self._all.get((app_id, instance_id)) if app_id else self.instances.get(instance_id)

@@ -57,8 +57,8 @@ NOTHING_OPEN = (
     "that is not running"
 )
 STALLS = {
-    "PAYLOAD_SIZE_EXCEEDED": "pass references in place of the data, or continue as new before "
-    "the history grows so far; terminate this instance and start a new one",
+    "PAYLOAD_SIZE_EXCEEDED": "start a new instance that passes references in place of the data, "
+    "or continues as new in time; 1.18.1 does not let this one go on, nor end it",
     "VERSION_NOT_AVAILABLE": "register this version of the workflow again beside the newer one, "
     "and restart its app",
     "PATCH_MISMATCH": "restart its app with code that asks for the patches of the history again, "

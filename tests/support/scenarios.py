@@ -25,7 +25,7 @@ import dapr.ext.workflow as wf
 
 from labkit import versions
 from labkit.errors import LabError
-from labkit.history import ENDED, KINDS, HistoryEvent, RunHistory, from_json, to_json
+from labkit.history import ENDED, KINDS, HistoryEvent, RunHistory, from_json, status_of, to_json
 from labkit.inprocess import InProcess
 from labkit.lab import Lab
 from labkit.replay import Turn, replay, runtime_of
@@ -167,7 +167,25 @@ def _played(lab: Lab, scenario: Scenario) -> Outcomes:
         if act[0] not in ("release", "rollback"):
             wait_until(lambda before=before: run.history.events != before, 30, str(act))
     _rested(run, ENDS_AFTER)
-    return {f"{h.app_id}/{h.instance_id}": _outcome(lab, h) for h in run.history.walk()}
+    return wait_until(lambda: _outcomes(lab, run), 30, f"{run.instance_id} and its children")
+
+
+def _outcomes(lab: Lab, run: Run) -> Outcomes:
+    """Return what became of a workflow and its children; empty while one is still moving."""
+    histories = list(run.history.walk())
+    made = {f"{h.app_id}/{h.instance_id}": _outcome(lab, h) for h in histories}
+    parents_end = status_of(made[f"{run.app_id}/{run.instance_id}"].events) in ENDED
+    moving = [
+        o
+        for o in made.values()
+        if status_of(o.events) != o.status
+        or (parents_end and o.status == "RUNNING" and "executionTerminated" in _kinds(made))
+    ]
+    return {} if moving else made
+
+
+def _kinds(made: Outcomes) -> set[str]:
+    return {e.kind for o in made.values() for e in o.events}
 
 
 def _rested(run: Run, quiet: float) -> tuple[HistoryEvent, ...]:
