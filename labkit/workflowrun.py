@@ -26,6 +26,7 @@ from labkit.history import (
     events_of,
     instance_ids_of,
     join,
+    standstill,
 )
 from labkit.lives import Trouble
 from labkit.swimlane import Swimlane
@@ -46,26 +47,6 @@ QUIET_SECONDS = 1.5
 LOOK_SECONDS = 0.5
 MOST_LOOKED_AT = 50
 BUSY_SECONDS = 3.0
-
-
-GO_ON = (
-    "let happen what it waits for, or wait longer; if a step named here has ended, its end is not "
-    "written because the next call reaches no app: the sidecar's log names it"
-)
-NOTHING_OPEN = (
-    "its history has no open step: the last turn is not written, as when it calls an app "
-    "that is not running"
-)
-STALLS = {
-    "PAYLOAD_SIZE_EXCEEDED": "start a new instance that passes references in place of the data, "
-    "or continues as new in time; 1.18.1 does not let this one go on, nor end it",
-    "VERSION_NOT_AVAILABLE": "register this version of the workflow again beside the newer one, "
-    "and restart its app",
-    "PATCH_MISMATCH": "restart its app with code that asks for the patches of the history again, "
-    "in the same order",
-    "": "read the reason, repair the cause and restart its app",
-}
-"""What lets a stalled workflow go on, by the reason that the runtime gives."""
 
 
 class InstanceUnknown(ObservationError):
@@ -306,6 +287,12 @@ class Run:
         except SidecarUnreachable as problem:
             raise _not_readable(app, f"the history of {instance_id}", problem.found) from problem
 
+    def _standstill(self, status: str) -> tuple[list[str], str]:
+        try:
+            return standstill(self.history, status)
+        except ObservationError as problem:
+            return [problem.found], problem.fix
+
     def _not_finished(self, late: float, status: str, stuck: list[Trouble]) -> NotFinished:
         troubles = stuck or self._lab.troubles()
         title = f"workflow {self.instance_id} has not ended after {late:.0f} s"
@@ -313,7 +300,7 @@ class Run:
             title = f"workflow {self.instance_id} cannot go on: {stuck[0].title} has ended"
         elif status == "STALLED":
             title = f"workflow {self.instance_id} cannot go on: the runtime holds it as STALLED"
-        waits, fix = self._waiting(status)
+        waits, fix = self._standstill(status)
         found = [f"status {status}", *waits, *map(str, troubles)]
         return NotFinished(
             title,
@@ -325,25 +312,6 @@ class Run:
             ".logs('sidecar')",
             fix=troubles[0].fix if troubles and status != "STALLED" else fix,
         )
-
-    def _waiting(self, status: str) -> tuple[list[str], str]:
-        """Return in words what the workflow waits for, and what lets it go on."""
-        try:
-            history = self.history
-        except ObservationError as problem:
-            return [problem.found], problem.fix
-        if history.stalled:
-            why = f"{history.stalled.reason}: {history.stalled.description}"
-            return [why], STALLS.get(str(history.stalled.reason), STALLS[""])
-        waits = history.awaited()
-        words = [f"it waits for {', '.join(waits)}"] if waits else [NOTHING_OPEN]
-        if status == "SUSPENDED":
-            words = ["it was suspended", *words]
-            return words, (
-                f"lab.client({self.app_id!r}).resume_workflow({self.instance_id!r}), "
-                "then wait again"
-            )
-        return words, GO_ON
 
 
 def _quiet(within: float) -> float:

@@ -15,6 +15,7 @@ from labkit.history.sidecar import (
     finds_workflows,
     instance_ids_of,
 )
+from labkit.history.stillness import standstill
 from labkit.history.streams import Cut, connections, cuts, next_after
 from labkit.history.wire import NOT_KEPT, CannotBeShown, event_of, failure_of, records
 
@@ -46,6 +47,7 @@ __all__ = [
     "join",
     "next_after",
     "records",
+    "standstill",
     "status_of",
     "to_json",
 ]

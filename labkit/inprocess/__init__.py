@@ -14,104 +14,46 @@ Touches private names of the SDK, as :mod:`labkit.turns` does.
 
 from __future__ import annotations
 
-import asyncio
-import heapq
-import itertools
-import json
-import logging
-import weakref
-from collections.abc import Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import dapr.ext.workflow as wf
-from dapr.ext.workflow._durabletask import worker as sdk
 from dapr.ext.workflow._durabletask.internal import helpers, shared
 from dapr.ext.workflow._durabletask.internal import protos as pb
-from dapr.ext.workflow.propagation import PropagatedHistory
 
-from labkit.applied import Applied, Before, Call, applied, call_too_large, refused_size, too_large
-from labkit.errors import ObservationError
 from labkit.history import (
     ENDED,
-    Failure,
     HistoryEvent,
     RunHistory,
-    UnknownInstance,
-    answered_waits,
     failure_of,
     records,
     status_of,
 )
+from labkit.inprocess.activities import Activities
+from labkit.inprocess.applied import Applied, Before, Call, applied, call_too_large, too_large
+from labkit.inprocess.clock import START, Clock
+from labkit.inprocess.instances import (
+    AppNotGiven,
+    CallNotAccepted,
+    Instance,
+    NoRest,
+    Parent,
+    answer_of,
+    no_app,
+    no_instance,
+    no_rest,
+    not_accepted,
+    parsed,
+)
 from labkit.turns import registry_of, take
 
-START = datetime(2026, 1, 1)
+__all__ = ["START", "AppNotGiven", "CallNotAccepted", "InProcess", "Instance", "NoRest", "Parent"]
+
 MOST_TURNS = 1000
 """After so many turns of one instance in one :meth:`InProcess.run` it counts as endless."""
 MOST_INSTANCES = 1000
 """So many instances may begin in one :meth:`InProcess.run`."""
-_NEVER_SECONDS = 253402300799  # a wait without time-out: the end of the year 9999
-_log = logging.getLogger("labkit.inprocess")
-
-
-class NoRest(ObservationError):
-    """A workflow did not come to rest within the turns that it was given."""
-
-    code = "no-rest"
-
-
-class AppNotGiven(ObservationError):
-    """An app ID that is not among the apps that were given."""
-
-    code = "app-not-given"
-
-
-class CallNotAccepted(ObservationError):
-    """The runtime would refuse this call to an instance in its present state."""
-
-    code = "call-not-accepted"
-
-
-@dataclass(frozen=True)
-class Parent:
-    """Who called a child workflow: its instance, and the number of the step there."""
-
-    app_id: str
-    instance_id: str
-    number: int
-
-
-@dataclass
-class Instance:
-    """One workflow instance.
-
-    Attributes:
-        status: RUNNING, SUSPENDED, STALLED, COMPLETED, FAILED or TERMINATED.
-        output: the result, parsed from JSON.
-        error: the message of a failure.
-        failure: the failure with its class name and stack; None when there is none.
-        custom_status: what the code has set, or None.
-        turns: how often its workflow function was run from the start: once per replay.
-        held: why the runtime would not go on with it, e.g. since it calls an app that is not
-            there; None when nothing holds it.
-    """
-
-    app_id: str
-    instance_id: str
-    parent: Parent | None
-    status: str = "RUNNING"
-    output: Any = None
-    error: str | None = None
-    failure: Failure | None = None
-    custom_status: str | None = None
-    turns: int = 0
-    held: str | None = None
-    generation: int = 0
-    propagated: Any = field(default=None, repr=False)
-    history: list[Any] = field(default_factory=list, repr=False)
-    inbox: list[Any] = field(default_factory=list, repr=False)
 
 
 class InProcess:
@@ -126,18 +68,15 @@ class InProcess:
 
     def __init__(self, apps: Mapping[str, wf.WorkflowRuntime]) -> None:
         self._registries = {app_id: registry_of(runtime) for app_id, runtime in apps.items()}
-        self._now = START
-        self._until: datetime | None = None
-        self._timers: list[tuple[datetime, int, Instance, int, Any]] = []
-        self._count = itertools.count()
+        self._clock = Clock()
+        self._activities = Activities()
         self._all: dict[tuple[str, str], Instance] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
         self.instances: dict[str, Instance] = {}
 
     @property
     def now(self) -> datetime:
         """The virtual time, UTC without a zone; moves to a timer when nothing else is due."""
-        return self._now
+        return self._clock.now
 
     def connect(self, app_id: str, runtime: wf.WorkflowRuntime) -> None:
         """Add an app, or give one another runtime, as after a release; takes effect in a turn."""
@@ -156,10 +95,10 @@ class InProcess:
             CallNotAccepted: an instance with this ID has not ended.
         """
         if app_id not in self._registries:
-            raise self._no_app(app_id, workflow)
+            raise no_app(app_id, workflow, self._registries)
         there = self._all.get((app_id, instance_id))
         if there is not None and there.status not in ENDED:
-            raise _not_accepted(there, f"schedule {workflow}", "give another instance_id")
+            raise not_accepted(there, f"schedule {workflow}", "give another instance_id")
         text = None if input is None else shared.to_json(input)
         started = helpers.new_execution_started_event(workflow, instance_id, text)
         started.router.sourceAppID = app_id
@@ -206,7 +145,7 @@ class InProcess:
             NoRest: an instance has taken its turns and still goes on; names it.
         """
         self._release()
-        self._until = None if within is None else self._now + within
+        self._clock.limit(within)
         before = {id(i): i.turns for i in self._all.values()}
         many = len(self._all) + MOST_INSTANCES
         while self.step():
@@ -215,8 +154,7 @@ class InProcess:
             for instance in self._all.values():
                 if instance.turns - before.get(id(instance), 0) > turns:
                     raise self._no_rest(instance, turns)
-        self._now = self._until or self._now
-        self._until = None
+        self._clock.finish()
 
     def step(self) -> bool:
         """Run one turn of one instance, or move the clock to the next timer; False at the end."""
@@ -226,7 +164,10 @@ class InProcess:
             elif instance.inbox and instance.held is None:
                 self._turn(instance)
                 return True
-        return self._tick()
+        if (fired := self._clock.take()) is None:
+            return False
+        fired[0].inbox.append(self._stamped(fired[1]))
+        return True
 
     def instance(self, instance_id: str, app_id: str | None = None) -> Instance:
         """Return an instance, also by its app where two apps use one ID.
@@ -266,7 +207,7 @@ class InProcess:
         instance.turns += 1
         taken = take(registry, instance.instance_id, instance.history, arrived, instance.propagated)
         result = applied(before, arrived, taken)
-        instance.custom_status = _parsed(taken.custom_status)
+        instance.custom_status = parsed(taken.custom_status)
         stall = result.stall or self._too_large(before, result)
         if stall:
             self._stall(instance, *stall)
@@ -300,15 +241,16 @@ class InProcess:
 
     def _hand_on(self, instance: Instance, result: Applied) -> None:
         for timer in result.timers:
-            self._set(instance, timer)
+            self._clock.set(instance, timer)
         for call in result.activities:
-            ended = self._activity(instance, call)
+            registry = self._registries[call.target or instance.app_id]
+            ended = self._activities.ended(registry, instance.instance_id, call)
             instance.inbox.append(self._stamped(ended))
         for call in result.children:
             self._begin_child(instance, call)
 
     def _end(self, instance: Instance, end: Any, terminated: bool) -> None:
-        instance.output = _parsed(end.result.value or None)
+        instance.output = parsed(end.result.value or None)
         if end.HasField("failureDetails"):
             instance.failure = failure_of(end.failureDetails)
             instance.error = instance.failure.message or None
@@ -316,7 +258,7 @@ class InProcess:
             self._end_children(instance)
         parent = instance.parent
         if parent is not None and (caller := self._all.get((parent.app_id, parent.instance_id))):
-            caller.inbox.append(self._stamped(_answer(instance, parent.number, end)))
+            caller.inbox.append(self._stamped(answer_of(instance, parent.number, end)))
 
     def _end_children(self, instance: Instance) -> None:
         """Terminate the children as the instance was (durabletask-go 0.12.1, ``backend.go``)."""
@@ -392,35 +334,7 @@ class InProcess:
         for instance in self._all.values():
             instance.held = None
 
-    # --- clock -------------------------------------------------------------------------------
-
-    def _set(self, instance: Instance, fired: Any) -> None:
-        due = fired.timerFired.fireAt
-        if due.seconds < _NEVER_SECONDS:
-            moment = due.ToDatetime()
-            entry = (moment, next(self._count), instance, instance.generation, fired)
-            heapq.heappush(self._timers, entry)
-
-    def _tick(self) -> bool:
-        while self._timers and self._is_void(*self._timers[0][2:]):
-            heapq.heappop(self._timers)
-        if not self._timers or (self._until is not None and self._timers[0][0] > self._until):
-            return False
-        due, _, instance, _, fired = heapq.heappop(self._timers)
-        self._now = max(self._now, due)
-        instance.inbox.append(self._stamped(fired))
-        return True
-
-    def _is_void(self, instance: Instance, generation: int, fired: Any) -> bool:
-        """Whether the runtime has deleted or ignores a timer: ended, continued, or answered."""
-        if instance.status in ENDED or generation != instance.generation:
-            return True
-        if self._all.get((instance.app_id, instance.instance_id)) is not instance:
-            return True
-        events = records(instance.history, instance.app_id, instance.instance_id)
-        return fired.timerFired.timerId in answered_waits(events)
-
-    # --- instances, activities ---------------------------------------------------------------
+    # --- instances ---------------------------------------------------------------------------
 
     def _begin(
         self, app_id: str, instance_id: str, started: Any, parent: Parent | None, propagated: Any
@@ -445,126 +359,29 @@ class InProcess:
         parent = Parent(caller.app_id, caller.instance_id, call.event.eventId)
         self._begin(app_id, created.instanceId, started, parent, call.propagated)
 
-    def _activity(self, instance: Instance, call: Call) -> Any:
-        """Run an activity; return the event that says how it ended."""
-        number, given = call.event.eventId, call.event.taskScheduled
-        registry = self._registries[call.target or instance.app_id]
-        try:
-            output = self._run_activity(registry, instance.instance_id, number, call)
-            answer = pb.ActivityResponse(instanceId=instance.instance_id, taskId=number)
-            answer.result.value = output or ""
-            if said := refused_size(answer):
-                raise RuntimeError(f"Activity result exceeds gRPC max message size: {said}")
-            ended = helpers.new_task_completed_event(number, output)
-            ended.taskCompleted.taskExecutionId = given.taskExecutionId
-        except Exception as problem:  # whatever an activity raises is its result
-            ended = helpers.new_task_failed_event(number, problem)
-            ended.taskFailed.taskExecutionId = given.taskExecutionId
-        return ended
-
-    def _run_activity(self, registry: Any, instance_id: str, number: int, call: Call) -> Any:
-        given = call.event.taskScheduled
-        function, executor = registry.get_activity(given.name), sdk._ActivityExecutor(_log)
-        handed = PropagatedHistory.from_proto(call.propagated) if call.propagated else None
-        values = (function, instance_id, given.name, number, given.input.value)
-        execution = given.taskExecutionId
-        if function is not None and shared.is_async_callable(function):
-            running = executor.execute_async(*values, execution, propagated_history=handed)
-            return self._awaited(running)
-        return executor.execute(*values, execution, propagated_history=handed)
-
-    def _awaited(self, running: Coroutine[Any, Any, Any]) -> Any:
-        """Await an ``async def`` activity; in a thread, as a notebook runs a loop of its own."""
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            weakref.finalize(self, self._loop.close)
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(self._loop.run_until_complete, running).result()
-
     def _root(self, instance: Instance) -> Instance:
         while instance.parent is not None:
             instance = self._all[instance.parent.app_id, instance.parent.instance_id]
         return instance
 
+    def _no_rest(self, instance: Instance, turns: int) -> NoRest:
+        waits = ", ".join(self.awaited(instance.instance_id, instance.app_id))
+        return no_rest(instance, turns, len(self._all), self.now, waits or "its code")
+
     def _tell(self, instance_id: str, event: Any) -> None:
         instance = self._find(instance_id)
         if instance.status == "STALLED":
             fix = "remove what stalls it first: connect() the app with code that it can go on with"
-            raise _not_accepted(instance, str(event.WhichOneof("eventType")), fix)
+            raise not_accepted(instance, str(event.WhichOneof("eventType")), fix)
         instance.inbox.append(self._stamped(event))
 
     def _find(self, instance_id: str, app_id: str | None = None) -> Instance:
         found = self._all.get((app_id, instance_id)) if app_id else self.instances.get(instance_id)
         if found is None:
-            raise self._no_instance(instance_id)
+            raise no_instance(instance_id, self._all)
         return found
 
     def _stamped(self, event: Any) -> Any:
         if not event.HasField("timestamp") or not event.timestamp.seconds:
-            event.timestamp.FromDatetime(self._now)
+            event.timestamp.FromDatetime(self.now)
         return event
-
-    # --- errors ------------------------------------------------------------------------------
-
-    def _no_rest(self, instance: Instance, turns: int) -> NoRest:
-        name = instance.instance_id
-        title = f"workflow {name} on {instance.app_id} has not come to rest after {turns} turns"
-        if instance.turns <= turns:
-            title = f"workflow {name} on {instance.app_id} begins child workflows without end"
-        return NoRest(
-            title,
-            asked="run until nothing is left to do",
-            found=f"{instance.turns} turns, continued as new {instance.generation} times; "
-            f"{len(self._all)} instances; the virtual time is {self._now:%Y-%m-%d %H:%M:%S}",
-            look_at=f"history({name!r}), and {', '.join(self.awaited(name)) or 'its code'}",
-            fix="run(within=timedelta(hours=1)) stops the clock there; run(turns=...) allows more",
-        )
-
-    def _no_app(self, app_id: str, workflow: str) -> AppNotGiven:
-        return AppNotGiven(
-            f"there is no app {app_id} in this process",
-            asked=f"schedule {workflow} on {app_id}",
-            found=f"the apps {', '.join(self._registries) or 'none'}",
-            look_at="the apps that InProcess was given",
-            fix=f"InProcess({{{app_id!r}: RUNTIME, ...}}), or correct the app ID",
-        )
-
-    def _no_instance(self, instance_id: str) -> UnknownInstance:
-        return UnknownInstance(
-            f"there is no instance {instance_id} in this process",
-            asked=f"the instance {instance_id}",
-            found=f"the instances {', '.join(i for _, i in self._all) or 'none'}",
-            look_at="the instance_id of schedule()",
-            fix="schedule it first, or correct the instance ID",
-        )
-
-
-def _answer(instance: Instance, number: int, end: Any) -> Any:
-    """Return the event by which a parent learns how its child ended, with all its failure says."""
-    if instance.status == "COMPLETED":
-        text = end.result.value if end.HasField("result") else None
-        return helpers.new_child_workflow_completed_event(number, text)
-    body = pb.ChildWorkflowInstanceFailedEvent(taskScheduledId=number)
-    if end.HasField("failureDetails"):
-        body.failureDetails.CopyFrom(end.failureDetails)
-    return pb.HistoryEvent(eventId=-1, childWorkflowInstanceFailed=body)
-
-
-def _not_accepted(instance: Instance, asked: str, fix: str) -> CallNotAccepted:
-    return CallNotAccepted(
-        f"{instance.instance_id} on {instance.app_id} does not accept this while it is "
-        f"{instance.status}",
-        asked=asked,
-        found=f"status {instance.status}" + (f"; {instance.held}" if instance.held else ""),
-        look_at=f"history({instance.instance_id!r})",
-        fix=fix,
-    )
-
-
-def _parsed(text: str | None) -> Any:
-    if text is None:
-        return None
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -1,8 +1,8 @@
 """What the runtime makes of a turn: the events that it writes, and what it hands on.
 
 The rules of durabletask-go 0.12.1 (``backend/runtimestate/applier.go``) and dapr/dapr v1.18.1
-(``pkg/actors/targets/workflow/orchestrator``: run.go, versioning.go, payloadsize.go), for
-:mod:`labkit.inprocess`. It decides nothing of when or where something runs.
+(``pkg/actors/targets/workflow/orchestrator``: run.go, versioning.go, payloadsize.go), for the
+run in process. It decides nothing of when or where something runs.
 
 Touches private names of the SDK, as :mod:`labkit.turns` does.
 """
