@@ -107,6 +107,7 @@ def create(run_file: Path, notebook: str | None, *, private: bool = False) -> Ru
 
     Raises:
         NoRoom: there is too little free disk, even without the runs that have ended.
+        StateNotWritable: the folder cannot be made.
     """
     sweep()
     if private:
@@ -114,8 +115,7 @@ def create(run_file: Path, notebook: str | None, *, private: bool = False) -> Ru
     _prune_kind(KEEP - 1, private=private)
     _require_room()
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-    folder = paths.runs() / name
-    folder.mkdir()
+    folder = paths.own(paths.runs() / name)
     run = RunFolder(folder, _locked(folder))
     run.note(
         id=name,
@@ -168,8 +168,9 @@ def stop(run: RunInfo) -> list[int]:
 
 
 def sweep() -> None:
-    """End the processes of runs whose kernel and lifeline are both gone."""
+    """End the processes of runs whose kernel and lifeline are both gone; close all to others."""
     for run in all_runs():
+        paths.close(run.path)  # an earlier version let others look in
         if not run.alive and run.processes:
             lifeline.end(run.id)
 
