@@ -15,6 +15,7 @@ from contextlib import suppress
 
 import psutil
 
+from labkit import lives
 from labkit.apps import App, SidecarSilent
 from labkit.controlplane import ControlPlane
 from labkit.errors import StartError
@@ -83,6 +84,7 @@ class Routes:
         gone = [a for a in self._apps if self._is_lost(a)]
         stop([p for a in gone for p in a.alive() if p is a.process("sidecar")])
         for app in gone:
+            lives.note(app.shared.folder, "again", name=f"{app.app_id} sidecar", at=time.time())
             app.start("sidecar")
             del self._since[app.app_id]
         return gone
@@ -141,6 +143,16 @@ def _offered(app: App) -> str:
 def _space(app_id: str, actor_type: str) -> str:
     """Return what an actor type says before the app ID: ``dapr.internal.NAMESPACE``."""
     return actor_type.removesuffix(f".{app_id}{KIND}")
+
+
+def hindrances(apps: Iterable[App]) -> list[Reason]:
+    """Return what keeps workflows of running apps from going on, the most serious first."""
+    apps = list(apps)
+    refused = [(app, cause) for app in apps if (cause := app.refused())]
+    return [
+        *blocked(apps),
+        *(Reason(f"{a.app_id}: {c.found}", c.look_at, c.fix) for a, c in refused),
+    ]
 
 
 def blocked(apps: Iterable[App]) -> list[Reason]:
@@ -257,11 +269,16 @@ def _require_processes(app: App) -> None:
         if process.is_alive:
             continue
         if process is app.process("sidecar"):
-            raise process.ended(f"start {app.app_id}", app.fix_of(process))
+            raise _ended(app, process)
         # It may have come too early, or have left a worker that runs on its own.
         if not app.starts_again() and not process.left_something():
-            so = ", so no worker is connected"
-            raise process.ended(f"start {app.app_id}", app.fix_of(process), so)
+            raise _ended(app, process, ", so no worker is connected")
+
+
+def _ended(app: App, process: Process, so: str = "") -> StartError:
+    cause = app.cause_of(process)
+    why = cause.found if cause else ""
+    return process.ended(f"start {app.app_id}", app.fix_of(process), so, why)
 
 
 def _two_workers(app: App, workers: int, strangers: Sequence[str]) -> TwoWorkers:
@@ -279,13 +296,17 @@ def _too_late(control: ControlPlane, waiting: Sequence[App], late: float) -> Sta
     app = waiting[0]
     asked = f"start {', '.join(a.app_id for a in waiting)} within {late:.0f} s"
     if not app.is_healthy():
+        sidecar = app.process("sidecar")
+        cause = app.cause_of(sidecar) if sidecar else None
+        why = f"{cause.found}; " if cause else ""
+        slow = f"fix what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)"
         return NotReady(
             f"{app.app_id} is not ready after {late:.0f} s",
             asked=asked,
-            found=f"its sidecar does not answer; control plane ready: {control.is_ready()};"
+            found=f"{why}its sidecar does not answer; control plane ready: {control.is_ready()};"
             f" its log says: {_said(app, 'sidecar')}",
             look_at=str(app.shared.folder / "logs" / f"{app.app_id}.sidecar.log"),
-            fix=f"fix what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)",
+            fix=cause.fix if cause else slow,
         )
     if app.has_service and app.connected_workers() == 0:
         worker = app.process("worker")

@@ -14,6 +14,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,24 @@ def all_runs() -> list[RunInfo]:
     return sorted(found, key=lambda r: r.facts.get("created", 0.0))
 
 
+def facts_of(folder: Path) -> dict[str, Any]:
+    """Return the facts that a run has noted; none when they cannot be read."""
+    try:
+        return dict(json.loads((folder / "run.json").read_text("utf-8")))
+    except (OSError, ValueError):  # not written yet, or torn by a full disk
+        return {}
+
+
+def stamps(folder: Path) -> tuple[int, ...]:
+    """Return what changes when a run starts or ends something: sizes and times of its records."""
+    found = []
+    for name in ("run.json", lives.JOURNAL):
+        with suppress(OSError):
+            stat = (folder / name).stat()
+            found += [stat.st_size, stat.st_mtime_ns]
+    return tuple(found)
+
+
 def stop(run: RunInfo) -> list[int]:
     """End all processes of a run, and note in its journal that they were ended from outside.
 
@@ -242,10 +261,7 @@ def _try_lock(descriptor: int, kind: int) -> bool:
 
 
 def _info(path: Path) -> RunInfo:
-    try:
-        facts = json.loads((path / "run.json").read_text("utf-8"))
-    except (OSError, ValueError):  # not written yet, or torn by a full disk
-        facts = {}
+    facts = facts_of(path)
     return RunInfo(
         id=path.name,
         path=path,
