@@ -26,7 +26,7 @@ from labkit.launch import HOST, PARTS, Launch, Part
 from labkit.lives import Life, Trouble, trouble
 from labkit.newer import newer
 from labkit.ports import is_listening, is_listening_at
-from labkit.processes import Process
+from labkit.processes import OWN_ENVIRONMENT, Process
 from labkit.texts import Text
 from labkit.waiting import patience, poll
 
@@ -211,7 +211,15 @@ class App(Launch):
             return up
         if ended.exit_code == 0:
             return f"let the service stay, with signal.pause() after wfr.start(), then {up}"
+        if self._lacks_its_packages(ended):
+            return f"./lab setup repairs the environment of {self.app_id}; then {up}"
         return f"correct what its log says, then {up}"
+
+    def _lacks_its_packages(self, ended: Life) -> bool:
+        """Whether an app with an environment of its own did not find, or not load, a package."""
+        own = ended is self.process("worker") and self.spec.command[0].startswith(OWN_ENVIRONMENT)
+        said = ended.last_line()
+        return own and any(e in said for e in ("ModuleNotFoundError", "ImportError"))
 
     def _has_other_worker(self, ended: Life) -> bool:
         just_now = time.time() - (ended.ended_at or 0) < STREAM_SECONDS

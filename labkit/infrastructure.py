@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from labkit import components, paths, redis
+from labkit import components, redis
 from labkit.components import Component
 from labkit.ports import PortBlock, is_listening
 from labkit.processes import Process, Supervisor
@@ -82,7 +82,7 @@ class Infrastructure:
             self._processes[name] = self._supervisor.start(name, argv, self._env, self._folder, log)
 
     def _mail_command(self) -> list[str]:
-        program = [sys.executable, str(paths.repo() / "labkit" / "mailcatcher.py")]
+        program = [sys.executable, str(Path(__file__).with_name("mailcatcher.py"))]
         return [*program, "--port", str(self.ports["mail"]), "--inbox", str(self._folder / "inbox")]
 
     def _redis_command(self) -> list[str]:

@@ -23,7 +23,7 @@ from labkit import learn, paths, progress
 from labkit.console import Console
 from labkit.errors import StartError
 from labkit.learn import Copy
-from labkit.ports import holder_of, is_free
+from labkit.ports import holder_of, is_free, require_usable
 from labkit.processes import Process, Supervisor
 from labkit.texts import PRINTED_CSS
 from labkit.waiting import poll
@@ -74,17 +74,20 @@ def chosen_port(port: int | None) -> int:
     """Return the port to serve on; a free one when none is named.
 
     Raises:
+        PortOutOfRange, PortNotAllowed: nobody, or not this user, can have such a port.
         JupyterPortTaken: the named one is in use.
     """
     if port is None:
         with socket.socket() as probe:
             probe.bind((HOST, 0))
             return int(probe.getsockname()[1])
+    asked = f"./lab start --port {port}"
+    require_usable(port, asked, "./lab start --help", "leave --port out")
     if is_free(port):
         return port
     raise JupyterPortTaken(
         f"port {port} is in use",
-        asked=f"./lab start --port {port}",
+        asked=asked,
         found=f"port {port} is held by {holder_of(port)}",
         look_at="./lab ps",
         fix="leave --port out: a free one is chosen",

@@ -21,12 +21,14 @@ import httpx
 from labkit import (
     cellerrors,
     components,
+    limits,
     lives,
     paths,
     ports,
     readiness,
     runs,
     runtime,
+    sdk,
     shellenv,
     workflowrun,
 )
@@ -100,6 +102,8 @@ class Lab:
     Raises:
         DeploymentError: the run file is wrong.
         NothingToResume: ``resume`` was asked, and there is no run to take over.
+        RuntimeMissing, RuntimeDamaged: the Dapr programs are not here, or not what was put here.
+        LimitTooLow: this user may not open enough files, or run enough processes.
     """
 
     def __init__(
@@ -118,6 +122,8 @@ class Lab:
         self._resources = None if components is None else (_components(components),)
         self._private = private
         programs = runtime.binaries()
+        limits.require()
+        sdk.warn()
         if not private:
             _end_lab_of_this_kernel()
         self._bypass_proxies()
@@ -133,6 +139,7 @@ class Lab:
                 self._folder.run_id,
                 [self._ports.guard.fileno(), self._folder.lock],
                 self._folder.path,
+                runtime.fixes(programs),
             )
             self._build_shared(programs)
         except BaseException:
