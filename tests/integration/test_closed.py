@@ -174,6 +174,7 @@ def test_the_token_of_jupyterlab_is_on_no_command_line_and_in_no_file_of_others(
         assert httpx.get(url, trust_env=False).status_code == 200
         for wrong in ("", "?token=", "?token=not-this-one"):
             assert httpx.get(address + wrong, trust_env=False).status_code in (302, 403)
+        assert mechanism_of_a_kernel(url, home / "state") == b"CURVE", "what it prints is encrypted"
         page = re.search(r"file://\S+", seen.read_text())
         assert page, "it is opened by a file"
         file = Path(httpx.URL(page[0]).path)
@@ -188,6 +189,26 @@ def test_the_token_of_jupyterlab_is_on_no_command_line_and_in_no_file_of_others(
         _, err = process.communicate(timeout=60)
     assert "Traceback" not in err
     assert not list((home / "state" / "jupyter" / "servers").iterdir()), "the token is gone with it"
+
+
+def mechanism_of_a_kernel(url: str, state: Path) -> bytes:
+    """Start a kernel, and return how its outputs are protected, by the greeting of ZMTP 3."""
+    base, token = url.partition("/lab/")[0], url.rpartition("token=")[2]
+    header = {"Authorization": f"token {token}"}
+    asked = httpx.post(f"{base}/api/kernels", headers=header, json={}, trust_env=False, timeout=60)
+    connection = state / "jupyter" / "runtime" / f"kernel-{asked.json()['id']}.json"
+    port = json.loads(connection.read_text())["iopub_port"]
+    hello = b"\xff" + bytes(8) + b"\x7f\x03\x00"
+
+    def greeted() -> bytes:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 5) as line:
+                line.sendall(hello)
+                return line.recv(64, socket.MSG_WAITALL)[12:32].rstrip(b"\0")
+        except OSError:
+            return b""
+
+    return wait_until(greeted, 60, "the kernel listens")
 
 
 def every_process() -> list[int]:

@@ -23,6 +23,7 @@ def test_the_command_line_holds_no_token(tmp_path):
     words = " ".join(jupyter.command(1234, tmp_path, tmp_path))
     assert "token" not in words.lower()
     assert "--ServerApp.ip=127.0.0.1" in words
+    assert "--KernelManager.transport_encryption=auto" in words
 
 
 def test_the_token_is_in_a_file_that_comes_before_all_other_settings(own, tmp_path, monkeypatch):
