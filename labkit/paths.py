@@ -28,10 +28,9 @@ from labkit.errors import SetupError
 
 NAME = "dapr-multi-app-workflows"
 OURS_ONLY = 0o700
-_THIS_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
 COURSE_FILES = ("services/dapr.yaml", "authoring/syllabus.yaml")
 """A folder that holds these is the course."""
+_THIS_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class CourseMissing(SetupError):
@@ -41,7 +40,10 @@ class CourseMissing(SetupError):
 
 
 class StateNotWritable(SetupError):
-    """A folder for what runs or learners write cannot be made or written."""
+    """A folder for what a run or a learner writes cannot be made or written.
+
+    Its cause is an OSError.
+    """
 
     code = "state-not-writable"
 
@@ -76,18 +78,9 @@ def _upwards() -> list[Path]:
 
 
 def state() -> Path:
-    """Return the folder for everything a run writes; created when missing.
-
-    Raises:
-        StateNotWritable: it cannot be made, or not be written by this user.
-        OSError: the disk is full.
-    """
+    """Return the folder for everything a run writes; created when missing."""
     named = os.environ.get("LABKIT_STATE")
-    folder = own(Path(named), made_before=False) if named else own(repo() / ".lab")
-    if not _is_writable(folder):
-        refused = PermissionError(errno.EACCES, "Permission denied", str(folder))
-        raise _not_writable(folder, refused) from refused
-    return folder
+    return own(Path(named), made_before=False) if named else own(repo() / ".lab")
 
 
 def runs() -> Path:
@@ -131,57 +124,6 @@ def cache() -> Path:
     return _made(state() / "cache")
 
 
-def own(folder: Path, *, made_before: bool = True) -> Path:
-    """Return a folder of this user only; made when missing.
-
-    Args:
-        made_before: whether one that exists is ours as well.
-
-    Raises:
-        StateNotWritable: it cannot be made.
-        OSError: the disk is full.
-    """
-    try:
-        folder.mkdir(mode=OURS_ONLY, parents=True, exist_ok=True)
-    except OSError as problem:
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise _not_writable(folder, problem) from problem
-    if made_before:
-        close(folder)
-    return folder.resolve()
-
-
-def close(folder: Path) -> None:
-    """Close a folder of ours to others; a link, and what is another user's, stays as it is."""
-    with suppress(OSError):  # a link, or not readable by us
-        descriptor = os.open(folder, _THIS_FOLDER)
-        try:
-            found = os.fstat(descriptor)
-            if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
-                os.fchmod(descriptor, OURS_ONLY)
-        finally:
-            os.close(descriptor)
-
-
-def write_private(file: Path, text: str) -> Path:
-    """Write a file that holds a secret, for this user only from its first byte; return it."""
-    file.unlink(missing_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(text)
-    return file
-
-
-def _not_writable(folder: Path, problem: OSError) -> StateNotWritable:
-    return StateNotWritable(
-        "the folder for what a lab writes cannot be written",
-        asked=f"write {folder}",
-        found=f"{type(problem).__name__}: {problem.strerror}: {problem.filename}",
-        look_at=f"ls -ld {folder}",
-        fix="make it a folder that you can write, or use another: LABKIT_STATE=FOLDER ./lab start",
-    )
-
-
 def caches() -> list[Path]:
     """Return the folders that may hold a runtime, the first one first; creates none.
 
@@ -205,6 +147,62 @@ def _nearest(folder: Path) -> Path:
 
 def _is_writable(folder: Path) -> bool:
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def own(folder: Path, *, made_before: bool = True) -> Path:
+    """Return a folder of this user only; made when missing.
+
+    Args:
+        made_before: whether one that exists is ours as well.
+
+    Raises:
+        StateNotWritable: it cannot be made, or not be written by this user.
+    """
+    try:
+        folder.mkdir(mode=OURS_ONLY, parents=True, exist_ok=True)
+    except OSError as problem:
+        raise _not_made(folder, problem) from problem
+    if made_before:
+        close(folder)
+    if not _is_writable(folder):
+        raise _not_made(folder, PermissionError(errno.EACCES, "Permission denied", str(folder)))
+    return folder.resolve()
+
+
+def write_private(file: Path, text: str) -> Path:
+    """Write a file that holds a secret, for this user only from its first byte; return it."""
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
+    return file
+
+
+def _not_made(folder: Path, problem: OSError) -> StateNotWritable:
+    full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
+    other = "make it writable, or use another place: LABKIT_STATE=FOLDER ./lab start"
+    return StateNotWritable(
+        "the disk is full" if full else f"a folder of the course cannot be {_short_of(folder)}",
+        asked=f"a folder of your own: {folder}",
+        found=f"{problem.strerror}: {problem.filename}",
+        look_at=f"df -h {folder.parent}" if full else f"ls -ld {folder.parent} {folder}",
+        fix="free some space, then repeat" if full else other,
+    )
+
+
+def _short_of(folder: Path) -> str:
+    return "written" if folder.is_dir() else "made"
+
+
+def close(folder: Path) -> None:
+    """Close a folder of ours to others; a link, and what is another user's, stays as it is."""
+    with suppress(OSError):  # a link, or not readable by us
+        descriptor = os.open(folder, _THIS_FOLDER)
+        try:
+            found = os.fstat(descriptor)
+            if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
+                os.fchmod(descriptor, OURS_ONLY)
+        finally:
+            os.close(descriptor)
 
 
 def _made(folder: Path) -> Path:

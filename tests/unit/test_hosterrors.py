@@ -44,7 +44,7 @@ def test_a_full_disk_is_said_when_the_state_folder_is_to_be_made(monkeypatch, ca
     monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "new"))
     monkeypatch.setattr(Path, "mkdir", raising(FACES["full disk"][0]))
     assert cli.main(["ps"]) == 1
-    assert capsys.readouterr().err.startswith("disk-full")
+    assert capsys.readouterr().err.startswith("state-not-writable: the disk is full")
 
 
 @pytest.mark.parametrize("problem", [ValueError("mine"), RuntimeError("mine"), OSError("mine")])

@@ -1,131 +1,135 @@
-"""Where things live: the course around labkit or elsewhere, folders that cannot be written."""
+"""What is a learner's own is closed to other users, also where an earlier version left it open."""
 
 from __future__ import annotations
 
-import errno
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from labkit import machine, paths
-from labkit.cli import __main__ as cli
-from labkit.paths import CourseMissing, StateNotWritable
+from labkit import machine, paths, people, runs
+from labkit.cli import __main__ as lab
 
-REPO = Path(__file__).resolve().parents[2]
+FOLDERS = {
+    "runs": paths.runs,
+    "learn": paths.learn,
+    "learn/files": paths.work,
+    "parts": paths.parts,
+}
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o7777
 
 
 @pytest.fixture
-def installed(tmp_path, monkeypatch):
-    """labkit as it is in somebody's site-packages: without the course around it."""
-    module = tmp_path / "site-packages" / "labkit" / "paths.py"
-    monkeypatch.setattr(paths, "__file__", str(module))
-    monkeypatch.delenv("LABKIT_COURSE", raising=False)
-    monkeypatch.chdir(tmp_path)
+def state(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch) -> Path:
+    """A course whose folder is a temporary one, and no LABKIT_STATE."""
+    monkeypatch.delenv("LABKIT_STATE", raising=False)
+    monkeypatch.setattr(paths, "repo", lambda: tmp_path)
+    tmp_path.chmod(0o755)
     return tmp_path
 
 
-def test_the_course_is_around_labkit_wherever_one_is_and_whatever_is_named(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LABKIT_COURSE", str(tmp_path))
-    assert paths.repo() == REPO
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o027])
+def test_every_folder_of_a_learner_is_made_for_its_user_only(state, umask):
+    before = os.umask(umask)
+    try:
+        folders = [paths.state(), *(folder() for folder in FOLDERS.values())]
+        folders.append(runs.create(Path("dapr.yaml"), None).path)
+    finally:
+        os.umask(before)
+    assert {mode(folder) for folder in folders} == {0o700}
 
 
-def test_an_installed_labkit_finds_the_course_from_below_or_by_its_name(installed, monkeypatch):
-    monkeypatch.chdir(REPO / "services" / "audit-service")
-    assert paths.repo() == REPO
-    monkeypatch.chdir(installed)
-    monkeypatch.setenv("LABKIT_COURSE", str(REPO))
-    assert paths.repo() == REPO
+@pytest.mark.parametrize("made", [0o755, 0o777, 0o2775, 0o750])
+def test_folders_that_were_made_with_another_mode_are_closed(course, made):
+    for name in (".lab", ".lab/runs", ".lab/parts", "learn", "learn/files"):
+        (course / name).mkdir()
+        (course / name).chmod(made)
+    assert mode(paths.state()) == 0o700
+    for folder in FOLDERS.values():
+        assert mode(folder()) == 0o700
+    assert mode(course) == 0o755, "the course itself may be shared"
 
 
-@pytest.mark.parametrize("named", ["", "somewhere"])
-def test_without_the_course_the_way_to_it_is_said(installed, monkeypatch, named):
-    monkeypatch.setenv("LABKIT_COURSE", named)
-    with pytest.raises(CourseMissing) as caught:
-        paths.repo()
-    assert "services/dapr.yaml" in caught.value.asked
-    assert "LABKIT_COURSE=FOLDER" in caught.value.fix
+def test_the_folder_of_an_earlier_run_is_closed_by_the_next_one(state):
+    earlier = runs.create(Path("dapr.yaml"), None)
+    earlier.path.chmod(0o755)
+    runs.create(Path("other.yaml"), None).close()
+    assert mode(earlier.path) == 0o700
+    earlier.path.chmod(0o755)
+    earlier.close()
+    taken = runs.resumable(Path("dapr.yaml"), None)
+    assert taken is not None
+    assert mode(taken.path) == 0o700
+    taken.close()
 
 
-def test_every_command_without_the_course_says_so_without_a_traceback(tmp_path):
-    """A copy of the package alone is what an installation holds."""
-    (tmp_path / "labkit").symlink_to(REPO / "labkit")
-    code = (
-        "import sys, pathlib; sys.path.insert(0, '.'); from labkit import paths;"
-        "paths.__file__ = str(pathlib.Path('labkit/paths.py').absolute().parent / 'x' / 'y');"
-        "from labkit.cli.__main__ import main; sys.exit(main(sys.argv[1:]))"
-    )
-    env = {k: v for k, v in os.environ.items() if not k.startswith("LABKIT_")}
-    for verb in ("demo", "status", "setup", "doctor"):
-        done = subprocess.run(
-            [sys.executable, "-c", code, verb], cwd=tmp_path, env=env, capture_output=True,
-            text=True, timeout=120,
-        )  # fmt: skip
-        assert done.returncode == 1, verb
-        assert "the files of the course are not here" in done.stdout + done.stderr, verb
-        assert "Traceback" not in done.stderr, verb
+def test_a_link_in_the_place_of_a_folder_is_followed_and_its_target_keeps_its_mode(course):
+    for name, folder in (("learn", paths.learn), (".lab", paths.state)):
+        target = course / f"shared-{name}"
+        target.mkdir(mode=0o755)
+        (course / name).symlink_to(target)
+        assert folder() == target.resolve()
+        assert mode(target) == 0o755
+    assert mode(paths.runs()) == 0o700, "what we make in it is ours"
 
 
-def closed(monkeypatch, folder: Path) -> None:
-    """Make a folder unwritable for this process, also when that is root."""
-    access = os.access
-    monkeypatch.setattr(os, "access", lambda p, m: Path(p) != folder and access(p, m))
+def test_a_folder_that_the_user_names_keeps_its_mode_and_what_is_made_in_it_is_closed(state):
+    state.mkdir(mode=0o755)
+    assert {mode(folder()) for folder in FOLDERS.values()} == {0o700}
+    assert mode(paths.state()) == 0o755
 
 
-@pytest.mark.parametrize("verb", ["demo", "start", "status", "next", "clean", "ps"])
-def test_a_state_folder_that_cannot_be_written_is_said_so(monkeypatch, tmp_path, capsys, verb):
-    monkeypatch.setenv("LABKIT_STATE", str(tmp_path))
-    closed(monkeypatch, tmp_path)
-    assert cli.main([verb]) == 1
-    shown = capsys.readouterr().err
-    assert "cannot be written" in shown
-    assert str(tmp_path) in shown
-    assert "LABKIT_STATE=FOLDER" in shown
+def test_the_doctor_says_which_folder_is_open_and_who_else_is_here(course, monkeypatch):
+    monkeypatch.setattr(people, "others", lambda: [])
+    assert machine.other_users().problem is None
+    assert "people" not in machine.other_users().evidence
+    target = course / "a shared folder"
+    target.mkdir(mode=0o755)
+    (course / "learn").rmdir()
+    (course / "learn").symlink_to(target)
+    found = machine.other_users()
+    assert found.problem == f"others may look into {target}"
+    assert found.fix == f"chmod 700 '{target}'"
+    monkeypatch.setattr(people, "others", lambda: ["anna", "ben"])
+    assert "2 other people have accounts here" in machine.other_users().evidence
+    assert "docs/loopback.md" in machine.other_users().evidence
 
 
-def test_the_doctor_answers_all_other_questions_when_the_state_folder_is_closed(
-    monkeypatch, tmp_path
-):
-    monkeypatch.setenv("LABKIT_STATE", str(tmp_path))
-    closed(monkeypatch, tmp_path)
-    report = machine.doctor()
-    assert len(report) == len(machine.QUESTIONS)
-    assert "cannot be written" in {f.what: f for f in report}["state folder"].problem
+def test_nothing_outside_is_touched(state, tmp_path):
+    tmp_path.chmod(0o755)
+    (tmp_path / "beside").mkdir(mode=0o755)
+    for folder in FOLDERS.values():
+        folder()
+    assert mode(tmp_path) == mode(tmp_path / "beside") == 0o755
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
-def test_a_state_folder_that_cannot_be_made_is_said_so(monkeypatch, tmp_path, number):
-    def refused(folder, *_, **__):
-        raise OSError(number, os.strerror(number), str(folder))
-
-    monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "new"))
-    monkeypatch.setattr(Path, "mkdir", refused)
-    with pytest.raises(StateNotWritable) as caught:
-        paths.state()
-    assert os.strerror(number) in caught.value.found
+def a_file(place: Path) -> None:
+    place.write_text("")
 
 
-def test_a_file_in_the_place_of_the_state_folder_is_said_so(monkeypatch, tmp_path):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "file"))
-    with pytest.raises(StateNotWritable) as caught:
-        paths.state()
-    assert "FileExistsError" in caught.value.found
+def a_link_to_itself(place: Path) -> None:
+    place.symlink_to(place)
 
 
-@pytest.mark.parametrize("home", ["home", "file-as-home"])
-def test_a_cache_that_cannot_be_written_is_replaced_by_ones_own(monkeypatch, tmp_path, home):
-    (tmp_path / "shared").mkdir()
-    (tmp_path / "home").mkdir()
-    (tmp_path / "file-as-home").write_text("")
-    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "shared"))
-    monkeypatch.setenv("HOME", str(tmp_path / home))
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert paths.cache() == tmp_path / "shared"
-    closed(monkeypatch, tmp_path / "shared")
-    own = tmp_path / "home" / ".cache" / paths.NAME
-    assert paths.cache() == (own if home == "home" else paths.state() / "cache")
-    assert paths.caches()[0] == tmp_path / "shared"
+def below_a_file(place: Path) -> None:
+    place.write_text("")
+    os.environ["LABKIT_STATE"] = str(place / "deeper")  # undone by the fixture
+
+
+@pytest.mark.parametrize("in_the_way", [a_file, a_link_to_itself, below_a_file])
+@pytest.mark.parametrize("verb", ["status", "next", "ps"])
+def test_a_state_folder_that_cannot_be_made_is_named(state, in_the_way, verb, capsys):
+    in_the_way(state)
+    assert lab.main([verb]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("state-not-writable: a folder of the course cannot be made")
+    assert "LABKIT_STATE=FOLDER" in said
