@@ -242,10 +242,7 @@ def _try_lock(descriptor: int, kind: int) -> bool:
 
 
 def _info(path: Path) -> RunInfo:
-    try:
-        facts = json.loads((path / "run.json").read_text("utf-8"))
-    except (OSError, ValueError):  # not written yet, or torn by a full disk
-        facts = {}
+    facts = _facts(path / "run.json")
     return RunInfo(
         id=path.name,
         path=path,
@@ -255,3 +252,25 @@ def _info(path: Path) -> RunInfo:
         processes=tuple(lifeline.marked(path.name)),
         facts=facts,
     )
+
+
+def _facts(file: Path) -> dict[str, Any]:
+    """Return what is noted of a run; nothing of a file that is not as we write it."""
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):  # not written yet, or torn by a full disk
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {k: v for k, v in found.items() if isinstance(v, _KINDS.get(k, object))}
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "apps": dict,
+    "created": (int, float),
+    "kernel_created": (int, float),
+    "kernel_pid": int,
+    "loaded_at": (int, float),
+    "run_file": str,
+    "token": str,
+}
