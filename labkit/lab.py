@@ -34,6 +34,7 @@ from labkit import (
     workflowrun,
 )
 from labkit.apps import App
+from labkit.components import chosen
 from labkit.controlplane import HOST, ControlPlane
 from labkit.errors import DeploymentError, ObservationError, StartError
 from labkit.infrastructure import MOST_APPS, Infrastructure
@@ -118,7 +119,7 @@ class Lab(View):
         self.run_file: RunFile = _with_env(load(_run_file(path)), env or {}, own_env or {})
         if private:
             self.run_file = _with_free_ports(self.run_file)
-        self._resources = None if components is None else (_components(components),)
+        self._resources = None if components is None else (chosen(components),)
         self._private = private
         programs = runtime.binaries()
         limits.require()
@@ -499,12 +500,9 @@ def _base_env() -> dict[str, str]:
 
 def _run_file(path: str | Path) -> Path:
     full = Path(path) if Path(path).is_absolute() else paths.repo() / path
-    return full / "dapr.yaml" if full.is_dir() else full
-
-
-def _components(named: str | Path) -> Path:
-    own = paths.repo() / "components" / str(named)
-    return own if own.is_dir() else Path(named).resolve()
+    with suppress(OSError):  # a name that is too long, or a folder that is closed: load() says so
+        return full / "dapr.yaml" if full.is_dir() else full
+    return full
 
 
 def _with_env(

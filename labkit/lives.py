@@ -219,8 +219,10 @@ def entries(folder: Path) -> Iterator[dict[str, Any]]:
     with suppress(OSError):
         text = (folder / JOURNAL).read_text("utf-8", "replace")
     for line in text.splitlines():
-        with suppress(ValueError):
-            yield json.loads(line)
+        with suppress(ValueError, RecursionError):
+            entry = json.loads(line)
+            if isinstance(entry, dict) and "event" in entry:
+                yield entry
 
 
 def lives(folder: Path) -> list[Seen]:

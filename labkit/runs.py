@@ -159,11 +159,14 @@ def all_runs() -> list[RunInfo]:
 
 
 def facts_of(folder: Path) -> dict[str, Any]:
-    """Return the facts that a run has noted; none when they cannot be read."""
+    """Return the facts that a run has noted; nothing of a file that is not as we write it."""
     try:
-        return dict(json.loads((folder / "run.json").read_text("utf-8")))
-    except (OSError, ValueError):  # not written yet, or torn by a full disk
+        found = json.loads((folder / "run.json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):  # not written yet, or torn by a full disk
         return {}
+    if not isinstance(found, dict):
+        return {}
+    return {k: v for k, v in found.items() if isinstance(v, _KINDS.get(k, object))}
 
 
 def stamps(folder: Path) -> tuple[int, ...]:
@@ -271,3 +274,14 @@ def _info(path: Path) -> RunInfo:
         processes=tuple(lifeline.marked(path.name)),
         facts=facts,
     )
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "apps": dict,
+    "created": (int, float),
+    "kernel_created": (int, float),
+    "kernel_pid": int,
+    "loaded_at": (int, float),
+    "run_file": str,
+    "token": str,
+}
