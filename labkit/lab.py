@@ -21,6 +21,7 @@ import httpx
 from labkit import (
     cellerrors,
     components,
+    foreign,
     limits,
     lives,
     paths,
@@ -124,6 +125,7 @@ class Lab:
         programs = runtime.binaries()
         limits.require()
         sdk.warn()
+        foreign.warn()
         if not private:
             _end_lab_of_this_kernel()
         self._bypass_proxies()
