@@ -16,11 +16,14 @@ import httpx
 from labkit import lives, runs, workflowrun
 from labkit.apps import App, ledger_rows
 from labkit.client import client_of
+from labkit.controlplane import silence
 from labkit.errors import DeploymentError, ObservationError
 from labkit.launch import PARTS, Surroundings
 from labkit.lives import Trouble
 from labkit.mailcatcher import Inbox, inbox
+from labkit.readiness import blocked
 from labkit.runfile import AppSpec, RunFile, load
+from labkit.waiting import Reason
 from labkit.workflowrun import Run
 
 if TYPE_CHECKING:
@@ -122,6 +125,13 @@ class Attached:
         found = [lives.trouble(p, "lab.up() starts it again") for p in shared]
         found += [t for app in self.started_apps() for t in app.ended()]
         return sorted(found, key=lambda t: t.since)
+
+    def obstacles(self) -> list[Reason]:
+        """Return what keeps workflows from going on although every process runs."""
+        own = [p for p in lives.newest(self.folder) if p.name == "scheduler"]
+        metrics = str(self.facts.get("scheduler_metrics", ""))
+        silent = [silence(p, metrics, self._http) for p in own if metrics]
+        return [*(s for s in silent if s), *blocked(self.started_apps())]
 
     @property
     def inbox(self) -> Inbox:

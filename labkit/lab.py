@@ -37,7 +37,7 @@ from labkit.apps import App, ledger_rows
 from labkit.client import client_of
 from labkit.controlplane import HOST, ControlPlane
 from labkit.errors import DeploymentError, ObservationError, StartError
-from labkit.infrastructure import Infrastructure
+from labkit.infrastructure import MOST_APPS, Infrastructure
 from labkit.launch import Part, Surroundings
 from labkit.lives import Trouble
 from labkit.processes import Process, Supervisor, stop
@@ -168,7 +168,7 @@ class Lab:
     # --- start and stop ----------------------------------------------------------------------
 
     def up(self, *app_ids: str, within: float = READY_SECONDS, announce: bool = True) -> None:
-        """Start apps, and whatever has ended meanwhile; return when all workers are connected.
+        """Start apps, and whatever has ended meanwhile; return when calls to them arrive.
 
         Args:
             app_ids: app IDs of the run file; none means all.
@@ -187,17 +187,29 @@ class Lab:
         self._infrastructure.start(self._resource_folders())
         for spec in wanted:
             if spec.app_id not in self._apps:
-                self._apps[spec.app_id] = App.build(spec, self._shared, self._ports)
+                internal = self._internal_ports.get(spec.app_id, 0)
+                self._apps[spec.app_id] = App.build(spec, self._shared, self._ports, internal)
             self._apps[spec.app_id].start()
         self._note()
         asked = [self._apps[s.app_id] for s in wanted]
         try:
-            readiness.wait(self._control, self._infrastructure.processes(), asked, within)
+            others = self._infrastructure.processes()
+            again = readiness.wait(self._control, others, asked, within, self._apps.values())
             wait_until(self._infrastructure.is_listening, within, "the mail server listens")
         finally:
             self._note()  # a service that came too early has another pid now
-        for app in asked if announce else ():
-            print(f"{app.app_id}: ready{_old_code(app)}")
+        if announce:
+            self._announce(asked, again)
+
+    def _announce(self, asked: Sequence[App], again: Sequence[App]) -> None:
+        for app in again:
+            print(f"{app.app_id} sidecar: started again; it had lost placement for good")
+        silence = self._control.silence()
+        for app in asked:
+            late = ", without the scheduler" if silence else ""
+            print(f"{app.app_id}: ready{late}{_old_code(app)}")
+        if silence:
+            print(silence.found)
 
     def down(self) -> None:
         """End everything; the logs stay in ``lab.folder``. Can be called twice."""
@@ -361,6 +373,11 @@ class Lab:
         found += [t for app in self._apps.values() for t in app.ended()]
         return sorted(found, key=lambda t: t.since)
 
+    def obstacles(self) -> list[Reason]:
+        """Return what keeps workflows from going on although every process runs."""
+        silence = self._control.silence()
+        return [*([silence] if silence else []), *readiness.blocked(self._apps.values())]
+
     def status(self) -> str:
         """Return one line per process: running, or how it ended."""
         rows = [f"{p.name:<40} {p.ending()}{_said(p)}" for p in self.processes()]
@@ -370,7 +387,7 @@ class Lab:
 
     def _reasons(self) -> list[Reason]:
         """Return what has ended, and which workflows have failed: why a wait may be in vain."""
-        found = [Reason(str(t), str(t.log), t.fix) for t in self.troubles()]
+        found = [Reason(str(t), str(t.log), t.fix) for t in self.troubles()] or self.obstacles()
         for app_id in self._clients:
             found += workflowrun.failures(self, app_id)
         return found
@@ -408,7 +425,10 @@ class Lab:
             env,
             self._http,
         )
-        self._infrastructure = Infrastructure(self._supervisor, self._ports, folder, env)
+        self._internal_ports = self._choose_internal_ports()
+        self._infrastructure = Infrastructure(
+            self._supervisor, self._ports, folder, env, self._internal_ports
+        )
         self._shared = Surroundings(
             folder=folder,
             daprd=programs.daprd,
@@ -425,6 +445,14 @@ class Lab:
             run_file=self.run_file.path,
             loaded_at=self._folder.facts["loaded_at"],
         )
+
+    def _choose_internal_ports(self) -> dict[str, int]:
+        """Return the port of each sidecar for the others; none for a run file of many apps.
+
+        They are chosen before the first sidecar starts, which reads where all others will be.
+        """
+        apps = self.run_file.apps if len(self.run_file.apps) <= MOST_APPS else ()
+        return {a.app_id: a.dapr_internal_grpc_port or self._ports.take() for a in apps}
 
     def _resource_folders(self) -> Sequence[Path]:
         own = [r for app in self.run_file.apps for r in app.resources]
@@ -457,6 +485,7 @@ class Lab:
         self._folder.note(
             first_port=self._ports.first,
             lifeline_pid=self._supervisor.lifeline_pid,
+            scheduler_metrics=self._control.scheduler_metrics,
             apps={
                 a.app_id: {
                     "http_port": a.http_port,

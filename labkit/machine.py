@@ -20,17 +20,7 @@ from dataclasses import asdict, dataclass
 
 import psutil
 
-from labkit import (
-    environments,
-    foreign,
-    hosterrors,
-    limits,
-    paths,
-    ports,
-    runs,
-    sdk,
-    versions,
-)
+from labkit import environments, foreign, hosterrors, limits, paths, ports, runs, sdk, versions
 from labkit import evidence as kept
 from labkit.errors import LabError
 from labkit.redis import redis_server

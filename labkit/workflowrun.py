@@ -72,6 +72,7 @@ class LabView(Protocol):
     def app(self, app_id: str) -> App: ...
     def started_apps(self) -> Iterable[App]: ...
     def troubles(self) -> list[Trouble]: ...
+    def obstacles(self) -> list[Reason]: ...
 
 
 @dataclass(frozen=True)
@@ -269,6 +270,8 @@ class Run:
 
     def _not_finished(self, late: float, status: str, stuck: list[Trouble]) -> NotFinished:
         troubles = stuck or self._lab.troubles()
+        if not troubles and (obstacles := self._lab.obstacles()):
+            return self._held_up(late, status, obstacles)
         title = f"workflow {self.instance_id} has not ended after {late:.0f} s"
         if stuck:
             title = f"workflow {self.instance_id} cannot go on: {stuck[0].title} has ended"
@@ -284,6 +287,15 @@ class Run:
             fix=troubles[0].fix
             if troubles
             else "read the last history event: it names the step, and the app, that is waited for",
+        )
+
+    def _held_up(self, late: float, status: str, obstacles: Sequence[Reason]) -> NotFinished:
+        return NotFinished(
+            f"workflow {self.instance_id} has not ended after {late:.0f} s",
+            asked=f"wait for {self.instance_id} on {self.app_id}",
+            found=f"status {status}; " + "; ".join(o.found for o in obstacles),
+            look_at=obstacles[0].look_at,
+            fix=obstacles[0].fix,
         )
 
 

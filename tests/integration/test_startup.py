@@ -20,7 +20,7 @@ from labkit.apps import NoLedger, SidecarSilent, UnknownPart
 from labkit.attached import Attached
 from labkit.client import NoClient
 from labkit.components import WrongComponent
-from labkit.infrastructure import CONFIG
+from labkit.infrastructure import configuration
 from labkit.lab import AppNotStarted, LabClosed, NothingToResume, UnknownApp
 from labkit.launch import CommaInPath, SocketPathTooLong
 from labkit.ports import PortTaken, is_listening
@@ -195,7 +195,7 @@ def test_a_comma_in_the_path_of_the_state_folder_and_of_the_course_harms_nothing
 ):
     monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "a, b" / "state"))
     run_file = write_small(tmp_path / "a, b" / "course")
-    (run_file.parent / "own.yaml").write_text(CONFIG)
+    (run_file.parent / "own.yaml").write_text(configuration({}))
     text = run_file.read_text().replace("common:\n", "common:\n  configFilePath: own.yaml\n")
     run_file.write_text(text)
     lab = make_lab(run_file)
@@ -208,7 +208,7 @@ def test_a_configuration_that_the_sidecar_cannot_be_given_is_named(make_lab, tmp
     run_file = write_small(tmp_path / "course")
     config = tmp_path / "x,y" / "own.yaml"
     config.parent.mkdir()
-    config.write_text(CONFIG)
+    config.write_text(configuration({}))
     text = run_file.read_text().replace("common:\n", f"common:\n  configFilePath: {config}\n")
     run_file.write_text(text)
     with pytest.raises(CommaInPath) as caught:
