@@ -21,7 +21,7 @@ from labkit.errors import DeploymentError, ObservationError
 from labkit.launch import PARTS, Surroundings
 from labkit.lives import Trouble
 from labkit.mailcatcher import Inbox, inbox
-from labkit.readiness import blocked
+from labkit.readiness import hindrances
 from labkit.runfile import AppSpec, RunFile, load
 from labkit.waiting import Reason
 from labkit.workflowrun import Run
@@ -131,7 +131,7 @@ class Attached:
         own = [p for p in lives.newest(self.folder) if p.name == "scheduler"]
         metrics = str(self.facts.get("scheduler_metrics", ""))
         silent = [silence(p, metrics, self._http) for p in own if metrics]
-        return [*(s for s in silent if s), *blocked(self.started_apps())]
+        return [*(s for s in silent if s), *hindrances(self.started_apps())]
 
     @property
     def inbox(self) -> Inbox:

@@ -1,7 +1,8 @@
 """``Lab``: the learner's handle over one running set of apps.
 
 Learners use the real SDK for what Dapr does, and this handle for infrastructure and observation
-only: start, kill, look. What a run file says is started as ``dapr run -f`` would start it.
+only: start, kill, look. What a run file says is started as ``dapr run -f`` would start it, with a
+token, a control plane and a name resolver of the lab's own; docs/loopback.md lists the differences.
 """
 
 from __future__ import annotations
@@ -376,7 +377,7 @@ class Lab:
     def obstacles(self) -> list[Reason]:
         """Return what keeps workflows from going on although every process runs."""
         silence = self._control.silence()
-        return [*([silence] if silence else []), *readiness.blocked(self._apps.values())]
+        return [*([silence] if silence else []), *readiness.hindrances(self._apps.values())]
 
     def status(self) -> str:
         """Return one line per process: running, or how it ended."""

@@ -143,6 +143,16 @@ def _space(app_id: str, actor_type: str) -> str:
     return actor_type.removesuffix(f".{app_id}{KIND}")
 
 
+def hindrances(apps: Iterable[App]) -> list[Reason]:
+    """Return what keeps workflows of running apps from going on, the most serious first."""
+    apps = list(apps)
+    refused = [(app, cause) for app in apps if (cause := app.refused())]
+    return [
+        *blocked(apps),
+        *(Reason(f"{a.app_id}: {c.found}", c.look_at, c.fix) for a, c in refused),
+    ]
+
+
 def blocked(apps: Iterable[App]) -> list[Reason]:
     """Return which sidecars do not answer questions about the actors of an app, and the fix."""
     apps = list(apps)
@@ -257,11 +267,16 @@ def _require_processes(app: App) -> None:
         if process.is_alive:
             continue
         if process is app.process("sidecar"):
-            raise process.ended(f"start {app.app_id}", app.fix_of(process))
+            raise _ended(app, process)
         # It may have come too early, or have left a worker that runs on its own.
         if not app.starts_again() and not process.left_something():
-            so = ", so no worker is connected"
-            raise process.ended(f"start {app.app_id}", app.fix_of(process), so)
+            raise _ended(app, process, ", so no worker is connected")
+
+
+def _ended(app: App, process: Process, so: str = "") -> StartError:
+    cause = app.cause_of(process)
+    why = cause.found if cause else ""
+    return process.ended(f"start {app.app_id}", app.fix_of(process), so, why)
 
 
 def _two_workers(app: App, workers: int, strangers: Sequence[str]) -> TwoWorkers:
