@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from types import SimpleNamespace as Fake
 
 import pytest
 
 from labkit import environments, foreign, limits, machine, paths, ports, sdk, versions, waiting
+from labkit.apps import App
 from labkit.cli import __main__ as cli
 from labkit.runtime import ensured, found
 
@@ -126,6 +128,18 @@ def test_a_broken_environment_of_an_app_is_found_with_its_cause(environment, har
     assert finding.fix == "./lab setup"
     with pytest.raises(environments.EnvironmentBroken):
         environments.require()
+
+
+def test_an_app_that_lacks_a_package_is_sent_to_the_set_up_only_when_its_environment_is_broken(
+    environment, monkeypatch
+):
+    app = Fake(spec=Fake(folder=environment.parent), app_id="ml")
+    life = Fake(last_line=lambda: "ModuleNotFoundError: No module named 'joblib'")
+    assert not App._lacks_its_packages(app, life), "a mistake of the learner"
+    without("joblib")(environment)
+    assert App._lacks_its_packages(app, life)
+    life.last_line = lambda: "KeyError: 'title'"
+    assert not App._lacks_its_packages(app, life)
 
 
 def test_a_whole_environment_is_good(environment):
