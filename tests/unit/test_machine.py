@@ -220,6 +220,16 @@ def test_the_module_of_others_is_named_with_its_file_and_the_fix(tmp_path, monke
     assert "unset PYTHONPATH, or rename mistaken_module.py" in shown
 
 
+def test_an_installed_labkit_that_is_older_than_the_course_is_found(monkeypatch, tmp_path):
+    assert machine.labkit_itself().problem is None
+    copy = shutil.copytree(paths.repo() / "labkit", tmp_path / "site-packages" / "labkit")
+    monkeypatch.setattr(machine, "__file__", str(copy / "machine.py"))
+    assert machine.labkit_itself().problem is None
+    (copy / "lab.py").write_text("# of last year\n")
+    assert "lab.py" in machine.labkit_itself().problem
+    assert "pip install ." in machine.labkit_itself().fix
+
+
 def test_a_busy_machine_is_named_and_is_no_problem(monkeypatch):
     monkeypatch.setattr(machine, "patience", lambda: 12.0)
     assert "12 times as long" in machine.load().evidence
