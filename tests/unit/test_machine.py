@@ -9,6 +9,7 @@ from types import SimpleNamespace as Fake
 
 import pytest
 
+import labkit
 from labkit import environments, foreign, limits, machine, paths, ports, sdk, versions, waiting
 from labkit.apps import App
 from labkit.cli import __main__ as cli
@@ -163,6 +164,22 @@ def test_two_halves_of_the_sdk_are_said_by_the_doctor_and_by_a_lab(monkeypatch, 
     sdk.warn()
     sdk.warn()
     assert capsys.readouterr().err.count("dapr-ext-workflow 1.17.0") == 1
+
+
+def test_an_sdk_that_cannot_be_loaded_is_named_in_a_terminal_and_in_a_cell(monkeypatch, capsys):
+    broken = ModuleNotFoundError("No module named 'dapr.ext.workflow._durabletask'")
+    monkeypatch.setattr("labkit.demo.main", raising(broken))
+    with pytest.raises(ModuleNotFoundError):
+        cli.main(["demo"])
+    halves = {"dapr": versions.PYTHON_SDK, "dapr-ext-workflow": "1.17.0"}
+    monkeypatch.setattr(sdk.metadata, "version", halves.__getitem__)
+    assert cli.main(["demo"]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("mixed-sdk: the Dapr SDK of this environment is not the one of the")
+    assert "pip install --force-reinstall" in shown
+    monkeypatch.setattr(labkit, "import_module", raising(broken))
+    with pytest.raises(sdk.MixedSdk):
+        _ = labkit.Lab
 
 
 def test_the_right_sdk_is_not_spoken_of(capsys):
