@@ -19,7 +19,7 @@ from typing import Any, Literal
 import httpx
 import psutil
 
-from labkit import causes, lives
+from labkit import causes, environments, lives
 from labkit.causes import Cause
 from labkit.errors import ObservationError
 from labkit.history import connections, next_after
@@ -27,7 +27,7 @@ from labkit.launch import HOST, PARTS, Launch, Part
 from labkit.lives import Life, Trouble, trouble
 from labkit.newer import newer
 from labkit.ports import is_listening, is_listening_at
-from labkit.processes import OWN_ENVIRONMENT, Process
+from labkit.processes import Process
 from labkit.texts import Text
 from labkit.waiting import patience, poll
 
@@ -237,10 +237,13 @@ class App(Launch):
             return None
 
     def _lacks_its_packages(self, ended: Life) -> bool:
-        """Whether an app with an environment of its own did not find, or not load, a package."""
-        own = ended is self.process("worker") and self.spec.command[0].startswith(OWN_ENVIRONMENT)
+        """Whether an app ended because its own environment is not what its lock says."""
         said = ended.last_line()
-        return own and any(e in said for e in ("ModuleNotFoundError", "ImportError"))
+        if not any(error in said for error in ("ModuleNotFoundError", "ImportError")):
+            return False
+        own = self.spec.folder / ".venv"
+        is_ours = own.exists() and own.resolve() == environments.folder().resolve()
+        return is_ours and environments.trouble() is not None
 
     def _has_other_worker(self, ended: Life) -> bool:
         just_now = time.time() - (ended.ended_at or 0) < STREAM_SECONDS

@@ -22,6 +22,7 @@ import httpx
 from labkit import (
     cellerrors,
     components,
+    foreign,
     limits,
     lives,
     paths,
@@ -124,6 +125,7 @@ class Lab(View):
         programs = runtime.binaries()
         limits.require()
         sdk.warn()
+        foreign.warn()
         if not private:
             _end_lab_of_this_kernel()
         self._bypass_proxies()

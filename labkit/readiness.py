@@ -21,9 +21,10 @@ from labkit.controlplane import ControlPlane
 from labkit.errors import StartError
 from labkit.history import finds_workflows
 from labkit.launch import Part
+from labkit.movement import Movement
 from labkit.processes import Process, stop
 from labkit.routing import KIND, Route, closed
-from labkit.waiting import Reason, patience, pause
+from labkit.waiting import Reason, busy, patience, pause
 
 OPTIONAL_WORKER_SECONDS = 3.0
 """An app may have no workflows: a web app (``appPort``), or one without an actor state store, which
@@ -46,6 +47,12 @@ class TwoWorkers(StartError):
     """A worker that this lab did not start is connected to a sidecar, beside the app's own."""
 
     code = "two-workers"
+
+
+class MachineBusy(StartError):
+    """What was started did not get the cores that it needed."""
+
+    code = "machine-busy"
 
 
 class NotReady(StartError):
@@ -191,11 +198,12 @@ def wait(
     Raises:
         ProcessEnded: a process ended while starting; carries the telling line of its log.
         AppWithoutWorker, TwoWorkers, NotReady: not ready after ``within`` seconds, or longer on a
-            machine that is busy.
+            machine that is busy, and nothing moves any more.
+        MachineBusy: after 15 times as long the processes still do not get the cores they need.
     """
     watched = [*control.processes.values(), *others]
     began = time.monotonic()
-    waiting, repaired = list(apps), list[App]()
+    waiting, repaired, movement = list(apps), list[App](), Movement()
     ways = Routes(control, [*apps, *(a for a in around if a not in apps)])
     while True:
         asked = time.monotonic()
@@ -211,11 +219,40 @@ def wait(
         if shut == []:
             return repaired
         if late > within and late > within * patience():
-            raise _shut(shut, late) if shut else _too_late(control, waiting or list(apps), late)
+            pids = _pids([*watched, *_running(waiting or apps)])
+            if not movement.goes_on(pids) or late > within * movement.most:
+                if movement.is_starved:
+                    raise _busy(waiting or apps, late)
+                raise _shut(shut, late) if shut else _too_late(control, waiting or list(apps), late)
         if again := ways.start_again():
             repaired += again
             waiting = [*apps, *(a for a in again if a not in apps and _has_worker(a))]
         time.sleep(pause(spent))
+
+
+def _running(apps: Iterable[App]) -> list[Process]:
+    return [p for app in apps for p in app.running_or_ended() if p.is_alive]
+
+
+def _pids(processes: Iterable[Process]) -> list[int]:
+    """Return the pids of processes, and of what they have started."""
+    found = [p.pid for p in processes]
+    for pid in list(found):
+        with suppress(psutil.Error):
+            found += [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    return found
+
+
+def _busy(apps: Sequence[App], late: float) -> MachineBusy:
+    names = ", ".join(a.app_id for a in apps)
+    return MachineBusy(
+        f"this machine is too busy to start {names}",
+        asked=f"start {names} within {late:.0f} s",
+        found=f"{busy() or 'other programs have the cores'}; what was started waits for one",
+        look_at="./lab ps for your own labs; top for everything",
+        fix="end labs and programs that are not needed (./lab stop), then lab.up(), which goes on "
+        "from here",
+    )
 
 
 def _has_worker(app: App) -> bool:
