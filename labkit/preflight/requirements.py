@@ -160,10 +160,11 @@ class _Sight:
     denied: Document | None = None
 
 
-def stores(read: Manifests, code: Code) -> Iterator[Finding]:
+def stores(read: Manifests, code: Code, known: Links) -> Iterator[Finding]:
     """Say for each app whether its sidecar finds exactly one actor state store, if it needs one."""
     apps = {(a.deployment, a.namespace, a.app_id, a.resources): a for a in reversed(read.apps)}
-    sights = [_sight(app, read, code) for app in reversed(apps.values())]
+    callers = {k.caller for k in known.found if k.is_sure} | {m.caller for m in known.missing}
+    sights = [_sight(app, read, code, app in callers) for app in reversed(apps.values())]
     served = {(s.app.deployment, s.app.namespace) for s in sights if len(s.seen) == 1}
     for sight in sights:
         finding = _store(sight, code)
@@ -184,14 +185,14 @@ def _alone(read: Manifests) -> Iterator[Finding]:
             yield Finding("state store", "broken", store.body.get("spec", "type").where, why, USE)
 
 
-def _sight(app: App, read: Manifests, code: Code) -> _Sight:
+def _sight(app: App, read: Manifests, code: Code, calls: bool) -> _Sight:
     in_sight = [d for d in read.in_sight(app, "Component") if d.type.startswith(STATE)]
     seen = [d for d in in_sight if d.is_actor_store is not False]
     near = seen or [d for d in read.near(app, "Component") if d.type.startswith(STATE)]
     denied = _denied(read.configuration_of(app))
     allowed = [d for d in seen if not _is_denied(d, denied)]
     shut = next((d for d in seen if d not in allowed), None) if not allowed else None
-    needs = _hosts_workflows(app, code)
+    needs = calls or _hosts_workflows(app, code)  # only a workflow can call
     return _Sight(app, read.title(app), near, allowed, needs, shut)
 
 

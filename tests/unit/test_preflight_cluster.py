@@ -154,6 +154,13 @@ def test_an_app_without_a_store_is_broken_only_where_none_has_one(tmp_path):
     assert states(inspect([tmp_path]), "state store") == ["broken", "broken"]
 
 
+def test_the_only_app_that_may_call_needs_a_store(tmp_path):
+    write(tmp_path, a=app("orders"), b=app("billing"), s=store(more="scopes: [billing]"))
+    assert states(inspect([tmp_path]), "state store") == ["cannot be known", "holds"]
+    found = inspect([tmp_path], [source(tmp_path)])
+    assert states(found, "state store") == ["broken", "holds"]
+
+
 def test_a_sidecar_without_namespace_takes_a_component_of_any(tmp_path):
     file = run_file(tmp_path, "one", "two: env: {NAMESPACE: pay}")
     write(tmp_path / "components", store=store())
