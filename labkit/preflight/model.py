@@ -212,8 +212,9 @@ class Manifests:
 
     @cached_property
     def has_namespaces(self) -> bool:
-        """Whether apps of a cluster are in more than one namespace."""
-        return len({a.namespace for a in self.apps if a.is_in_cluster}) > 1
+        """Whether apps of a cluster are in several namespaces, and one of these has several."""
+        apps = {(a.namespace, a.app_id) for a in self.apps if a.is_in_cluster}
+        return 1 < len({namespace for namespace, _ in apps}) < len(apps)
 
     def title(self, app: App) -> str:
         """An app, with its namespace where there are several."""
