@@ -15,7 +15,6 @@ import re
 from collections.abc import Iterator, Sequence
 
 from labkit.preflight.findings import Finding, State
-from labkit.preflight.links import callers
 from labkit.preflight.model import App, Document, Manifests
 from labkit.preflight.module import Call
 from labkit.preflight.owners import Code
@@ -36,7 +35,8 @@ def policies(read: Manifests, code: Code) -> Iterator[Finding]:
     for caller, call in code.calls:
         for target in (a for a in read.apps if a.app_id == call.app_id):
             near = [a for a in read.apps if _are_near(a, target)]
-            possible = [a for a in callers(call, caller, near, code) if a.app_id != target.app_id]
+            others = [a for a in near if a.app_id != target.app_id]
+            possible = others if caller is None else [a for a in others if a == caller]
             if possible and of[target]:
                 found.append(_judged(call, target, possible, of[target], is_secure, read))
             if possible and call.kind == "call_child_workflow":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,14 @@ API_VERSION = f"{GROUP}/v1alpha1"
 BY_KIND_ALONE = ("Configuration", "Resiliency")
 """What a sidecar of a run file takes without asking for the apiVersion (dapr/dapr v1.18.1,
 pkg/config/configuration.go:627, pkg/resiliency/resiliency.go:243)."""
+
+
+PLACEHOLDER = re.compile(r"\$[{(]|#\{|\{\{|<[^<>]+>|%\w+%|@\w+@")
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether something else is written there before it is applied, as by ``envsubst``."""
+    return bool(PLACEHOLDER.search(text))
 
 
 def is_true(text: str) -> bool:

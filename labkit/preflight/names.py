@@ -68,7 +68,7 @@ def _some(names: list[str]) -> str:
 def _judged(call: Call, targets: Sequence[App], code: Code, several: bool) -> Finding:
     target = next((a for a in targets if a in code.of), None)
     if not any(a.is_sure for a in targets):
-        why = f"{targets[0].workload} names {call.app_id}; whether it gets a sidecar, no file says"
+        why = f"{targets[0].workload} names {call.app_id}; whether its sidecar runs, no file says"
         return _finding(call, "cannot be known", why)
     places = ", ".join(dict.fromkeys(a.namespace for a in targets if a.is_in_cluster))
     deployed = f"{call.app_id} is deployed" + (f" in {places}" if several and places else "")

@@ -69,7 +69,7 @@ class _Reading:
                     self._chart(chart)
                     below[:] = [n for n in below if n not in (bundles.TEMPLATES, "charts")]
                     names = [] if chart != here else [n for n in names if _is_no_value(n)]
-                files = [here / n for n in sorted(names) if _is_manifest(n)]
+                files = [here / n for n in sorted(names) if _is_manifest(here / n)]
                 # Not a pipe or a folder with such a name; a link that leads nowhere is told.
                 yield from (f for f in files if is_file(f) or leads_nowhere(f))
 
@@ -193,8 +193,18 @@ def _is_below(real: str, sources: list[str]) -> bool:
     return any(real == s or real.startswith(s.rstrip(os.sep) + os.sep) for s in sources)
 
 
-def _is_manifest(name: str) -> bool:
-    return name.endswith(bundles.YAML) or name in bundles.KUSTOMIZE
+def _is_manifest(file: Path) -> bool:
+    """YAML, a kustomization, or JSON that names Dapr; kubectl reads all three."""
+    if file.name.endswith(".json"):
+        return "node_modules" not in file.parts and _names_dapr(file)
+    return file.name.endswith(bundles.YAML) or file.name in bundles.KUSTOMIZE
+
+
+def _names_dapr(file: Path) -> bool:
+    try:
+        return b"dapr.io/" in plainfile.read(file, MOST_BYTES)
+    except OSError:
+        return False
 
 
 def _is_no_value(name: str) -> bool:

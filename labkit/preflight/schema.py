@@ -21,7 +21,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from labkit.preflight.findings import Finding, State
-from labkit.preflight.model import BY_KIND_ALONE, GROUP, Document, Manifests
+from labkit.preflight.model import BY_KIND_ALONE, GROUP, Document, Manifests, is_placeholder
 from labkit.preflight.parts import Part
 
 CRDS = Path(__file__).with_name("crds")
@@ -115,12 +115,13 @@ def _head(document: Document, is_local: bool) -> Iterator[Finding]:
     if not name.text and not (by_kind or body.get("metadata", "generateName")):
         why = f"it has no metadata.name, so {_refused(kind, is_local)}"
         yield _broken(name, kind, why, "give it a name")
-    elif name.text and not is_local and not NAME.fullmatch(name.text):
+    elif not (is_local or NAME.fullmatch(name.text or "x") or is_placeholder(name.text)):
         why = f"the name {name.text!r} is not one of Kubernetes, so {_refused(kind, is_local)}"
         yield _broken(name, kind, why, "use small letters, digits, - and . only")
     given = body.get("spec", "type")
     ignores = body.get("spec", "ignoreErrors").text == "true"
-    if kind == "Component" and given.text and not ignores and not _has_category(given.text):
+    is_known = not given.text or _has_category(given.text) or is_placeholder(given.text)
+    if kind == "Component" and not (ignores or is_known):
         why = f"Dapr has no component of type {given.text}; each sidecar that sees it ends"
         near = get_close_matches(given.text.partition(".")[0], CATEGORIES, 1)
         yield _broken(given, kind, why, f"did you mean {near[0]}.?" if near else "correct the type")
@@ -238,7 +239,8 @@ def _findings(error: ValidationError, tree: _Tree, kind: str, is_local: bool) ->
         return
     what, fix = _what(error, where)
     why = f"this {kind} does not fit: {what}, so {_refused(kind, is_local)}"
-    yield Finding("schema", "broken", place.where, why, fix)
+    is_open = isinstance(error.instance, str) and is_placeholder(error.instance)
+    yield _finding("cannot be known" if is_open else "broken", place.where, why, fix)
 
 
 def _what(error: ValidationError, where: str) -> tuple[str, str]:

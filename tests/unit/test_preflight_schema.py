@@ -134,6 +134,19 @@ def test_kinds_of_the_same_name_of_other_projects_are_left_alone(tmp_path, text)
     assert about(inspect([tmp_path]), "schema") == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        store().replace("name: statestore", 'name: "${STORE}"'),
+        store().replace("state.redis", '"${TYPE}"'),
+        body("Configuration", 'spec: {workflow: {maxConcurrentActivityInvocations: "${N}"}}\n'),
+    ],
+)
+def test_what_is_filled_in_later_is_not_broken(tmp_path, text):
+    write(tmp_path, x=text, a=app("one", extra="        dapr.io/config: x\n"))
+    assert "schema" not in broken(inspect([tmp_path]))
+
+
 def test_a_null_counts_as_nothing(tmp_path):
     write(tmp_path, a=app("one"), s=store(more="scopes:"))
     assert about(inspect([tmp_path]), "schema") == []
