@@ -98,6 +98,7 @@ class _Shared:
 class _Reader:
     def __init__(self, path: Path) -> None:
         self.here = path.parent
+        self.there: dict[tuple[Path, str, str], Path] = {}  # what was looked for and found
         self.wrong: list[WrongNode] = []
         self.fine_in_a_lab: list[WrongNode] = []
 
@@ -248,20 +249,28 @@ class _Reader:
         self, base: Path, text: str, node: yaml.Node, kind: Literal["file", "folder"]
     ) -> Path | None:
         """Make a path absolute; None, and a fault, when what it should name is not there."""
+        known = self.there.get((base, text, kind))
+        if known:
+            return known
         full = _absolute(base, text)
-        try:
-            mode = full.stat().st_mode
-            is_right = stat.S_ISDIR(mode) if kind == "folder" else stat.S_ISREG(mode)
-            if is_right:
-                return full
-            what = f"{cut(text)} is not a {kind}"
-        except (OSError, ValueError) as problem:
-            why = getattr(problem, "strerror", None) or "it is not a path"
-            is_absent = getattr(problem, "errno", 0) in (errno.ENOENT, errno.ENOTDIR)
-            what = f"there is no {cut(text)}" if is_absent else f"{cut(text)}: {why}"
-        fix = f"make it, or correct the path (it starts at {cut(str(base), 200)})"
-        self._add(what, node, fix)
-        return None
+        why = _why_not(full, text, kind)
+        if why:
+            fix = f"make it, or correct the path (it starts at {cut(str(base), 200)})"
+            self._add(why, node, fix)
+            return None
+        return self.there.setdefault((base, text, kind), full)
+
+
+def _why_not(full: Path, text: str, kind: str) -> str:
+    """Why a path does not name a file or folder; "" when it does."""
+    try:
+        mode = full.stat().st_mode
+    except (OSError, ValueError) as problem:
+        if getattr(problem, "errno", 0) in (errno.ENOENT, errno.ENOTDIR):
+            return f"there is no {cut(text)}"
+        return f"{cut(text)}: {getattr(problem, 'strerror', None) or 'it is not a path'}"
+    is_right = stat.S_ISDIR(mode) if kind == "folder" else stat.S_ISREG(mode)
+    return "" if is_right else f"{cut(text)} is not a {kind}"
 
 
 def _absolute(base: Path, text: str) -> Path:

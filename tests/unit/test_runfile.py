@@ -95,6 +95,7 @@ def test_the_run_file_of_the_course_names_its_four_apps_and_no_port():
         ("version: 1\napps:\n  - appDirPath: web\n    command: python\n", 4, "command: [VALUE"),
         ("version: 1\napps:\n  - appDirPath: web\n  - appDirPath: web\n", 4, "appID"),
         ('version: 1\napps:\n  - appDirPath: web\n    appPort: "80"\n', 4, "whole number"),
+        ("version: 1\napps:\n  - appDirPath: web\n    appPort: !!str 80\n", 4, "whole number"),
         (
             "version: 1\napps:\n  - appDirPath: web\n    enableApiLogging: 1\n",
             4,
