@@ -19,7 +19,7 @@ from typing import Any
 from labkit import paths, versions
 from labkit.bench.picture import svg
 
-FIGURES = ("startup", "throughput", "verdict", "memory", "swimlane", "labs", "cuts")
+FIGURES = ("startup", "throughput", "verdict", "memory", "swimlane", "labs", "cuts", "preflight")
 RUNS = 5
 
 

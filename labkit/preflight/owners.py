@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from labkit.preflight import sources, started
@@ -29,7 +30,7 @@ class Code:
     shared: set[App] = field(default_factory=set)
     given: Sources = field(default_factory=Sources)
 
-    @property
+    @cached_property
     def calls(self) -> list[tuple[App | None, Call]]:
         """All calls with the app that makes them, where that is known."""
         mine = [
@@ -41,18 +42,18 @@ class Code:
         once = dict.fromkeys([*mine, *((None, call) for call in self.given.calls)])
         return [(caller, call) for caller, call in once if caller or call not in known]
 
-
-@dataclass(frozen=True)
-class Link:
-    """One app calls another."""
-
-    caller: App
-    target: App
+    @cached_property
+    def called(self) -> dict[str | None, set[str]]:
+        """The app IDs that are called, each with the ways it is called."""
+        found: dict[str | None, set[str]] = {}
+        for _, call in self.calls:
+            found.setdefault(call.app_id, set()).add(call.kind)
+        return found
 
 
 def read(apps: Sequence[App], given: Iterable[Path]) -> Code:
     """Read the sources of the apps and the given files; a file of an app is not read again."""
-    code, taken = Code(), set[str]()
+    code, taken, known = Code(), set[str](), dict[tuple[Path, ...], Sources]()
     for app in apps:
         if app.folder is None:
             continue
@@ -63,7 +64,7 @@ def read(apps: Sequence[App], given: Iterable[Path]) -> Code:
             if a.folder and a.deployment == app.deployment and a is not app
         ]
         others = [folder for folder in beside if folder != here]
-        own = _of_app(app.folder, app.command, others)
+        own = _of_app(app.folder, app.command, others, known)
         if own.files or own.problems:
             code.of[app] = own
             taken |= {os.path.realpath(f) for f in own.files}
@@ -75,37 +76,28 @@ def read(apps: Sequence[App], given: Iterable[Path]) -> Code:
     return code
 
 
-def _of_app(folder: Path, command: Sequence[str], others: Iterable[str]) -> Sources:
-    """What the command of an app runs; where that cannot be told, all files of its folder."""
+def _of_app(
+    folder: Path,
+    command: Sequence[str],
+    others: Iterable[str],
+    known: dict[tuple[Path, ...], Sources],
+) -> Sources:
+    """What the command of an app runs; where that cannot be told, all files of its folder.
+
+    Args:
+        known: what was read already; apps may share it.
+    """
     files, is_all = sources.python_files(folder, others)
     run = started.files(folder, command)
-    found = sources.read(run or files, "cannot be known")
+    key = tuple(run or files)
+    if key not in known:
+        known[key] = sources.read(key, "cannot be known")
+    found = replace(known[key], is_started=bool(run))
     if run:
-        rest = {os.path.realpath(f): f for f in files}
-        for file in run:
-            rest.pop(os.path.realpath(file), None)
-        found.is_started = True
-        found.beside = sources.read(rest.values()).registrations
+        found.not_run = [file for file in files if file not in run]
     else:
         found.is_complete &= is_all
     return found
-
-
-def links(apps: Sequence[App], code: Code) -> list[Link]:
-    """Return which app calls which, as far as texts say so.
-
-    The caller of a named source is not known: it is taken to be the first app of a deployment
-    that nobody calls.
-    """
-    called = {call.app_id for _, call in code.calls}
-    found: list[Link] = []
-    for caller, call in code.calls:
-        for target in (a for a in apps if a.app_id == call.app_id):
-            near = [a for a in apps if a.deployment == target.deployment]
-            guess = next((a for a in near if a.app_id not in called), near[0])
-            if caller is None or caller.deployment == target.deployment:
-                found.append(Link(caller or guess, target))
-    return list(dict.fromkeys(found))
 
 
 def _named(path: Path) -> list[Path]:

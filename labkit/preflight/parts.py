@@ -46,6 +46,11 @@ class Part:
         return str(self.node.value) if is_text and self.node else ""
 
     @property
+    def is_text(self) -> bool:
+        """Whether it is a text to YAML; ``true`` and ``8080`` without quotes are none."""
+        return isinstance(self.node, yaml.ScalarNode) and self.node.tag.endswith(":str")
+
+    @property
     def items(self) -> list[Part]:
         """The items of a list; none for anything else."""
         if not isinstance(self.node, yaml.SequenceNode):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from labkit import plainfile
@@ -14,7 +16,8 @@ from labkit.preflight.files import is_file, why_not
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.module import Call, Module, Registration, functions_of
 
-MOST_FILES, MOST_FOLDERS, MOST_BYTES = 300, 2000, 1_000_000
+MOST_FILES, MOST_FOLDERS, MOST_BYTES, MOST_TOGETHER = 300, 2000, 1_000_000, 2_000_000
+TOO_MUCH = f"with those before it, it is more than {MOST_TOGETHER // 1_000_000} MB of sources"
 
 
 @dataclass
@@ -25,7 +28,7 @@ class Sources:
         is_worker: one of them uses the workflow SDK.
         is_complete: no file was too many, too large or no Python.
         is_started: these are the files that the command of the app runs, not all of its folder.
-        beside: what files of the same folder register that the app does not import.
+        not_run: the other files of the folder.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -35,7 +38,12 @@ class Sources:
     is_worker: bool = False
     is_complete: bool = True
     is_started: bool = False
-    beside: list[Registration] = field(default_factory=list)
+    not_run: list[Path] = field(default_factory=list)
+
+    @cached_property
+    def beside(self) -> list[Registration]:
+        """What the other files of the folder register; read when it is asked for."""
+        return read(self.not_run).registrations
 
 
 def calls_of(source: Path) -> list[Call]:
@@ -50,10 +58,14 @@ def calls_of(source: Path) -> list[Call]:
 
 def read(files: Iterable[Path], if_wrong: State = "broken") -> Sources:
     """Read files that belong together: a function of one may be called in another."""
-    found, trees = Sources(), list[tuple[Path, ast.Module]]()
+    found, trees, left = Sources(), list[tuple[Path, ast.Module]](), MOST_TOGETHER
     for file in files:
         try:
+            size = file.stat().st_size
+            if size > left:
+                raise OSError(errno.EFBIG, TOO_MUCH)
             trees.append((file, parse(file)))
+            left -= size
         except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as problem:
             found.is_complete = False
             found.problems.append(_wrong(file, problem, if_wrong))
