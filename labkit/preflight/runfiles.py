@@ -1,8 +1,8 @@
 """The apps of a ``dapr.yaml``, with the files that each sidecar would read.
 
 They are read by :mod:`labkit.runfile`, from which a lab starts, too; its faults become findings.
-What ``dapr run`` refuses is broken. What it takes, and a lab does not, cannot be known; a key that
-it ignores is a note.
+What ``dapr run`` refuses is broken. What it accepts, and a lab refuses, cannot be known; a key
+that it ignores is a note.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _STATES: dict[str, State] = {
     "ignored": "note",
 }
 _EFFECTS = {
-    "refused": "dapr run refuses the run file",
-    "doubtful": "dapr run takes it, a lab does not",
-    "ignored": "dapr run ignores it, a lab does not take it",
+    "refused": "dapr run ends with an error",
+    "doubtful": "dapr run accepts it, a lab refuses it",
+    "ignored": "dapr run ignores it, a lab refuses it",
 }
 
 

@@ -217,10 +217,10 @@ class _Reader:
         node = own["appID" if _value(own, "appID") else "appDirPath"].node
         named = "the app ID" if _value(own, "appID") else "without appID, the folder is the app ID:"
         if "." in app.app_id:  # validation.go:45, and measured on 1.18.1
-            what = f"{named} {cut(app.app_id)!r} has a dot; the sidecar refuses it"
+            what = f"{named} {cut(app.app_id)!r} has a dot, which no sidecar accepts"
             self._add(what, node, _APP_ID_FIX)
         elif not _APP_ID.fullmatch(app.app_id):
-            self._add(f"{named} {cut(app.app_id)!r} is no name", node, _APP_ID_FIX, "doubtful")
+            self._add(f"{named} {cut(app.app_id)!r} cannot be used", node, _APP_ID_FIX, "doubtful")
 
     def _check_app_ids(self, apps: Iterable[AppSpec], entries: list[yaml.Node]) -> None:
         seen = set[str]()

@@ -258,13 +258,13 @@ def test_a_missing_one_says_so(tmp_path):
 
 HOSTILE = {
     "an app ID that leaves the folder": ("appID: ../../../etc/x", "has a dot"),
-    "an app ID with a slash": ("appID: a/b", "is no name"),
-    "an app ID that is a flag": ("appID: --help", "is no name"),
-    "an app ID with a line break": ('appID: "a\\nb"', "is no name"),
+    "an app ID with a slash": ("appID: a/b", "cannot be used"),
+    "an app ID that is a flag": ("appID: --help", "cannot be used"),
+    "an app ID with a line break": ('appID: "a\\nb"', "cannot be used"),
     "an app ID with a zero byte": ('appID: "a\\0b"', "zero byte"),
-    "an app ID of 5,000 letters": (f"appID: {'x' * 5000}", "is no name"),
+    "an app ID of 5,000 letters": (f"appID: {'x' * 5000}", "cannot be used"),
     "an app ID of 200,000 letters": (f"appID: {'x' * 200_000}", "200,000 letters"),
-    "an app ID with a space": ("appID: a b", "is no name"),
+    "an app ID with a space": ("appID: a b", "cannot be used"),
     "a variable with a zero byte": ('env: {A: "\\0"}', "zero byte"),
     "a variable that is an assignment": ("env: {A=B: c}", "'A=B'"),
     "a variable without a name": ('env: {"": c}', "is called ''"),
