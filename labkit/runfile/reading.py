@@ -14,7 +14,7 @@ from typing import Any, Literal
 import yaml
 
 from labkit import plainfile, yamltree
-from labkit.runfile.keys import ALLOWED, APP, COMMON, TOP
+from labkit.runfile.keys import ALLOWED, APP, COMMON, IN_ANY_CASE, SIZE, SIZES, TOP
 from labkit.runfile.spec import AppSpec
 from labkit.yamltree import Effect, Given, NotYaml, WrongNode, cut, shown
 
@@ -199,9 +199,12 @@ class _Reader:
 
     def _check_value(self, key: str, given: Given) -> None:
         allowed = ALLOWED.get(key)
-        if allowed and given.value not in allowed:
+        value = given.value.lower() if key in IN_ANY_CASE else given.value
+        if allowed and value not in allowed:
             fix = f"use one of: {', '.join(allowed)}"
             self._add(f"{key} is {cut(given.value)!r}", given.node, fix)
+        if key in SIZES and not SIZE.fullmatch(value):
+            self._add(f"{key} is {cut(value)!r}", given.node, "write a size such as 4Mi or 512Ki")
         if key.endswith("Port") and given.value > 65535:
             self._add(f"{key} is {given.value}", given.node, "use a port up to 65535")
 

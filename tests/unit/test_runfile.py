@@ -106,6 +106,10 @@ def test_the_run_file_of_the_course_names_its_four_apps_and_no_port():
         ("version: 1\napps:\n  - appDirPath: web\n    appLogDestination: no\n", 4, "console"),
         ("version: 1\ncommon:\n  daprdLogDestination: x\napps: [{appDirPath: web}]\n", 3, "file"),
         ("version: 1\napps:\n  - appDirPath: web\n    containerImagePullPolicy: x\n", 4, "Always"),
+        ("version: 1\napps:\n  - appDirPath: web\n    logLevel: loud\n", 4, "debug, info"),
+        ("version: 1\napps:\n  - appDirPath: web\n    appProtocol: --help\n", 4, "http, https"),
+        ("version: 1\napps:\n  - appDirPath: web\n    maxBodySize: 4 MB\n", 4, "4Mi"),
+        ("version: 1\napps:\n  - appDirPath: web\n    readBufferSize: x\n", 4, "4Mi"),
         (
             "version: 1\napps:\n  - appDirPath: web\n    resourcesPaths:\n    - own\n    - no\n",
             6,
@@ -169,11 +173,11 @@ apps:
   - appID: two
     appDirPath: web
     logLevel: warn
-    <<: [{logLevel: first}, {logLevel: second, maxBodySize: 1Mi}]
+    <<: [{logLevel: Debug}, {logLevel: error, maxBodySize: 1Mi}]
 """
     one, two = load(write(tmp_path, text)).apps
     assert (one.settings["logLevel"], one.settings["appProtocol"]) == ("warn", "grpc")
-    assert (two.settings["logLevel"], two.settings["maxBodySize"]) == ("first", "1Mi")
+    assert (two.settings["logLevel"], two.settings["maxBodySize"]) == ("Debug", "1Mi")
 
 
 def test_variables_that_are_merged_in_are_joined_with_those_of_the_app(tmp_path):
@@ -199,6 +203,12 @@ def test_a_key_that_stands_a_hundred_times_is_refused(tmp_path):
     lines = "\n    ".join(f"env: {{A{n}: b}}" for n in range(100))
     with pytest.raises(RunFileError, match="env stands 100 times"):
         load(write(tmp_path, f"version: 1\napps:\n  - appDirPath: web\n    {lines}\n"))
+
+
+@pytest.mark.parametrize("size", ["4Mi", "16Mi", "-1", "8388608", "1.5Gi", "1e6", "512k", "0"])
+def test_sizes_are_quantities_of_kubernetes(tmp_path, size):
+    text = f"version: 1\napps: [{{appDirPath: web, maxBodySize: {size}}}]\n"
+    assert load(write(tmp_path, text)).apps[0].settings["maxBodySize"] == size
 
 
 def test_only_the_first_document_counts(tmp_path):
@@ -240,7 +250,6 @@ apps:
         ("appProtocol: GRPC", "grpc"),
         ("appProtocol: grpc, appSSL: yes", "grpcs"),
         ("appProtocol: h2c, appSSL: yes", "h2c"),
-        ("appProtocol: x", None),
     ],
 )
 def test_a_command_is_told_its_protocol_as_the_cli_does(tmp_path, given, protocol):
