@@ -30,12 +30,33 @@ def read(folders: Iterable[Path]) -> Iterator[Component]:
 
     Values are texts, as they are written.
     """
+    for _, component in read_with_files(folders):
+        yield component
+
+
+def read_with_files(folders: Iterable[Path]) -> Iterator[tuple[Path, Component]]:
+    """Yield the components in these folders, each with its file; see :func:`read`."""
     for file in files(folders):
         with suppress(NotYaml, OSError):
             for node in yamltree.documents(plainfile.read(file, MOST_BYTES)):
                 document = yamltree.plain(node)
                 if isinstance(document, dict) and document.get("kind") == "Component":
-                    yield document
+                    yield file, document
+
+
+def name(component: Component) -> str:
+    """Return the name of a component; "" when it has none."""
+    return str((component.get("metadata") or {}).get("name") or "")
+
+
+def kind(component: Component) -> str:
+    """Return the type of a component, such as ``state.redis``."""
+    return str((component.get("spec") or {}).get("type") or "")
+
+
+def values(component: Component) -> list[str]:
+    """Return the values of its metadata that stand in the file itself."""
+    return [str(m["value"]) for m in _metadata(component) if m.get("value") is not None]
 
 
 class WrongComponent(DeploymentError):

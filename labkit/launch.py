@@ -80,8 +80,13 @@ class Launch:
     profile_port: int = 0
 
     @classmethod
-    def build(cls, spec: AppSpec, shared: Surroundings, ports: PortBlock) -> Self:
+    def build(
+        cls, spec: AppSpec, shared: Surroundings, ports: PortBlock, internal_port: int = 0
+    ) -> Self:
         """Choose the ports; those that the run file names are used as given.
+
+        Args:
+            internal_port: the one that other sidecars have been told; 0 for none yet.
 
         Raises:
             PortTaken: a port that the run file names is in use.
@@ -97,7 +102,9 @@ class Launch:
             shared,
             http_port=port(spec.dapr_http_port, "daprHTTPPort"),
             grpc_port=port(spec.dapr_grpc_port, "daprGRPCPort"),
-            internal_port=port(spec.dapr_internal_grpc_port, "daprInternalGRPCPort"),
+            internal_port=internal_port
+            if internal_port and not spec.dapr_internal_grpc_port
+            else port(spec.dapr_internal_grpc_port, "daprInternalGRPCPort"),
             metrics_port=port(spec.metrics_port, "metricsPort"),
             app_port=port(spec.app_port, "appPort"),
             profile_port=port(spec.profile_port, "profilePort")
@@ -120,6 +127,11 @@ class Launch:
         """Where the sidecar's gRPC API is: ``host:port``, or ``unix:/FILE``."""
         socket = self.socket("grpc")
         return f"unix:{socket}" if socket else f"{HOST}:{self.grpc_port}"
+
+    @property
+    def internal_address(self) -> str:
+        """Where other sidecars reach this one: ``host:port``."""
+        return f"{HOST}:{self.internal_port}"
 
     def socket(self, api: Literal["http", "grpc"]) -> str | None:
         """The file by which an API is reached when the run file asks for Unix sockets.

@@ -20,7 +20,7 @@ from labkit.apps import NoLedger, SidecarSilent, UnknownPart
 from labkit.attached import Attached
 from labkit.client import NoClient
 from labkit.components import WrongComponent
-from labkit.infrastructure import CONFIG
+from labkit.infrastructure import configuration
 from labkit.lab import AppNotStarted, LabClosed, NothingToResume, UnknownApp
 from labkit.launch import SocketPathTooLong
 from labkit.ports import PortTaken, is_listening
@@ -196,7 +196,7 @@ def test_a_comma_and_a_quotation_mark_in_every_path_harm_nothing(make_lab, tmp_p
     run_file = write_small(odd / "course")
     config = tmp_path / "x,y" / "own.yaml"
     config.parent.mkdir()
-    config.write_text(CONFIG)
+    config.write_text(configuration({}))
     text = run_file.read_text().replace("common:\n", f"common:\n  configFilePath: {config}\n")
     run_file.write_text(text)
     lab = make_lab(run_file)
