@@ -277,13 +277,18 @@ def _app(name: str, pods: Pods) -> App:
     )
 
 
+def is_read(document: Document) -> bool:
+    """Whether it is known where this kind keeps its pods."""
+    return _pods(document) is not None
+
+
 def _elsewhere(document: Document) -> tuple[list[App], list[Finding]]:
     """A kind that is not known names Dapr, in a place that its controller may copy to pods."""
-    place = next(_mentions(document.body))
-    pods = Pods(document, place, place, is_sure=False)
-    why = f"{pods.title} names Dapr, and is of a kind that is not read"
-    name = place.get(APP_ID).text or document.name
-    return [_app(name, pods)], [_finding("cannot be known", place.get(ENABLED).where, why)]
+    places = list(_mentions(document.body))
+    found = [Pods(document, place, place, is_sure=False) for place in places]
+    apps = [_app(p.notes.get(APP_ID).text, p) for p in found if p.notes.get(APP_ID).text]
+    why = f"{found[0].title} names Dapr, and is of a kind that is not read"
+    return apps, [_finding("cannot be known", places[0].get(ENABLED).where, why)]
 
 
 def _of_others(pods: Pods) -> Finding:

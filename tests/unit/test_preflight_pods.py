@@ -171,6 +171,38 @@ def test_of_a_kind_with_a_controller_of_its_own_it_cannot_be_known(tmp_path, tex
     assert broken(found) == []
 
 
+def test_an_app_inside_an_object_of_another_kind_cannot_be_known(tmp_path):
+    inner = workload("Deployment", "apps/v1", BILLING).replace("\n", "\n  ")
+    text = f"apiVersion: template.openshift.io/v1\nkind: Template\nobjects:\n- {inner}"
+    write(tmp_path, a=ORDERS, b=text, s=STORE)
+    found = inspect([tmp_path], [source(tmp_path)])
+    assert [f.state for f in about(found, "names")] == ["cannot be known"]
+    assert broken(found) == []
+
+
+@pytest.mark.parametrize(
+    ("api", "kind"),
+    [
+        ("argoproj.io/v1alpha1", "Application"),
+        ("helm.toolkit.fluxcd.io/v2", "HelmRelease"),
+        ("kustomize.toolkit.fluxcd.io/v1", "Kustomization"),
+    ],
+)
+def test_what_deploys_from_elsewhere_may_deploy_the_app(tmp_path, api, kind):
+    text = f"apiVersion: {api}\nkind: {kind}\nmetadata: {{name: shop}}\nspec: {{path: x}}\n"
+    write(tmp_path, a=ORDERS, b=text, s=STORE)
+    found = inspect([tmp_path], [source(tmp_path)])
+    assert about(found, "names")[0].why.endswith(f"not read: {kind} shop")
+    assert broken(found) == []
+
+
+@pytest.mark.parametrize("kind", ["Service", "Namespace", "Ingress"])
+def test_annotations_of_what_makes_no_pods_say_nothing(tmp_path, kind):
+    text = f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: x, annotations: {{{BILLING}}}}}\n"
+    write(tmp_path, a=ORDERS, b=text, s=STORE)
+    assert about(inspect([tmp_path]), "sidecar") == []
+
+
 def test_a_template_of_jobs_inside_another_kind_is_found(tmp_path):
     text = workload("ScaledJob", "keda.sh/v1alpha1", BILLING).replace(
         "  template:", "  jobTargetRef:\n   template:"
