@@ -1,7 +1,8 @@
 """How errors look in a notebook: a few lines with the cause first; ``%tb`` shows the traceback.
 
-Covers labkit's own errors, those of gRPC (also from a client that labkit did not make), and an
-interrupt. Outside IPython nothing is changed.
+Covers labkit's own errors, those of gRPC (also from a client that labkit did not make), an
+interrupt, and what the system refuses to labkit: a full disk, a permission, a limit. Outside
+IPython nothing is changed.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import linecache
 import re
 import sys
 import types
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from labkit.errors import LabError, ObservationError
+from labkit.hosterrors import explained
 
 _REFUSED = re.compile(r"ipv[46]:(\S+): Failed to connect")
 MORE = "%tb in the next cell shows the traceback"
@@ -38,7 +41,8 @@ def register() -> None:
 def _kinds() -> tuple[type[BaseException], ...]:
     """The errors that are shown so; those of gRPC as soon as somebody has loaded it."""
     grpc = sys.modules.get("grpc")
-    return (LabError, KeyboardInterrupt, *([grpc.RpcError] if grpc else []))
+    ours = (LabError, KeyboardInterrupt, OSError, RuntimeError)
+    return (*ours, *([grpc.RpcError] if grpc else []))
 
 
 def lines_of(problem: BaseException, line: str = "") -> list[str]:
@@ -81,7 +85,27 @@ def _show(
     shell: Any, kind: type, problem: BaseException, trace: Any, tb_offset: Any = None
 ) -> None:
     shell._get_exc_info((kind, problem, trace))  # %tb shows what is noted here
-    shell._showtraceback(kind, problem, lines_of(problem, _line_of_cell(shell, trace)))
+    lines = _short(problem, trace, lambda: _line_of_cell(shell, trace))
+    if lines is None:  # an error of the learner's own code, which needs its traceback
+        lines = shell.InteractiveTB.structured_traceback(kind, problem, trace, tb_offset=tb_offset)
+    shell._showtraceback(kind, problem, lines)
+
+
+def _short(problem: BaseException, trace: Any, line: Callable[[], str]) -> list[str] | None:
+    """Return the short form; None for what is not labkit's, nor refused to labkit by the system."""
+    grpc = sys.modules.get("grpc")
+    if isinstance(problem, (LabError, KeyboardInterrupt, *([grpc.RpcError] if grpc else []))):
+        return lines_of(problem, line())
+    refusal = explained(problem) if _came_from_labkit(trace) else None
+    return lines_of(refusal) if refusal else None
+
+
+def _came_from_labkit(trace: types.TracebackType | None) -> bool:
+    while trace is not None:
+        if str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0] == "labkit":
+            return True
+        trace = trace.tb_next
+    return False
 
 
 def _line_of_cell(shell: Any, trace: types.TracebackType | None) -> str:

@@ -7,43 +7,43 @@ that open a new file together race, and one exits (measured on 1.18.1).
 
 from __future__ import annotations
 
+import json
+import secrets
 import sqlite3
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from labkit import components, paths
+import yaml
+
+from labkit import components, redis
 from labkit.components import Component
 from labkit.ports import PortBlock, is_listening
 from labkit.processes import Process, Supervisor
 
 HOST = "127.0.0.1"
-CONFIG = """\
-apiVersion: dapr.io/v1alpha1
-kind: Configuration
-metadata:
-  name: lab
-spec:
-  # Workflow calls need no name resolution. A resolver that does not exist keeps mDNS off the
-  # network and leaves the sidecar healthy (measured on 1.18.1).
-  nameResolution:
-    component: "off"
-    version: v1
-"""
+MOST_APPS = 10
+"""So many apps have a port for others from the start; a block of ports holds no more of them."""
 
 
 class Infrastructure:
     """The processes beside the apps, and the files that must be there before them."""
 
     def __init__(
-        self, supervisor: Supervisor, ports: PortBlock, folder: Path, env: Mapping[str, str]
+        self,
+        supervisor: Supervisor,
+        ports: PortBlock,
+        folder: Path,
+        env: Mapping[str, str],
+        internal_ports: Mapping[str, int],
     ) -> None:
         self._supervisor, self._folder, self._env = supervisor, folder, env
         self.ports = {"mail": ports.take(), "redis": ports.take()}
+        self._password = secrets.token_hex(16)
         self._processes: dict[str, Process] = {}
         self.config = folder / "config.yaml"
-        self.config.write_text(CONFIG, "utf-8")
+        self.config.write_text(configuration(internal_ports), "utf-8")
         (folder / "ledgers").mkdir(exist_ok=True)
 
     def env(self) -> dict[str, str]:
@@ -51,16 +51,18 @@ class Infrastructure:
         return {
             "SMTP_HOST": HOST,
             "SMTP_PORT": str(self.ports["mail"]),
-            "REDIS_HOST": f"{HOST}:{self.ports['redis']}",
+            redis.HOST_VARIABLE: f"{HOST}:{self.ports['redis']}",
+            redis.PASSWORD_VARIABLE: self._password,
         }
 
     def start(self, resource_folders: Iterable[Path]) -> None:
         """Prepare the stores and start what is not running; does not wait."""
         found = list(components.read(resource_folders))
         for component in found:
+            redis.require_password(component)
             create_sqlite_store(component, self._folder)
         self._keep("mail", self._mail_command())
-        if any("REDIS_HOST" in components.env_refs(c) for c in found):
+        if any(redis.HOST_VARIABLE in components.env_refs(c) for c in found):
             self._keep("redis", self._redis_command())
 
     def is_listening(self) -> bool:
@@ -78,15 +80,37 @@ class Infrastructure:
             self._processes[name] = self._supervisor.start(name, argv, self._env, self._folder, log)
 
     def _mail_command(self) -> list[str]:
-        program = [sys.executable, str(paths.repo() / "labkit" / "mailcatcher.py")]
+        program = [sys.executable, str(Path(__file__).with_name("mailcatcher.py"))]
         return [*program, "--port", str(self.ports["mail"]), "--inbox", str(self._folder / "inbox")]
 
     def _redis_command(self) -> list[str]:
-        from labkit import redis
-
         folder = self._folder / "redis"
-        folder.mkdir(exist_ok=True)
-        return redis.command(self.ports["redis"], folder)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return redis.command(self.ports["redis"], folder, self._password)
+
+
+def configuration(internal_ports: Mapping[str, int]) -> str:
+    """Return the Configuration of every sidecar: where the apps of the lab are, for each other.
+
+    daprd's default asks the network by mDNS. Its resolver for Kubernetes takes a template and asks
+    nobody then: components-contrib v1.18.0, nameresolution/kubernetes/kubernetes.go:94; the one
+    for SQLite is not in the stable set of components. A field that does not exist makes the call
+    fail, and names itself in the message.
+
+    Args:
+        internal_ports: app ID to the port on which its sidecar takes calls of others.
+    """
+    known = (f"{{{{if eq .ID {json.dumps(a)}}}}}{HOST}:{p}" for a, p in internal_ports.items())
+    branches = "{{else}}".join([*known, "{{.ThisLabHasNoSuchApp}}"])
+    template = branches + "{{end}}" * len(internal_ports)
+    spec = {"component": "kubernetes", "version": "v1", "configuration": {"template": template}}
+    document = {
+        "apiVersion": "dapr.io/v1alpha1",
+        "kind": "Configuration",
+        "metadata": {"name": "lab"},
+        "spec": {"nameResolution": spec},
+    }
+    return yaml.safe_dump(document, sort_keys=False)
 
 
 def create_sqlite_store(component: Component, folder: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
 import webbrowser
 from contextlib import suppress
+from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,7 +23,7 @@ from labkit import learn, paths, progress
 from labkit.console import Console
 from labkit.errors import StartError
 from labkit.learn import Copy
-from labkit.ports import holder_of, is_free
+from labkit.ports import holder_of, is_free, require_usable
 from labkit.processes import Process, Supervisor
 from labkit.texts import PRINTED_CSS
 from labkit.waiting import poll
@@ -29,6 +31,15 @@ from labkit.waiting import poll
 HOST = "127.0.0.1"
 READY_SECONDS = 180.0
 """A busy machine is slow; a server that ended is noticed at once."""
+OF_ANOTHER_SERVER = ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE", "JUPYTER_NO_CONFIG")
+PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Opening JupyterLab</title>
+<meta http-equiv="refresh" content="0;url={url}"></head>
+<body><p><a href="{url}">Open JupyterLab</a></p></body>
+</html>
+"""
 LINKED = ("docs", "lessons", "exercises", "solutions", "services", "components", "README.md")
 JUPYTEXT = ("jupytext", "jupyterlab_jupytext")
 SETTINGS = {
@@ -63,17 +74,20 @@ def chosen_port(port: int | None) -> int:
     """Return the port to serve on; a free one when none is named.
 
     Raises:
+        PortOutOfRange, PortNotAllowed: nobody, or not this user, can have such a port.
         JupyterPortTaken: the named one is in use.
     """
     if port is None:
         with socket.socket() as probe:
             probe.bind((HOST, 0))
             return int(probe.getsockname()[1])
+    asked = f"./lab start --port {port}"
+    require_usable(port, asked, "./lab start --help", "leave --port out")
     if is_free(port):
         return port
     raise JupyterPortTaken(
         f"port {port} is in use",
-        asked=f"./lab start --port {port}",
+        asked=asked,
         found=f"port {port} is held by {holder_of(port)}",
         look_at="./lab ps",
         fix="leave --port out: a free one is chosen",
@@ -83,7 +97,8 @@ def chosen_port(port: int | None) -> int:
 def serve(notebook: Copy, port: int, *, browser: bool, console: Console) -> int:
     """Run JupyterLab on a learner's notebook until it ends or Ctrl-C; return its exit code."""
     token = secrets.token_hex(16)
-    folder = paths.state() / "jupyter"
+    folder = paths.own(paths.state() / "jupyter")
+    own = private(folder, port, token)
     write_settings(folder)
     trust(folder, paths.repo())
     log = folder / "jupyter.log"
@@ -92,15 +107,15 @@ def serve(notebook: Copy, port: int, *, browser: bool, console: Console) -> int:
     # A supervisor, because JupyterLab and its kernels must not outlive this command.
     supervisor = Supervisor(f"jupyter-{secrets.token_hex(4)}", [])
     try:
-        argv, env = command(port, token, folder, root()), environment(folder)
+        argv, env = command(port, folder, root()), environment(folder, own)
         server = supervisor.start("JupyterLab", argv, env, paths.repo(), log)
         url = f"http://{HOST}:{port}/lab/tree/{address(notebook.file)}?token={token}"
         _wait_ready(server, port)
         console.line(f"JupyterLab is ready, on this machine only; log: {log}")
         print(url, flush=True)
         console.line("Ctrl-C here ends it")
-        if browser and not webbrowser.open(url):
-            console.line("no browser could be opened: open the address above yourself")
+        if browser:
+            console.line(_opened(own, url))
         while server.is_alive:
             server.join(0.5)
         return server.exit_code or 0
@@ -109,6 +124,28 @@ def serve(notebook: Copy, port: int, *, browser: bool, console: Console) -> int:
         return 0
     finally:
         supervisor.close()
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def private(folder: Path, port: int, token: str) -> Path:
+    """Return the folder with what one server knows alone: its token.
+
+    A command line is seen by every user of the host, and an environment by all that a notebook
+    starts. So JupyterLab reads the token from a file.
+    """
+    own = paths.own(folder / "servers") / str(port)
+    shutil.rmtree(own, ignore_errors=True)  # of a server that was killed
+    token_only = {"IdentityProvider": {"token": token}}
+    paths.write_private(paths.own(own) / "jupyter_server_config.json", json.dumps(token_only))
+    return own
+
+
+def _opened(own: Path, url: str) -> str:
+    """Open the browser by a file that leads to the address, as Jupyter itself does."""
+    page = paths.write_private(own / "open.html", PAGE.format(url=escape(url)))
+    if webbrowser.open(page.as_uri()):
+        return "the browser was asked to open it; if no page comes, open the address above"
+    return "no browser could be opened: open the address above yourself"
 
 
 def root() -> Path:
@@ -130,9 +167,13 @@ def address(file: Path) -> str:
     return quote(file.relative_to(paths.learn().parent).as_posix())
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Return an environment in which Jupyter writes below ``folder`` only."""
-    own = {
+def environment(folder: Path, own: Path) -> dict[str, str]:
+    """Return an environment in which Jupyter writes below ``folder`` only.
+
+    Args:
+        own: the folder of :func:`private`; its settings come before those of user and system.
+    """
+    places = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
         "JUPYTER_RUNTIME_DIR": "runtime",
@@ -140,20 +181,29 @@ def environment(folder: Path) -> dict[str, str]:
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         "IPYTHONDIR": "ipython",
     }
-    return {**os.environ, **{name: str(folder / part) for name, part in own.items()}}
+    earlier = os.environ.get("JUPYTER_CONFIG_PATH", "")
+    settings = os.pathsep.join(filter(None, [str(own), earlier]))
+    env = {k: v for k, v in os.environ.items() if k not in OF_ANOTHER_SERVER}
+    return {
+        **env,
+        **{name: str(folder / part) for name, part in places.items()},
+        "JUPYTER_CONFIG_PATH": settings,
+    }
 
 
-def command(port: int, token: str, folder: Path, root: Path) -> list[str]:
+def command(port: int, folder: Path, root: Path) -> list[str]:
     """Return the command line of JupyterLab: it shows ``root``, its own files are in ``folder``."""
     return [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         f"--ServerApp.ip={HOST}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
-        f"--IdentityProvider.token={token}",
         f"--ServerApp.root_dir={root}",
         f"--ServerApp.preferred_dir={root / 'learn'}",
         "--ServerApp.contents_manager_class=labkit.contents.Contents",
+        # Else every user of the host can read what cells hold and print: kernels send it over
+        # loopback, signed but plain (measured with ipykernel 7.4.0).
+        "--KernelManager.transport_encryption=auto",
         # A tool of authors; it would put its own file manager around ours.
         *(f"--ServerApp.jpserver_extensions={name}=False" for name in JUPYTEXT),
         # Logs are below .lab, and messages name them.

@@ -1,7 +1,8 @@
 """``Lab``: the learner's handle over one running set of apps.
 
 Learners use the real SDK for what Dapr does, and this handle for infrastructure and observation
-only: start, kill, look. What a run file says is started as ``dapr run -f`` would start it.
+only: start, kill, look. What a run file says is started as ``dapr run -f`` would start it, with a
+token, a control plane and a name resolver of the lab's own; docs/loopback.md lists the differences.
 """
 
 from __future__ import annotations
@@ -21,32 +22,34 @@ import httpx
 from labkit import (
     cellerrors,
     components,
+    foreign,
+    limits,
     lives,
     paths,
     ports,
     readiness,
     runs,
     runtime,
+    sdk,
     shellenv,
     workflowrun,
 )
-from labkit.apps import App, ledger_rows
-from labkit.client import client_of
+from labkit.apps import App
+from labkit.components import chosen
 from labkit.controlplane import HOST, ControlPlane
 from labkit.errors import DeploymentError, ObservationError, StartError
-from labkit.infrastructure import Infrastructure
+from labkit.infrastructure import MOST_APPS, Infrastructure
 from labkit.launch import Part, Surroundings
-from labkit.lives import Trouble
 from labkit.processes import Process, Supervisor, stop
 from labkit.runfile import RunFile, load
 from labkit.texts import Text
+from labkit.view import View
 from labkit.waiting import EXPLAIN, Reason, wait_until
 from labkit.workflowrun import Run
 
 if TYPE_CHECKING:
     from dapr.ext.workflow import DaprWorkflowClient
 
-    from labkit.mailcatcher import Inbox
 
 READY_SECONDS = 30.0
 NAMED_PLACES = {
@@ -83,7 +86,7 @@ class NothingToResume(StartError):
 _in_this_kernel: Lab | None = None
 
 
-class Lab:
+class Lab(View):
     """A control plane and the apps of one run file.
 
     Args:
@@ -100,6 +103,8 @@ class Lab:
     Raises:
         DeploymentError: the run file is wrong.
         NothingToResume: ``resume`` was asked, and there is no run to take over.
+        RuntimeMissing, RuntimeDamaged: the Dapr programs are not here, or not what was put here.
+        LimitTooLow: this user may not open enough files, or run enough processes.
     """
 
     def __init__(
@@ -115,9 +120,12 @@ class Lab:
         self.run_file: RunFile = _with_env(load(_run_file(path)), env or {}, own_env or {})
         if private:
             self.run_file = _with_free_ports(self.run_file)
-        self._resources = None if components is None else (_components(components),)
+        self._resources = None if components is None else (chosen(components),)
         self._private = private
         programs = runtime.binaries()
+        limits.require()
+        sdk.warn()
+        foreign.warn()
         if not private:
             _end_lab_of_this_kernel()
         self._bypass_proxies()
@@ -133,6 +141,7 @@ class Lab:
                 self._folder.run_id,
                 [self._ports.guard.fileno(), self._folder.lock],
                 self._folder.path,
+                runtime.fixes(programs),
             )
             self._build_shared(programs)
         except BaseException:
@@ -159,7 +168,7 @@ class Lab:
     # --- start and stop ----------------------------------------------------------------------
 
     def up(self, *app_ids: str, within: float = READY_SECONDS, announce: bool = True) -> None:
-        """Start apps, and whatever has ended meanwhile; return when all workers are connected.
+        """Start apps, and whatever has ended meanwhile; return when calls to them arrive.
 
         Args:
             app_ids: app IDs of the run file; none means all.
@@ -178,17 +187,29 @@ class Lab:
         self._infrastructure.start(self._resource_folders())
         for spec in wanted:
             if spec.app_id not in self._apps:
-                self._apps[spec.app_id] = App.build(spec, self._shared, self._ports)
+                internal = self._internal_ports.get(spec.app_id, 0)
+                self._apps[spec.app_id] = App.build(spec, self._shared, self._ports, internal)
             self._apps[spec.app_id].start()
         self._note()
         asked = [self._apps[s.app_id] for s in wanted]
         try:
-            readiness.wait(self._control, self._infrastructure.processes(), asked, within)
+            others = self._infrastructure.processes()
+            again = readiness.wait(self._control, others, asked, within, self._apps.values())
             wait_until(self._infrastructure.is_listening, within, "the mail server listens")
         finally:
             self._note()  # a service that came too early has another pid now
-        for app in asked if announce else ():
-            print(f"{app.app_id}: ready{_old_code(app)}")
+        if announce:
+            self._announce(asked, again)
+
+    def _announce(self, asked: Sequence[App], again: Sequence[App]) -> None:
+        for app in again:
+            print(f"{app.app_id} sidecar: started again; it had lost placement for good")
+        silence = self.silence()
+        for app in asked:
+            late = ", without the scheduler" if silence else ""
+            print(f"{app.app_id}: ready{late}{_old_code(app)}")
+        if silence:
+            print(silence.found)
 
     def down(self) -> None:
         """End everything; the logs stay in ``lab.folder``. Can be called twice."""
@@ -301,10 +322,7 @@ class Lab:
             LabClosed: the lab was ended.
         """
         self._require_open()
-        app = self.app(app_id)
-        if app_id not in self._clients:
-            self._clients[app_id] = client_of(app)
-        return self._clients[app_id]
+        return super().client(app_id)
 
     def run(self, instance_id: str) -> Run:
         """Return the handle of a workflow instance, wherever it is hosted.
@@ -313,22 +331,7 @@ class Lab:
             InstanceUnknown: no running app knows it.
         """
         self._require_open()
-        return workflowrun.find(self, instance_id)
-
-    @property
-    def inbox(self) -> Inbox:
-        """The mails that the local mail catcher has received, oldest first."""
-        from labkit.mailcatcher import inbox
-
-        return inbox(self.folder / "inbox")
-
-    def ledger(self, app_id: str, table: str) -> list[dict[str, Any]]:
-        """Return the rows that a service wrote to a table of its ledger, oldest first.
-
-        Raises:
-            NoLedger: the service has not written such a table.
-        """
-        return ledger_rows(self.app(app_id), table)
+        return super().run(instance_id)
 
     def placement_state(self) -> dict[str, Any]:
         """Return placement's table: who can be called, per namespace."""
@@ -338,19 +341,18 @@ class Lab:
         """Return the apps that were started, in the order of their start."""
         return list(self._apps.values())
 
+    def shared_lives(self) -> list[Process]:
+        """Return the newest process of each kind that belongs to no app."""
+        return [*self._control.processes.values(), *self._infrastructure.processes()]
+
+    def silence(self) -> Reason | None:
+        """Return why the scheduler serves nobody yet; None when it does, or does not run."""
+        return self._control.silence()
+
     def processes(self) -> list[Process]:
         """Return the newest process of everything this lab has started."""
         apps = [p for a in self._apps.values() for p in a.running_or_ended()]
-        return [*self._control.processes.values(), *self._infrastructure.processes(), *apps]
-
-    def troubles(self) -> list[Trouble]:
-        """Return the processes that were started and have ended, the first one to end first."""
-        if stopped := lives.stopped(self.folder):
-            return [stopped]
-        shared = [*self._control.processes.values(), *self._infrastructure.processes()]
-        found = [lives.trouble(p, "lab.up() starts it again") for p in shared if not p.is_alive]
-        found += [t for app in self._apps.values() for t in app.ended()]
-        return sorted(found, key=lambda t: t.since)
+        return [*self.shared_lives(), *apps]
 
     def status(self) -> str:
         """Return one line per process: running, or how it ended."""
@@ -361,7 +363,7 @@ class Lab:
 
     def _reasons(self) -> list[Reason]:
         """Return what has ended, and which workflows have failed: why a wait may be in vain."""
-        found = [Reason(str(t), str(t.log), t.fix) for t in self.troubles()]
+        found = [Reason(str(t), str(t.log), t.fix) for t in self.troubles()] or self.obstacles()
         for app_id in self._clients:
             found += workflowrun.failures(self, app_id)
         return found
@@ -399,7 +401,10 @@ class Lab:
             env,
             self._http,
         )
-        self._infrastructure = Infrastructure(self._supervisor, self._ports, folder, env)
+        self._internal_ports = self._choose_internal_ports()
+        self._infrastructure = Infrastructure(
+            self._supervisor, self._ports, folder, env, self._internal_ports
+        )
         self._shared = Surroundings(
             folder=folder,
             daprd=programs.daprd,
@@ -416,6 +421,14 @@ class Lab:
             run_file=self.run_file.path,
             loaded_at=self._folder.facts["loaded_at"],
         )
+
+    def _choose_internal_ports(self) -> dict[str, int]:
+        """Return the port of each sidecar for the others; none for a run file of many apps.
+
+        They are chosen before the first sidecar starts, which reads where all others will be.
+        """
+        apps = self.run_file.apps if len(self.run_file.apps) <= MOST_APPS else ()
+        return {a.app_id: a.dapr_internal_grpc_port or self._ports.take() for a in apps}
 
     def _resource_folders(self) -> Sequence[Path]:
         own = [r for app in self.run_file.apps for r in app.resources]
@@ -434,8 +447,7 @@ class Lab:
         )
 
     def _shared_process(self, name: str) -> list[Process]:
-        shared = [*self._control.processes.values(), *self._infrastructure.processes()]
-        return [p for p in shared if p.name == name and p.is_alive]
+        return [p for p in self.shared_lives() if p.name == name and p.is_alive]
 
     def _app_processes(self, app_id: str, part: Part | None) -> list[Process]:
         app = self.app(app_id)
@@ -448,6 +460,7 @@ class Lab:
         self._folder.note(
             first_port=self._ports.first,
             lifeline_pid=self._supervisor.lifeline_pid,
+            scheduler_metrics=self._control.scheduler_metrics,
             apps={
                 a.app_id: {
                     "http_port": a.http_port,
@@ -489,12 +502,9 @@ def _base_env() -> dict[str, str]:
 
 def _run_file(path: str | Path) -> Path:
     full = Path(path) if Path(path).is_absolute() else paths.repo() / path
-    return full / "dapr.yaml" if full.is_dir() else full
-
-
-def _components(named: str | Path) -> Path:
-    own = paths.repo() / "components" / str(named)
-    return own if own.is_dir() else Path(named).resolve()
+    with suppress(OSError):  # a name that is too long, or a folder that is closed: load() says so
+        return full / "dapr.yaml" if full.is_dir() else full
+    return full
 
 
 def _with_env(

@@ -9,24 +9,34 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
+import os
+import shlex
 import shutil
 import socket
 import sqlite3
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
-from importlib import metadata
+from pathlib import Path
 
-import psutil
-
-from labkit import paths, ports, progress, runs, versions
+from labkit import (
+    environments,
+    foreign,
+    hosterrors,
+    limits,
+    paths,
+    people,
+    ports,
+    runs,
+    sdk,
+    versions,
+)
+from labkit import evidence as kept
 from labkit.errors import LabError
 from labkit.redis import redis_server
 from labkit.runtime import binaries
-from labkit.runtime.ensured import manifest_of, sha256_of
-from labkit.runtime.found import NEEDED
+from labkit.waiting import patience
 
 NEEDED_GB, NEEDED_MEMORY_GB = 1.0, 1.0
 
@@ -63,7 +73,20 @@ class Report(tuple[Finding, ...]):
 
 def doctor() -> Report:
     """Look at everything; problems come with the command that fixes them."""
-    return Report(question() for question in QUESTIONS)
+    return Report(_answer(question) for question in QUESTIONS)
+
+
+def _answer(question: Callable[[], Finding]) -> Finding:
+    """Return the answer; what keeps a question from being asked is itself a problem."""
+    what = question.__name__.replace("_", " ")
+    try:
+        return question()
+    except LabError as problem:
+        return Finding(what, problem.found, problem.title, problem.fix)
+    except (OSError, RuntimeError) as problem:
+        told = hosterrors.explained(problem)
+        fix = told.fix if told else "fix what the error names, then ./lab doctor"
+        return Finding(what, str(problem), f"{type(problem).__name__}: {problem}", fix)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,48 +123,47 @@ def python_version() -> Finding:
 
 def sdk_pair() -> Finding:
     """Whether both halves of the SDK are of the pinned version; mixed ones fail in odd ways."""
-    found = {}
-    for name in ("dapr", "dapr-ext-workflow"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "missing"
-    evidence = ", ".join(f"{k} {v}" for k, v in found.items())
-    good = set(found.values()) == {versions.PYTHON_SDK}
-    return Finding(
-        "Dapr SDK",
-        evidence,
-        None if good else f"not both are {versions.PYTHON_SDK}: {evidence}",
-        "rm -rf .venv and ./lab setup",
-    )
+    evidence = ", ".join(f"{k} {v}" for k, v in sdk.installed().items())
+    return Finding("Dapr SDK", evidence, sdk.problem(), sdk.fix())
+
+
+def foreign_modules() -> Finding:
+    """Whether modules on PYTHONPATH hide those of the course and its services."""
+    found = [f"{name} ({origin})" for name, origin in foreign.shadowed()]
+    shown = f"{', '.join(found[:3])}{f' and {len(found) - 3} more' if len(found) > 3 else ''}"
+    problem = f"PYTHONPATH hides modules of the course: {shown}" if found else None
+    return Finding("modules of others", shown or "none on PYTHONPATH", problem, "unset PYTHONPATH")
 
 
 def dapr_runtime() -> Finding:
     """Whether the pinned runtime is here and as it was put here."""
     try:
-        used = binaries()
+        used = binaries(thorough=True)
     except LabError as problem:
         return Finding("Dapr runtime", problem.found, problem.title, "./lab setup")
-    noted = manifest_of(used.folder)
-    damaged = [p for p in NEEDED if noted and noted.get(p) != sha256_of(used.folder / p)]
-    return Finding(
-        "Dapr runtime",
-        f"{used.version} from {used.origin}: {used.folder}",
-        f"damaged: {', '.join(damaged)}" if damaged else None,
-        "./lab clean --all and ./lab setup",
-    )
+    return Finding("Dapr runtime", f"{used.version} from {used.origin}: {used.folder}")
 
 
 def ml_environment() -> Finding:
     """Whether ml-inference-service has its own environment; its lesson needs it."""
-    python = paths.repo() / "services" / "ml-inference-service" / ".venv" / "bin" / "python"
-    good = python.exists()
-    return Finding(
-        "environment of ml-inference-service",
-        f"{python} {'is there' if good else 'is missing'}",
-        None if good else "not made yet",
-        "./lab setup",
-    )
+    problem = environments.trouble()
+    evidence = str(environments.folder())
+    return Finding("environment of ml-inference-service", evidence, problem, "./lab setup")
+
+
+def open_files() -> Finding:
+    """Whether this user may open as many files as a lab needs."""
+    return _limit(limits.open_files())
+
+
+def processes() -> Finding:
+    """Whether this user may run as many processes and threads as a lab needs."""
+    return _limit(limits.processes())
+
+
+def _limit(limit: limits.Limit) -> Finding:
+    problem = f"{limit}, and a lab needs {limit.needed} more" if limit.is_too_low else None
+    return Finding(f"limit on {limit.what}", str(limit), problem, limit.fix)
 
 
 def disk_space() -> Finding:
@@ -151,11 +173,32 @@ def disk_space() -> Finding:
     return Finding("disk", f"{free:.1f} GB free", problem, "./lab clean")
 
 
+def labkit_itself() -> Finding:
+    """Whether the labkit that runs is the one of the course; an installed copy may be older."""
+    here, course = Path(__file__).parent, paths.repo() / "labkit"
+    files = sorted(p.relative_to(course) for p in course.rglob("*.py"))
+    other = [f for f in files if here != course and not _same(here / f, course / f)]
+    problem = f"{here} is not that of the course: {other[0]} and others" if other else None
+    fix = f"in {course.parent}: {sys.executable} -m pip install ."
+    return Finding("labkit", str(here), problem, fix)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.is_file() and one.read_bytes() == other.read_bytes()
+
+
 def memory() -> Finding:
     """Whether there is memory for a lab; one takes about 0.5 GB with its notebook."""
-    free = psutil.virtual_memory().available / 1e9
+    free = limits.free_memory() / 1e9
     problem = f"{free:.1f} GB free" if free < NEEDED_MEMORY_GB else None
     return Finding("memory", f"{free:.1f} GB free", problem, "end other programs, or ./lab stop")
+
+
+def load() -> Finding:
+    """How busy this machine is: a lab waits longer then, and says so."""
+    factor = patience()
+    slow = f"busy: everything takes about {factor:.0f} times as long" if factor >= 2 else "not busy"
+    return Finding("load", f"{os.cpu_count()} cores, {slow}")
 
 
 def loopback() -> Finding:
@@ -183,7 +226,7 @@ def left_behind() -> Finding:
 
 def state_folder() -> Finding:
     """Whether the disk of the state folder can lock files and keep a WAL; network disks may not."""
-    probe = paths.state() / "doctor.sqlite"
+    probe = paths.state() / f"doctor-{os.getpid()}.sqlite"
     try:
         with probe.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -195,7 +238,7 @@ def state_folder() -> Finding:
     finally:
         with suppress(OSError):
             probe.unlink()
-    fix = "use a local disk: LABKIT_STATE=FOLDER ./lab start"
+    fix = "use a local disk that you can write: LABKIT_STATE=FOLDER ./lab start"
     return Finding("state folder", str(paths.state()), problem, fix)
 
 
@@ -218,17 +261,30 @@ def redis() -> Finding:
 
 def evidence() -> Finding:
     """Whether the file with your predictions and verdicts can be read and added to."""
-    file = progress.file()
     try:
-        with warnings.catch_warnings(record=True) as torn:
-            warnings.simplefilter("always")
-            count = len(progress.entries())
-        with file.open("ab"):
-            pass
-    except OSError as problem:
-        return Finding("evidence", str(file), f"{problem}", f"make {file} a file of your own")
-    torn_lines = f"; lines that cannot be read and are skipped: {len(torn)}" if torn else ""
-    return Finding("evidence", f"{count} entries in {file}{torn_lines}")
+        count, torn = kept.counted()
+        kept.require_addable()
+    except LabError as problem:
+        return Finding("evidence", problem.found, problem.title, problem.fix)
+    torn_lines = f"; lines that cannot be read and are skipped: {torn}" if torn else ""
+    return Finding("evidence", f"{count} entries in {kept.file()}{torn_lines}")
+
+
+def other_users() -> Finding:
+    """Whether what is yours is closed to other users of this host, and who they are."""
+    what = "closed to other users"
+    open_ones = [f for f in paths.private_folders() if f.stat().st_mode & 0o077]
+    shown = ", ".join(map(str, open_ones))
+    people_here = people.others()
+    count = (
+        "1 other person has an account"
+        if len(people_here) == 1
+        else (f"{len(people_here)} other people have accounts")
+    )
+    note = f"; {count} here, and can reach a running lab: docs/loopback.md" if people_here else ""
+    problem = f"others may look into {shown}" if open_ones else None
+    fix = shlex.join(["chmod", "700", *map(str, open_ones)])
+    return Finding(what, f"your folders{note}", problem, fix)
 
 
 def _end_left_behind() -> str:
@@ -244,17 +300,23 @@ def _remove_old_runs() -> str:
 
 QUESTIONS: tuple[Callable[[], Finding], ...] = (
     python_version,
+    labkit_itself,
     sdk_pair,
+    foreign_modules,
     dapr_runtime,
     ml_environment,
     state_folder,
     disk_space,
     memory,
+    load,
+    open_files,
+    processes,
     loopback,
     free_ports,
     redis,
     left_behind,
     evidence,
+    other_users,
 )
 """The most important first: a problem may be the cause of those behind it."""
 

@@ -9,6 +9,7 @@ nothing else takes them by chance.
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from labkit.errors import StartError
 
 BLOCK_SIZE = 64
 FIRST, LAST = 20000, 30000
+LAST_PORT = 65535
 
 _given: dict[int, int] = {}  # first port of a block to how often this process has had it
 
@@ -25,6 +27,18 @@ class PortTaken(StartError):
     """A port that a file names is in use."""
 
     code = "port-taken"
+
+
+class PortOutOfRange(StartError):
+    """A number that names no port."""
+
+    code = "port-out-of-range"
+
+
+class PortNotAllowed(StartError):
+    """The system lets this user have no server on a port."""
+
+    code = "port-not-allowed"
 
 
 class NoPortsLeft(StartError):
@@ -89,8 +103,9 @@ def reserve(prefer: int | None = None) -> PortBlock:
     raise NoPortsLeft(
         "no block of ports is free for another lab",
         asked=f"{BLOCK_SIZE} ports between {FIRST} and {LAST}",
-        found=f"all {len(starts)} blocks are held by running labs",
-        look_at="./lab ps",
+        found=f"all {len(starts)} blocks are in use: by labs of this host, of other users too, or "
+        "by other programs that listen there",
+        look_at="./lab ps for your own labs; ss -ltn, or netstat -an, for the rest",
         fix="end labs that are not used any more: ./lab stop",
     )
 
@@ -107,14 +122,21 @@ def free_blocks() -> int:
 
 def is_free(port: int) -> bool:
     """Tell whether a server could listen on this port now, on any address of the machine."""
+    return _refusal(port) is None
+
+
+def _refusal(port: int) -> int | None:
+    """Return the number of the error with which the system refuses a port; None if it does not."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As Go and uvicorn do: a connection that has ended (TIME_WAIT) does not block a server.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("", port))
-        except OSError:
-            return False
-        return True
+        except OverflowError:
+            return errno.ERANGE
+        except OSError as problem:
+            return problem.errno
+        return None
 
 
 def is_listening(host: str, port: int) -> bool:
@@ -135,8 +157,10 @@ def require_free(port: int, asked: str) -> int:
     """Return ``port`` when it is free.
 
     Raises:
+        PortOutOfRange, PortNotAllowed: nobody, or not this user, can have such a port.
         PortTaken: it is in use; names the holder where the system tells.
     """
+    require_usable(port, asked, "the ports in the run file", "remove it from the run file")
     if is_free(port):
         return port
     raise PortTaken(
@@ -146,6 +170,34 @@ def require_free(port: int, asked: str) -> int:
         look_at="./lab ps, and the ports in the run file",
         fix="end that process, or remove the port from the run file: the lab chooses one",
     )
+
+
+def require_usable(port: int, asked: str, look_at: str, leave_out: str) -> None:
+    """Require a number that this user can have a server on, whether it is in use or not.
+
+    Args:
+        leave_out: how to do without naming a port.
+
+    Raises:
+        PortOutOfRange: it is no port.
+        PortNotAllowed: it takes rights that this user does not have.
+    """
+    if not 1 <= port <= LAST_PORT:
+        raise PortOutOfRange(
+            f"{port} is not a port",
+            asked=asked,
+            found=f"{port}; ports go from 1 to {LAST_PORT}",
+            look_at=look_at,
+            fix=f"name a port above 1023, or {leave_out}: a free one is chosen",
+        )
+    if _refusal(port) in (errno.EACCES, errno.EPERM):
+        raise PortNotAllowed(
+            f"this user may not have a server on port {port}",
+            asked=asked,
+            found=f"the system refuses port {port}: Permission denied; below 1024 it takes rights",
+            look_at=look_at,
+            fix=f"name a port above 1023, or {leave_out}: a free one is chosen",
+        )
 
 
 def holder_of(port: int) -> str:
@@ -158,7 +210,7 @@ def holder_of(port: int) -> str:
         names = [f"{psutil.Process(p).name()} (pid {p})" for p in sorted(pids)]
     except psutil.Error:
         names = []
-    return ", ".join(names) or "a process of another user"
+    return ", ".join(names) or "a process that this user cannot see"
 
 
 def _starts() -> list[int]:

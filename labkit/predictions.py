@@ -30,14 +30,15 @@ def predict(id: str, options: Sequence[str]) -> Choice:
     """
 
     def save(choice: str) -> str:
-        seen, kept = bool(progress.since_reset("observation", id)), _kept(id)
-        if kept is None or not seen:
-            _note("prediction", id, choice=choice)
-        if not seen:
+        known = _known(id)
+        kept = known.kept
+        if kept is None or not known.seen:
+            _note("prediction", id, choice=choice, before=not known.seen)
+        if not known.seen:
             return f"{_yours(choice)} It is saved. Now run the next cell."
         return _after(asked, kept.choice if kept else None, choice)
 
-    kept = _kept(id)
+    kept = _known(id).kept
     chosen = kept.choice if kept and kept.choice in options else None
     asked = Choice(
         options, chosen, save, label="Your prediction", unanswered="Run this cell to predict."
@@ -105,8 +106,9 @@ class Observed:
 
 def observe(id: str, value: Any) -> Observed:
     """Show what was observed beside the prediction with the same id, and note it."""
-    observed, kept = str(value), _kept(id)
-    _note("observation", id, observed=observed)
+    observed, kept = str(value), _known(id).kept
+    counts = {"predicted": kept.choice if kept else None, "late": bool(kept and not kept.before)}
+    _note("observation", id, observed=observed, **counts)
     return Observed(kept.choice, observed, not kept.before) if kept else Observed(None, observed)
 
 
@@ -125,15 +127,39 @@ class _Kept:
     """Whether it was made before the result was seen."""
 
 
-def _kept(id: str) -> _Kept | None:
+@dataclass(frozen=True)
+class _Known:
+    kept: _Kept | None
+    seen: bool
+    """Whether the result was seen."""
+
+
+def _known(id: str) -> _Known:
     """The prediction that counts: the last before the first observation, else the first after."""
-    made = progress.since_reset("prediction", id)
-    seen = progress.since_reset("observation", id)
-    before = [e for e in made if not seen or e.at <= seen[0].at]
-    if before:
-        return _Kept(str(before[-1].facts.get("choice")), True)
-    return _Kept(str(made[0].facts.get("choice")), False) if made else None
+    told = _back_to_what_says_all(id)
+    if told and "predicted" in told[0].facts and told[0].facts["predicted"] is not None:
+        return _Known(_Kept(str(told[0].facts["predicted"]), not told[0].facts.get("late")), True)
+    first = next((n for n, e in enumerate(told) if e.kind == "observation"), len(told))
+    before = [e for e in told[:first] if e.kind == "prediction"]
+    after = [e for e in told[first:] if e.kind == "prediction"]
+    counts = [*before[-1:], *after[:1]]
+    kept = _Kept(str(counts[0].facts.get("choice")), bool(before)) if counts else None
+    return _Known(kept, first < len(told))
 
 
-def _note(kind: str, id: str, **facts: str) -> None:
+def _back_to_what_says_all(id: str) -> list[progress.Entry]:
+    """The evidence with an ID, oldest first, from the newest entry that makes older ones needless.
+
+    That is an observation, which holds the prediction that counted, or a prediction that was made
+    when nothing had been observed.
+    """
+    told: list[progress.Entry] = []
+    for entry in progress.latest(id):
+        told.append(entry)
+        if "predicted" in entry.facts or entry.facts.get("before") is True:
+            break
+    return told[::-1]
+
+
+def _note(kind: str, id: str, **facts: Any) -> None:
     progress.note(kind, id, **facts, lesson=progress.current_lesson())

@@ -20,9 +20,12 @@ from typing import Any
 
 from labkit import lifeline, lives
 from labkit.errors import StartError
+from labkit.hosterrors import DiskFull, LimitReached, explained
 from labkit.waiting import poll
 
 STOP_SECONDS = 5.0
+OWN_ENVIRONMENT = ".venv/"
+"""So begins the command of an app that has packages of its own."""
 
 
 class ProcessEnded(StartError):
@@ -48,6 +51,7 @@ class Process(lives.Life):
 
     Args:
         journal: the run folder that notes its start and its end; None for nowhere.
+        fix: what to do when it cannot be started; "" for a command of a run file.
     """
 
     def __init__(
@@ -58,13 +62,14 @@ class Process(lives.Life):
         cwd: Path,
         log: Path,
         journal: Path | None = None,
+        fix: str = "",
     ) -> None:
         self.name, self.argv, self.log = name, tuple(argv), log
         self.env, self.cwd = dict(env), cwd
         self.log_start = log.stat().st_size if log.exists() else 0
         self.started_at = time.time()
         self.ended_at: float | None = None
-        self._popen = _spawn(name, argv, env, cwd, log)
+        self._popen = _spawn(name, argv, env, cwd, log, fix)
         self._journal = journal
         self._created = lives.created_at(self.pid)
         self._note("start", at=self.started_at, started_at=self.started_at, log=log.name)
@@ -106,16 +111,17 @@ class Process(lives.Life):
         if not self.is_alive:
             raise self.ended(asked, fix)
 
-    def ended(self, asked: str, fix: str, so: str = "") -> ProcessEnded:
+    def ended(self, asked: str, fix: str, so: str = "", why: str = "") -> ProcessEnded:
         """Return the error for a process that has ended: how, and what its log says.
 
         Args:
             so: what follows from it, in words, for the title.
+            why: the cause, in words, where its log does not name it.
         """
         return ProcessEnded(
             f"{self.name} {self.ending()}{so}",
             asked=asked,
-            found=f"its log says: {self.last_line() or 'nothing'}",
+            found=(f"{why}; " if why else "") + f"its log says: {self.last_line() or 'nothing'}",
             look_at=str(self.log),
             fix=fix,
         )
@@ -148,10 +154,17 @@ class Supervisor:
         run_id: marks every process of this run in its environment.
         hold: file descriptors that the lifeline keeps open until the last process is gone.
         journal: the run folder that notes starts and ends, see :mod:`labkit.lives`.
+        fixes: of programs that are not the run file's: what to do when one cannot be started.
     """
 
-    def __init__(self, run_id: str, hold: Sequence[int], journal: Path | None = None) -> None:
-        self.run_id, self._journal = run_id, journal
+    def __init__(
+        self,
+        run_id: str,
+        hold: Sequence[int],
+        journal: Path | None = None,
+        fixes: Mapping[str, str] | None = None,
+    ) -> None:
+        self.run_id, self._journal, self._fixes = run_id, journal, fixes or {}
         self.incidents: list[str] = []
         self._hold = tuple(hold)
         self._closing = False
@@ -170,10 +183,12 @@ class Supervisor:
         """Start a process that carries the mark of this run.
 
         Raises:
-            ProgramMissing: the program or its folder does not exist.
+            ProgramMissing: the program cannot be run, or its folder does not exist.
+            LimitReached, DiskFull: the system has no room for another process or its log.
         """
         marked = {**env, lifeline.MARK: self.run_id}
-        process = Process(name, argv, marked, cwd, log, self._journal)
+        fix = self._fixes.get(argv[0], "")
+        process = Process(name, argv, marked, cwd, log, self._journal, fix)
         with self._lock:
             self._processes.append(process)
         return process
@@ -228,10 +243,10 @@ def stop(processes: Iterable[Process], within: float = STOP_SECONDS) -> None:
 
 
 def _spawn(
-    name: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path
+    name: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, fix: str
 ) -> subprocess.Popen[bytes]:
-    log.parent.mkdir(parents=True, exist_ok=True)
     try:
+        log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             return subprocess.Popen(
                 argv,
@@ -243,12 +258,19 @@ def _spawn(
                 start_new_session=True,  # the stop button's SIGINT must not reach it
             )
     except OSError as problem:
+        refusal = explained(problem)
+        if isinstance(refusal, (DiskFull, LimitReached)):
+            raise refusal from problem
         raise ProgramMissing(
             f"{name} cannot be started",
             asked=f"{' '.join(argv)}  in {cwd}",
             found=f"{type(problem).__name__}: {problem.strerror}: {problem.filename}",
-            look_at="the command and the folder of this app in the run file",
-            fix="./lab setup makes the environment of the app"
-            if str(argv[0]).startswith(".venv/")
-            else "correct the command or the folder in the run file, then start again",
+            look_at=argv[0] if fix else "the command and the folder of this app in the run file",
+            fix=fix or _fix_of_command(argv[0]),
         ) from problem
+
+
+def _fix_of_command(program: str) -> str:
+    if program.startswith(OWN_ENVIRONMENT):
+        return "./lab setup makes the environment of the app"
+    return "correct the command or the folder in the run file, then start again"

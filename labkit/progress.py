@@ -1,91 +1,56 @@
-"""Evidence of what a learner did: one append-only file, and everything computed from it.
+"""What the evidence says of lessons: how far each one is, which is next, what was predicted.
 
-``.lab/progress.jsonl`` holds one JSON object a line: predictions, answers, observations, verdicts,
-hints taken, resets. Lines are only ever added, each with a lock and a flush to the disk; a line
-that is torn or unknown is skipped with a warning.
+The file itself is :mod:`labkit.evidence`; what it exports is exported here, too.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
-import time
-import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from labkit import coursefiles, naming, paths
+from labkit.evidence import Entry, backwards, entries, file, newest, note, scan
 
-from labkit import naming, paths
-
-KINDS = ("prediction", "observation", "answer", "explanation", "verdict", "hint", "reset", "lesson")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of evidence.
-
-    Attributes:
-        at: seconds since the epoch.
-        kind: one of KINDS.
-        id: of the prediction, question, exercise or lesson.
-        facts: what else was noted.
-    """
-
-    at: float
-    kind: str
-    id: str
-    facts: dict[str, Any]
-
-
-def file() -> Path:
-    """Return the path of the evidence."""
-    return paths.state() / "progress.jsonl"
+__all__ = [
+    "Entry",
+    "LessonStatus",
+    "Tallies",
+    "Tally",
+    "current_lesson",
+    "entries",
+    "exported",
+    "file",
+    "following",
+    "latest",
+    "lesson_named",
+    "newest",
+    "next_lesson",
+    "note",
+    "since_reset",
+    "status",
+    "syllabus",
+    "tallies",
+]
 
 
-def note(kind: str, id: str, **facts: Any) -> None:
-    """Add one line, and return when it is on the disk."""
-    if kind not in KINDS:
-        raise ValueError(f"kind {kind!r} is none of {KINDS}")
-    line = json.dumps({"at": time.time(), "kind": kind, "id": id, **facts}, default=str)
-    with file().open("a+b") as out:
-        fcntl.flock(out, fcntl.LOCK_EX)
-        # A line that a crash has torn must not swallow this one.
-        if out.tell() and not _ends_with_newline(out.fileno(), out.tell()):
-            line = "\n" + line
-        out.write(line.encode() + b"\n")
-        out.flush()
-        os.fsync(out.fileno())
-
-
-def entries(kind: str | None = None, id: str | None = None) -> list[Entry]:
-    """Return the evidence, oldest first; of one kind or one id, when given."""
-    if not file().exists():
-        return []
-    found = []
-    for number, line in enumerate(file().read_bytes().splitlines(), 1):
-        entry = _entry(line)
-        if entry is None:
-            if line.strip():
-                warnings.warn(f"{file()}:{number} is skipped: not readable", stacklevel=2)
-        elif kind in (None, entry.kind) and id in (None, entry.id):
-            found.append(entry)
-    return found
-
-
-def newest(kind: str, id: str) -> Entry | None:
-    """Return the newest entry of a kind with an id, or None."""
-    return next(iter(reversed(entries(kind, id))), None)
+def latest(id: str) -> Iterator[Entry]:
+    """Yield the evidence with an ID, newest first, back to the last reset of this notebook."""
+    notebook = naming.split(current_lesson() or "").id
+    for entry in backwards(id, notebook) if notebook else backwards(id):
+        if notebook and entry.id == notebook and entry.kind == "reset":
+            return
+        if entry.id == id:
+            yield entry
 
 
 def since_reset(kind: str, id: str) -> list[Entry]:
-    """Return the evidence of a kind with an id, oldest first, since this notebook was reset."""
-    notebook = naming.split(current_lesson() or "").id
-    reset = newest("reset", notebook) if notebook else None
-    return [e for e in entries(kind, id) if reset is None or e.at > reset.at]
+    """Return the evidence of a kind with an ID, oldest first, since this notebook was reset."""
+    return [e for e in reversed(list(latest(id))) if e.kind == kind]
 
 
 @dataclass(frozen=True)
@@ -112,14 +77,68 @@ def current_lesson() -> str | None:
 
 def syllabus() -> list[dict[str, Any]]:
     """Return the lessons in order, as ``authoring/syllabus.yaml`` lists them."""
-    text = (paths.repo() / "authoring" / "syllabus.yaml").read_text("utf-8")
-    return list(yaml.safe_load(text)["lessons"])
+    return list(coursefiles.read(paths.repo() / "authoring" / "syllabus.yaml")["lessons"])
 
 
-def status() -> list[LessonStatus]:
-    """Return how far each lesson is."""
-    told = entries()
-    return [_lesson_status(lesson, told) for lesson in syllabus()]
+@dataclass
+class Tally:
+    """What the evidence about one lesson or exercise adds up to."""
+
+    entries: int = 0
+    hints: int = 0
+    passed: bool = False
+    finished: bool = False
+    predictions: set[str] = field(default_factory=set)
+    answers: set[str] = field(default_factory=set)
+
+    def add(self, entry: Entry) -> None:
+        """Count one entry."""
+        self.entries += 1
+        self.hints += entry.kind == "hint"
+        self.passed |= entry.kind == "verdict" and bool(entry.facts.get("passed"))
+        self.finished |= entry.kind == "lesson" and entry.facts.get("state") == "finished"
+        if entry.kind == "prediction":
+            self.predictions.add(entry.id)
+        elif entry.kind == "answer" and entry.facts.get("correct"):
+            self.answers.add(entry.id)
+
+
+@dataclass
+class Tallies:
+    """All evidence, added up in one reading.
+
+    Attributes:
+        lessons: by the ID of the lesson that evidence is about, whatever number it had then.
+        ids: by the ID that the evidence carries.
+    """
+
+    lessons: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    ids: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+
+
+def tallies() -> Tallies:
+    """Return all evidence, added up.
+
+    Raises:
+        EvidenceNotReadable: something else is in the file's place.
+    """
+    found = Tallies()
+    for entry in scan():
+        found.ids[entry.id].add(entry)
+        for id in {_id_in(entry.id), _id_in(str(entry.facts.get("lesson") or ""))}:
+            found.lessons[id].add(entry)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _id_in(name: str) -> str:
+    return naming.split(name).id
+
+
+def status(told: Tallies | None = None) -> list[LessonStatus]:
+    """Return how far each lesson is; reads the evidence where it is not given."""
+    told = told or tallies()
+    return [_lesson_status(lesson, told.lessons) for lesson in syllabus()]
 
 
 def following(slug: str) -> str | None:
@@ -137,9 +156,9 @@ def lesson_named(name: str) -> str | None:
     return next((s for s in slugs if number and naming.split(s).number == number), None)
 
 
-def next_lesson() -> str:
+def next_lesson(states: list[LessonStatus] | None = None) -> str:
     """Return the slug of the first lesson that is not finished; the last one after the end."""
-    states = status()
+    states = states or status()
     return next((s.slug for s in states if s.state != "finished"), states[-1].slug)
 
 
@@ -159,33 +178,15 @@ def exported() -> list[dict[str, Any]]:
     ]
 
 
-def _lesson_status(lesson: dict[str, Any], told: Iterable[Entry]) -> LessonStatus:
+def _lesson_status(lesson: dict[str, Any], told: dict[str, Tally]) -> LessonStatus:
     slug = str(lesson["slug"])
     ids = {naming.split(slug).id, *map(str, lesson.get("was", []))}
-    mine = [e for e in told if _is_about(e, ids)]
-    finished = any(e.kind == "lesson" and e.facts.get("state") == "finished" for e in mine)
+    mine = [told[id] for id in ids if id in told]
+    state = "finished" if any(t.finished for t in mine) else "begun" if mine else "not begun"
     return LessonStatus(
         slug=slug,
         minutes=int(lesson["minutes"]),
-        state="finished" if finished else "begun" if mine else "not begun",
-        predictions=len({e.id for e in mine if e.kind == "prediction"}),
-        answers=len({e.id for e in mine if e.kind == "answer" and e.facts.get("correct")}),
+        state=state,
+        predictions=len(set[str]().union(*(t.predictions for t in mine))),
+        answers=len(set[str]().union(*(t.answers for t in mine))),
     )
-
-
-def _is_about(entry: Entry, ids: set[str]) -> bool:
-    """Whether evidence is about a lesson, whatever number or id it had when it was noted."""
-    names = (entry.facts.get("lesson") or "", entry.id)
-    return not ids.isdisjoint(naming.split(str(name)).id for name in names)
-
-
-def _entry(line: bytes) -> Entry | None:
-    try:
-        told = json.loads(line)
-        return Entry(float(told.pop("at")), str(told.pop("kind")), str(told.pop("id")), told)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _ends_with_newline(descriptor: int, size: int) -> bool:
-    return os.pread(descriptor, 1, size - 1) == b"\n"

@@ -5,9 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-import yaml
-
-from labkit import paths, progress
+from labkit import coursefiles, paths, progress
 from labkit.errors import AuthoringError
 from labkit.widgets import Choice
 
@@ -36,8 +34,8 @@ def quiz(id: str) -> Choice:
         )
         return _told(choice, feedback[choice])
 
-    earlier = progress.since_reset("answer", id)
-    given = str(earlier[-1].facts.get("choice")) if earlier else None
+    earlier = next((e for e in progress.latest(id) if e.kind == "answer"), None)
+    given = str(earlier.facts.get("choice")) if earlier else None
     given = given if given in feedback else None
     shown = Choice(list(feedback), given, answer, asked["question"])
     if given:
@@ -69,6 +67,6 @@ def questions() -> dict[str, dict[str, Any]]:
     """Return all questions by id."""
     found: dict[str, dict[str, Any]] = {}
     for file in sorted((paths.repo() / "authoring" / "quizzes").glob("*.yaml")):
-        for entry in yaml.safe_load(file.read_text("utf-8")) or []:
+        for entry in coursefiles.read(file) or []:
             found[str(entry["id"])] = entry
     return found

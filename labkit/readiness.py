@@ -1,30 +1,40 @@
 """When is a lab ready: asked of the running system, never assumed.
 
 Ready means: placement and scheduler healthy; each sidecar healthy; each service alive with its
-worker connected; and each sidecar finds the actors behind its workflows, so that calls arrive. A
-service that has ended is never ready, whatever its exit code.
+worker connected; each sidecar finds the actors behind its workflows; and each answers a question
+about the actors of each other app, so that calls arrive. A sidecar that never will is started
+again (see :mod:`labkit.routing`). A service that has ended is never ready, whatever its exit code.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import psutil
 
+from labkit import lives
 from labkit.apps import App, SidecarSilent
 from labkit.controlplane import ControlPlane
 from labkit.errors import StartError
 from labkit.history import finds_workflows
 from labkit.launch import Part
-from labkit.processes import Process
-from labkit.waiting import patience, pause
+from labkit.movement import Movement
+from labkit.processes import Process, stop
+from labkit.routing import KIND, Route, closed
+from labkit.waiting import Reason, busy, patience, pause
 
 OPTIONAL_WORKER_SECONDS = 3.0
 """An app may have no workflows: a web app (``appPort``), or one without an actor state store, which
 workflows need. Wait this long for its worker."""
+ROUTE_SECONDS = 0.5
+"""Deadline of a question to a sidecar about the actors of an app, which takes milliseconds."""
+BLOCKED_SECONDS, SHUT_SECONDS, MOST_PATIENCE = 2.0, 10.0, 3.0
+"""A sidecar that was there before placement does not answer such questions for so long: it never
+will. Any other may be in a round of placement, which gives up a silent sidecar after 8 s (default
+of ``--disseminate-timeout``, cmd/placement/options/options.go of v1.18.1)."""
 
 
 class AppWithoutWorker(StartError):
@@ -39,25 +49,162 @@ class TwoWorkers(StartError):
     code = "two-workers"
 
 
+class MachineBusy(StartError):
+    """What was started did not get the cores that it needed."""
+
+    code = "machine-busy"
+
+
 class NotReady(StartError):
     """Something was not ready before the deadline."""
 
     code = "not-ready"
 
 
+class Routes:
+    """The ways between the sidecars of a lab, and for how long some of them are closed.
+
+    Args:
+        apps: all that were started; asked are the sidecars that are healthy.
+    """
+
+    def __init__(self, control: ControlPlane, apps: Iterable[App]) -> None:
+        self._control, self._apps = control, list(apps)
+        self._since: dict[str, float] = {}
+
+    def closed(self, asked: Sequence[App]) -> list[Route] | None:
+        """Return the closed ways from the sidecars of these apps, and from the older ones.
+
+        None when one of these apps gives no answer now: then its ways are not known.
+        """
+        offers = _offers_of(self._apps)
+        if any(a.app_id not in offers for a in asked):
+            return None
+        sources = [a for a in self._apps if a in asked or self._is_older(a)]
+        found = closed(routes(sources, offers), ROUTE_SECONDS)
+        now = time.monotonic()
+        self._since = {r.source: self._since.get(r.source, now) for r in found}
+        return found
+
+    def start_again(self) -> list[App]:
+        """Start the sidecars again that stay closed; return their apps."""
+        gone = [a for a in self._apps if self._is_lost(a)]
+        stop([p for a in gone for p in a.alive() if p is a.process("sidecar")])
+        for app in gone:
+            lives.note(app.shared.folder, "again", name=f"{app.app_id} sidecar", at=time.time())
+            app.start("sidecar")
+            del self._since[app.app_id]
+        return gone
+
+    def _is_lost(self, app: App) -> bool:
+        if app.app_id not in self._since:
+            return False
+        late = time.monotonic() - self._since[app.app_id]
+        limit = BLOCKED_SECONDS if self._is_older(app) else SHUT_SECONDS
+        return late >= limit * min(patience(), MOST_PATIENCE)
+
+    def _is_older(self, app: App) -> bool:
+        """Whether the sidecar was there before this placement: so it has lost another one."""
+        sidecar, placement = app.process("sidecar"), self._control.processes.get("placement")
+        return bool(sidecar and placement and sidecar.started_at < placement.started_at)
+
+
+def routes(sources: Iterable[App], offers: Mapping[str, str]) -> list[Route]:
+    """Return the ways from sidecars to the apps that offer workflows.
+
+    Sidecars of two namespaces do not know each other, and an app without a worker offers nothing.
+
+    Args:
+        offers: app ID to the type of its actors, or ""; a source that is missing is not asked.
+    """
+    spaces = {app_id: _space(app_id, kind) for app_id, kind in offers.items()}
+    return [
+        Route(source.app_id, target, source.internal_address, kind)
+        for source in sources
+        for target, kind in offers.items()
+        if source.app_id in offers and kind and spaces[source.app_id] in ("", spaces[target])
+    ]
+
+
+def _offers_of(apps: Iterable[App]) -> dict[str, str]:
+    found = {}
+    for app in apps:
+        sidecar = app.process("sidecar")
+        with suppress(SidecarSilent):
+            if sidecar is not None and sidecar.is_alive:
+                found[app.app_id] = _offered(app)
+    return found
+
+
+def _offered(app: App) -> str:
+    """Return the type of the actors of an app that take no calls; "" when it offers none.
+
+    Raises:
+        SidecarSilent: its sidecar does not answer.
+    """
+    actors = (app.metadata().get("actorRuntime") or {}).get("activeActors") or []
+    types = (str(a.get("type")) for a in actors)
+    return next((t for t in types if t.endswith(f".{app.app_id}{KIND}")), "")
+
+
+def _space(app_id: str, actor_type: str) -> str:
+    """Return what an actor type says before the app ID: ``dapr.internal.NAMESPACE``."""
+    return actor_type.removesuffix(f".{app_id}{KIND}")
+
+
+def hindrances(apps: Iterable[App]) -> list[Reason]:
+    """Return what keeps workflows of running apps from going on, the most serious first."""
+    apps = list(apps)
+    refused = [(app, cause) for app in apps if (cause := app.refused())]
+    return [
+        *blocked(apps),
+        *(Reason(f"{a.app_id}: {c.found}", c.look_at, c.fix) for a, c in refused),
+    ]
+
+
+def blocked(apps: Iterable[App]) -> list[Reason]:
+    """Return which sidecars do not answer questions about the actors of an app, and the fix."""
+    apps = list(apps)
+    found: dict[str, list[str]] = {}
+    for route in closed(routes(apps, _offers_of(apps)), ROUTE_SECONDS):
+        found.setdefault(route.source, []).append(route.target)
+    logs = {a.app_id: a.shared.folder / "logs" / f"{a.app_id}.sidecar.log" for a in apps}
+    return [
+        Reason(
+            f"the sidecar of {source} finds no actor of {', '.join(targets)}: it lost placement"
+            " while a worker came or went, and answers no such question any more",
+            str(logs[source]),
+            "lab.up() starts it again; if that does not help, Lab(resume=True)",
+        )
+        for source, targets in found.items()
+    ]
+
+
 def wait(
-    control: ControlPlane, others: Iterable[Process], apps: Sequence[App], within: float
-) -> None:
+    control: ControlPlane,
+    others: Iterable[Process],
+    apps: Sequence[App],
+    within: float,
+    around: Iterable[App] = (),
+) -> list[App]:
     """Return when everything is ready.
+
+    Args:
+        around: all apps that were started, these among them.
+
+    Returns:
+        The apps whose sidecar was started again, because it would never have found the others.
 
     Raises:
         ProcessEnded: a process ended while starting; carries the telling line of its log.
         AppWithoutWorker, TwoWorkers, NotReady: not ready after ``within`` seconds, or longer on a
-            machine that is busy.
+            machine that is busy, and nothing moves any more.
+        MachineBusy: after 15 times as long the processes still do not get the cores they need.
     """
     watched = [*control.processes.values(), *others]
     began = time.monotonic()
-    waiting = list(apps)
+    waiting, repaired, movement = list(apps), list[App](), Movement()
+    ways = Routes(control, [*apps, *(a for a in around if a not in apps)])
     while True:
         asked = time.monotonic()
         for process in watched:
@@ -66,11 +213,51 @@ def wait(
             _require_processes(app)
         late = time.monotonic() - began
         waiting = [a for a in waiting if not _is_ready(a, late)]
-        if not waiting and control.is_ready():
-            return
+        ready = not waiting and control.is_ready()
+        spent = time.monotonic() - asked
+        shut = ways.closed(apps) if ready else None
+        if shut == []:
+            return repaired
         if late > within and late > within * patience():
-            raise _too_late(control, waiting or list(apps), late)
-        time.sleep(pause(time.monotonic() - asked))
+            pids = _pids([*watched, *_running(waiting or apps)])
+            if not movement.goes_on(pids) or late > within * movement.most:
+                if movement.is_starved:
+                    raise _busy(waiting or apps, late)
+                raise _shut(shut, late) if shut else _too_late(control, waiting or list(apps), late)
+        if again := ways.start_again():
+            repaired += again
+            waiting = [*apps, *(a for a in again if a not in apps and _has_worker(a))]
+        time.sleep(pause(spent))
+
+
+def _running(apps: Iterable[App]) -> list[Process]:
+    return [p for app in apps for p in app.running_or_ended() if p.is_alive]
+
+
+def _pids(processes: Iterable[Process]) -> list[int]:
+    """Return the pids of processes, and of what they have started."""
+    found = [p.pid for p in processes]
+    for pid in list(found):
+        with suppress(psutil.Error):
+            found += [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    return found
+
+
+def _busy(apps: Sequence[App], late: float) -> MachineBusy:
+    names = ", ".join(a.app_id for a in apps)
+    return MachineBusy(
+        f"this machine is too busy to start {names}",
+        asked=f"start {names} within {late:.0f} s",
+        found=f"{busy() or 'other programs have the cores'}; what was started waits for one",
+        look_at="./lab ps for your own labs; top for everything",
+        fix="end labs and programs that are not needed (./lab stop), then lab.up(), which goes on "
+        "from here",
+    )
+
+
+def _has_worker(app: App) -> bool:
+    worker = app.process("worker")
+    return worker is not None and worker.is_alive
 
 
 def _is_ready(app: App, late: float) -> bool:
@@ -119,11 +306,16 @@ def _require_processes(app: App) -> None:
         if process.is_alive:
             continue
         if process is app.process("sidecar"):
-            raise process.ended(f"start {app.app_id}", app.fix_of(process))
+            raise _ended(app, process)
         # It may have come too early, or have left a worker that runs on its own.
         if not app.starts_again() and not process.left_something():
-            so = ", so no worker is connected"
-            raise process.ended(f"start {app.app_id}", app.fix_of(process), so)
+            raise _ended(app, process, ", so no worker is connected")
+
+
+def _ended(app: App, process: Process, so: str = "") -> StartError:
+    cause = app.cause_of(process)
+    why = cause.found if cause else ""
+    return process.ended(f"start {app.app_id}", app.fix_of(process), so, why)
 
 
 def _two_workers(app: App, workers: int, strangers: Sequence[str]) -> TwoWorkers:
@@ -141,13 +333,17 @@ def _too_late(control: ControlPlane, waiting: Sequence[App], late: float) -> Sta
     app = waiting[0]
     asked = f"start {', '.join(a.app_id for a in waiting)} within {late:.0f} s"
     if not app.is_healthy():
+        sidecar = app.process("sidecar")
+        cause = app.cause_of(sidecar) if sidecar else None
+        why = f"{cause.found}; " if cause else ""
+        slow = f"fix what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)"
         return NotReady(
             f"{app.app_id} is not ready after {late:.0f} s",
             asked=asked,
-            found=f"its sidecar does not answer; control plane ready: {control.is_ready()};"
+            found=f"{why}its sidecar does not answer; control plane ready: {control.is_ready()};"
             f" its log says: {_said(app, 'sidecar')}",
             look_at=str(app.shared.folder / "logs" / f"{app.app_id}.sidecar.log"),
-            fix=f"fix what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)",
+            fix=cause.fix if cause else slow,
         )
     if app.has_service and app.connected_workers() == 0:
         worker = app.process("worker")
@@ -166,6 +362,17 @@ def _too_late(control: ControlPlane, waiting: Sequence[App], late: float) -> Sta
         found="its worker is connected, and its sidecar does not find its own workflows",
         look_at="lab.placement_state(), and the logs of placement and of the sidecar",
         fix="lab.down(), then Lab() and lab.up() again",
+    )
+
+
+def _shut(routes: Sequence[Route], late: float) -> NotReady:
+    source = routes[0].source
+    return NotReady(
+        f"the sidecar of {source} finds no actor of {routes[0].target} after {late:.0f} s",
+        asked=f"an actor of {', '.join(r.target for r in routes if r.source == source)}",
+        found="no answer; the sidecar is healthy, and so is placement",
+        look_at=f"lab.app({source!r}).logs('sidecar'), and lab.placement_state()",
+        fix=f"lab.restart({source!r}, 'sidecar'); if that does not help, Lab(resume=True)",
     )
 
 

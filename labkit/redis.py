@@ -6,15 +6,26 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from labkit.errors import SetupError
+from labkit import components, paths
+from labkit.components import Component
+from labkit.errors import DeploymentError, SetupError
 
 HOST = "127.0.0.1"
+HOST_VARIABLE, PASSWORD_VARIABLE = "REDIS_HOST", "REDIS_PASSWORD"
+WITHOUT = ("CONFIG", "MODULE", "DEBUG", "REPLICAOF", "SLAVEOF")
+"""Commands that write files, load code or fetch another's data as the user who runs the server."""
 
 
 class NoRedis(SetupError):
     """No Redis server is on this machine."""
 
     code = "no-redis"
+
+
+class RedisWithoutPassword(DeploymentError):
+    """A component uses the lab's Redis and does not know its password."""
+
+    code = "redis-without-password"
 
 
 def redis_server() -> Path:
@@ -41,7 +52,44 @@ def redis_server() -> Path:
     )
 
 
-def command(port: int, folder: Path) -> list[str]:
-    """Return the command line of a server on loopback that keeps nothing on the disk."""
-    options = ["--port", str(port), "--bind", HOST, "--dir", str(folder)]
-    return [str(redis_server()), *options, "--save", "", "--appendonly", "no"]
+def command(port: int, folder: Path, password: str) -> list[str]:
+    """Return the command line of a server on loopback that keeps nothing on the disk.
+
+    All it is told stands in a file in ``folder`` that only its user reads: every user of the host
+    sees command lines.
+    """
+    told = {
+        "bind": HOST,
+        "port": str(port),
+        "requirepass": password,
+        "dir": str(folder),
+        "save": "",
+        "appendonly": "no",
+    }
+    lines = [f"{name} {_quoted(value)}" for name, value in told.items()]
+    lines += [f'rename-command {name} ""' for name in WITHOUT]
+    file = paths.write_private(folder / "redis.conf", "\n".join([*lines, ""]))
+    return [str(redis_server()), str(file)]
+
+
+def require_password(component: Component) -> None:
+    """Refuse a component that uses the lab's Redis and does not know its password.
+
+    Raises:
+        RedisWithoutPassword: names the component and the two lines.
+    """
+    asked = components.env_refs(component)
+    if HOST_VARIABLE in asked and PASSWORD_VARIABLE not in asked:
+        name = (component.get("metadata") or {}).get("name")
+        raise RedisWithoutPassword(
+            f"the component {name} does not know the password of the lab's Redis",
+            asked=f"the component {name}, with envRef: {HOST_VARIABLE}",
+            found="no redisPassword from the environment; its sidecar would end with NOAUTH",
+            look_at=f"the file of the component {name}",
+            fix=f"below metadata: - name: redisPassword, and below it envRef: {PASSWORD_VARIABLE}",
+        )
+
+
+def _quoted(value: str) -> str:
+    """Return a value as a line of redis.conf holds it."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

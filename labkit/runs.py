@@ -14,6 +14,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,7 @@ def create(run_file: Path, notebook: str | None, *, private: bool = False) -> Ru
 
     Raises:
         NoRoom: there is too little free disk, even without the runs that have ended.
+        StateNotWritable: the folder cannot be made.
     """
     sweep()
     if private:
@@ -114,8 +116,7 @@ def create(run_file: Path, notebook: str | None, *, private: bool = False) -> Ru
     _prune_kind(KEEP - 1, private=private)
     _require_room()
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-    folder = paths.runs() / name
-    folder.mkdir()
+    folder = paths.own(paths.runs() / name)
     run = RunFolder(folder, _locked(folder))
     run.note(
         id=name,
@@ -157,6 +158,27 @@ def all_runs() -> list[RunInfo]:
     return sorted(found, key=lambda r: r.facts.get("created", 0.0))
 
 
+def facts_of(folder: Path) -> dict[str, Any]:
+    """Return the facts that a run has noted; nothing of a file that is not as we write it."""
+    try:
+        found = json.loads((folder / "run.json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):  # not written yet, or torn by a full disk
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {k: v for k, v in found.items() if isinstance(v, _KINDS.get(k, object))}
+
+
+def stamps(folder: Path) -> tuple[int, ...]:
+    """Return what changes when a run starts or ends something: sizes and times of its records."""
+    found = []
+    for name in ("run.json", lives.JOURNAL):
+        with suppress(OSError):
+            stat = (folder / name).stat()
+            found += [stat.st_size, stat.st_mtime_ns]
+    return tuple(found)
+
+
 def stop(run: RunInfo) -> list[int]:
     """End all processes of a run, and note in its journal that they were ended from outside.
 
@@ -168,8 +190,9 @@ def stop(run: RunInfo) -> list[int]:
 
 
 def sweep() -> None:
-    """End the processes of runs whose kernel and lifeline are both gone."""
+    """End the processes of runs whose kernel and lifeline are both gone; close all to others."""
     for run in all_runs():
+        paths.close(run.path)  # an earlier version let others look in
         if not run.alive and run.processes:
             lifeline.end(run.id)
 
@@ -241,10 +264,7 @@ def _try_lock(descriptor: int, kind: int) -> bool:
 
 
 def _info(path: Path) -> RunInfo:
-    try:
-        facts = json.loads((path / "run.json").read_text("utf-8"))
-    except (OSError, ValueError):  # not written yet, or torn by a full disk
-        facts = {}
+    facts = facts_of(path)
     return RunInfo(
         id=path.name,
         path=path,
@@ -254,3 +274,14 @@ def _info(path: Path) -> RunInfo:
         processes=tuple(lifeline.marked(path.name)),
         facts=facts,
     )
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "apps": dict,
+    "created": (int, float),
+    "kernel_created": (int, float),
+    "kernel_pid": int,
+    "loaded_at": (int, float),
+    "run_file": str,
+    "token": str,
+}

@@ -13,9 +13,11 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from labkit import paths
+
 _OF_ANOTHER_DAPR = re.compile(
     r"(DAPR|OTEL)_[A-Za-z0-9_]+|APP_(ID|PORT|PROTOCOL|CHANNEL_ADDRESS|API_TOKEN)|(HTTP|GRPC)_APP_PORT"
-    r"|NAMESPACE|POD_NAME|SENTRY_LOCAL_IDENTITY|SMTP_(HOST|PORT)|REDIS_HOST|LEDGER"
+    r"|NAMESPACE|POD_NAME|SENTRY_LOCAL_IDENTITY|SMTP_(HOST|PORT)|REDIS_(HOST|PASSWORD)|LEDGER"
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UNSET = r"""unset $(env | sed -nE 's/^(%s)=.*/\1/p')"""
@@ -36,9 +38,7 @@ def write(file: Path, env: Mapping[str, str]) -> None:
     lines = [_UNSET % _OF_ANOTHER_DAPR.pattern]
     lines += [f"export {k}={shlex.quote(v)}" for k, v in own.items() if _NAME.fullmatch(k)]
     file.parent.mkdir(mode=0o700, exist_ok=True)
-    file.unlink(missing_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write("\n".join([*lines, ""]))
+    paths.write_private(file, "\n".join([*lines, ""]))
 
 
 def lines(folder: Path, env_file: Path, command: str) -> list[str]:

@@ -12,6 +12,8 @@ from typing import Any
 
 import ipywidgets
 
+from labkit.errors import LabError
+
 # ipywidgets 8.1 gives its buttons and boxes no ARIA attributes, and no way to set any. A style
 # element may say what is done when it is loaded: that names the group, and mirrors the class by
 # which a button looks pressed. Where a page forbids such handlers, the line below the buttons
@@ -116,7 +118,7 @@ class Choice(ipywidgets.VBox):  # type: ignore[misc]
         if self._buttons.value != option:
             self._buttons.value = option  # comes back through _pressed
         else:
-            self.say(self._on_choice(option))
+            self.say(self._said(option))
         return str(self._line.value)
 
     def press(self, option: str | None) -> None:
@@ -133,7 +135,14 @@ class Choice(ipywidgets.VBox):  # type: ignore[misc]
 
     def _pressed(self, change: Any) -> None:
         if not self._silent:
-            self.say(self._on_choice(change["new"]))
+            self.say(self._said(change["new"]))
+
+    def _said(self, option: str) -> str:
+        """What a choice is answered; JupyterLab shows no error that a click raises."""
+        try:
+            return self._on_choice(option)
+        except LabError as problem:
+            return escape(str(problem)).replace("\n", "<br>")
 
     def __repr__(self) -> str:
         asked = (self.question or "choose:") + " " + " | ".join(self.options)

@@ -26,11 +26,13 @@ from typing import Any, Literal
 import yaml
 
 MOST_BYTES = 4_000_000
-MOST_VALUES = 300_000
+MOST_VALUES = 200_000
 """Keys, values, lists and maps of one file; 4 MB of real manifests have fewer."""
 MOST_DEPTH = 200
 MOST_KEYS = 1_000
 """Keys of a map, or items of a list, that are read one by one, with what is merged into it."""
+MOST_TIMES = 10
+"""How often one key may stand in a map, with what is merged into it."""
 MOST_UNKNOWN = 10
 """Unknown keys of one map that are reported."""
 MOST_LETTERS = 100_000
@@ -211,9 +213,9 @@ class _Composer:
 
 
 def _scalar(event: Any) -> yaml.ScalarNode:
-    return yaml.ScalarNode(
-        _tag(event), event.value, event.start_mark, event.end_mark, style=event.style
-    )
+    is_text = event.tag in ("!", "tag:yaml.org,2002:str")  # as if it had quotes
+    style = "'" if is_text and not event.style else event.style
+    return yaml.ScalarNode(_tag(event), event.value, event.start_mark, event.end_mark, style=style)
 
 
 def _tag(event: Any) -> str:
@@ -292,6 +294,32 @@ def backwards(
             strange(one)
 
 
+def plain(node: yaml.Node) -> Any:
+    """Return a node as dicts, lists and texts, None for null; keys are texts.
+
+    A node that aliases repeat is made once, so that nothing is written out.
+    """
+    return _Plain().value(node)
+
+
+class _Plain:
+    def __init__(self) -> None:
+        self.made: dict[int, Any] = {}
+
+    def value(self, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            return None if is_null(node) else str(node.value)
+        if id(node) not in self.made:
+            self.made[id(node)] = self._collection(node)
+        return self.made[id(node)]
+
+    def _collection(self, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(one) for one in node.value]
+        texts = [(k, v) for k, v in backwards(node) if isinstance(k, yaml.ScalarNode)]
+        return {str(key.value): self.value(value) for key, value in reversed(texts)}
+
+
 # --- values of a type -----------------------------------------------------------------------------
 
 
@@ -309,21 +337,39 @@ def pairs(
     if not isinstance(node, yaml.MappingNode):
         wrong.append(WrongNode(f"{where} is not a map of keys", node, "write key: value lines"))
         return {}
-    known: dict[str, yaml.Node] = {}
+    known: dict[str, list[yaml.Node]] = {}
     unknown: list[yaml.Node] = []
     for key_node, value_node in _all_pairs(node, where, wrong):
         if isinstance(key_node, yaml.ScalarNode) and key_node.value in keys:
-            known.setdefault(key_node.value, value_node)
+            known.setdefault(key_node.value, []).insert(0, value_node)
         else:
             unknown.append(key_node)
     wrong += [_unknown(key, tuple(keys), where) for key in unknown[-MOST_UNKNOWN:]]
-    found: dict[str, Given] = {}
-    for key, value in known.items():
+    given = {key: _given(nodes, keys[key], key, wrong) for key, nodes in known.items()}
+    return {key: one for key, one in given.items() if one}
+
+
+def _given(
+    nodes: list[yaml.Node], kind: type | None, key: str, wrong: list[WrongNode]
+) -> Given | None:
+    """The value of a key that stands once or, with what is merged, several times.
+
+    As in Go each of them must be right, the last one counts, and maps are joined.
+    """
+    if len(nodes) > MOST_TIMES:
+        what = f"{key} stands {len(nodes)} times in one map"
+        wrong.append(WrongNode(what, nodes[-1], "write it once", "doubtful"))
+    given: Given | None = None
+    for node in nodes[-MOST_TIMES:]:
         try:
-            found[key] = Given(_value(value, keys[key], key), value)
+            value = _value(node, kind, key)
         except WrongNode as one:
             wrong.append(one)
-    return found
+            given = None
+            continue
+        joined = {**(given.value or {}), **value} if given and isinstance(value, dict) else value
+        given = Given(joined, node)
+    return given
 
 
 def _all_pairs(

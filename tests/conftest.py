@@ -8,6 +8,12 @@ import signal
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--every-answer``: an hour of answers to the exercises instead of some minutes."""
+    help = "play every wrong and right answer of the exercises, not some of each"
+    parser.addoption("--every-answer", action="store_true", help=help)
+
+
 def pytest_configure() -> None:
     """Let Ctrl-C reach what the tests start.
 

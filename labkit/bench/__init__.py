@@ -19,29 +19,45 @@ from typing import Any
 from labkit import paths, versions
 from labkit.bench.picture import svg
 
-FIGURES = ("startup", "throughput", "verdict", "memory", "swimlane", "labs", "cuts", "preflight")
+FIGURES = (
+    "startup",
+    "throughput",
+    "verdict",
+    "status",
+    "memory",
+    "swimlane",
+    "labs",
+    "cuts",
+    "preflight",
+)
+NIGHTLY = ("chaos",)
+"""Measured only when they are named."""
 RUNS = 5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure the named figures and print a table, or one JSON object."""
     parser = argparse.ArgumentParser(prog="./lab bench", description=__doc__)
-    parser.add_argument("name", nargs="*", help=f"of: {', '.join(FIGURES)}; none means all")
+    parser.add_argument("name", nargs="*", help=f"of: {', '.join(FIGURES)}; or {NIGHTLY[0]}")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--runs", type=int, default=RUNS, help="runs a median is taken of")
+    parser.add_argument("--cycles", type=int, default=60, help="of chaos: how many")
+    parser.add_argument("--seed", type=int, default=0, help="of chaos: the first one")
     options = parser.parse_args(argv)
-    wrong = [n for n in options.name if n not in FIGURES]
+    known = (*FIGURES, *NIGHTLY)
+    wrong = [n for n in options.name if n not in known]
     if wrong:
-        parser.error(f"no figure named {', '.join(wrong)}; there are: {', '.join(FIGURES)}")
+        parser.error(f"no figure named {', '.join(wrong)}; there are: {', '.join(known)}")
     if options.runs < 1:
         parser.error(f"--runs {options.runs}: a median needs at least one run")
     found: dict[str, Any] = {"machine": machine()}
     for name in options.name or FIGURES:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        measure: Callable[[int], dict[str, Any]] = importlib.import_module(
+        measure: Callable[..., dict[str, Any]] = importlib.import_module(
             f"labkit.bench.{name}"
         ).measure
-        found[name] = measure(options.runs)
+        given = [options.cycles, options.seed] if name in NIGHTLY else [options.runs]
+        found[name] = measure(*given)
     if options.json:
         print(json.dumps(found))
     else:

@@ -30,10 +30,14 @@ def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str, float | None]]:
     for name, figures in found.items():
         machine = ", ".join(f"{k} {v}" for k, v in figures.items()) if name == "machine" else ""
         yield name, machine, None
-        numbers = {} if machine else {k: v for k, v in figures.items() if k != "runs"}
+        numbers = {} if machine else {k: v for k, v in figures.items() if _is_figure(k, v)}
         for key, value in numbers.items():
             alike = [float(v) for k, v in numbers.items() if _unit(k) == _unit(key)]
             yield key, str(value), float(value) / (max(alike) or 1)
+
+
+def _is_figure(key: str, value: object) -> bool:
+    return key != "runs" and isinstance(value, int | float)
 
 
 def _unit(key: str) -> str:

@@ -36,7 +36,7 @@ MADE_UP = {
 }  # fmt: skip
 
 
-NEWEST_WRONG, NEWEST_RIGHT = 2, 1
+NEWEST_WRONG = 2
 
 
 class DoesNotApply(Exception):
@@ -95,15 +95,14 @@ def attacks(exercise: Exercise, *, every: bool = True) -> list[Attack]:
     """Return the attacks that apply to an exercise, those of its own folder first.
 
     Args:
-        every: all of them, as ``./lab build attack`` does. Else those that came last to
-            ``answers.yaml``, two wrong ones and a right one, and the most general of those that are
-            made the same way for every exercise: results made up.
+        every: all of them, as ``./lab build attack`` does. Else the two wrong ones that came last
+            to ``answers.yaml``, and the most general of those that are made the same way for every
+            exercise: results made up. Right answers are then played by the contract tests alone.
     """
     fault, repaired = exercise.fault, (*exercise.fault, *exercise.repair)
     found = list(_of_folder(exercise))
     if not every:
-        wrong, right = ([a for a in found if a.right is is_right] for is_right in (False, True))
-        found = [*wrong[-NEWEST_WRONG:], *right[-NEWEST_RIGHT:]]
+        found = [a for a in found if not a.right][-NEWEST_WRONG:]
     found += _made(exercise, "results made up", repaired, _nothing_done)
     if not every:
         return found

@@ -6,13 +6,13 @@ Exit codes: 0 good, 1 the thing asked about is not good, 2 wrong use, 130 interr
 from __future__ import annotations
 
 import difflib
-import errno
 import importlib
 import json
 import os
 import sys
 from collections.abc import Sequence
 
+from labkit import foreign, hosterrors, sdk
 from labkit.errors import LabError
 
 # verb: (module with main(argv) -> exit code, what it does)
@@ -36,15 +36,6 @@ VERBS = {
     "build": ("labkit.build", "make the notebooks from their sources"),
     "runtime": ("labkit.cli.runtime", "which Dapr programs are used, and where they came from"),
     "clean": ("labkit.cli.clean", "remove what runs have left; --all the caches too"),
-}
-READ_ONLY = (
-    "not-writable: a file of the course cannot be written",
-    "make it writable, or use another folder: LABKIT_STATE=FOLDER ./lab start",
-)
-UNWRITABLE = {
-    errno.ENOSPC: ("disk-full: the disk is full", "free some space, then repeat"),
-    errno.EROFS: READ_ONLY,
-    errno.EACCES: READ_ONLY,
 }
 TAKE_VERB = {"labkit.cli.exercises", "labkit.cli.progress", "labkit.cli.processes"}
 
@@ -74,15 +65,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except LabError as problem:
         _show(problem, "--json" in rest)
-    except OSError as problem:
-        if problem.errno not in UNWRITABLE:
-            raise
-        title, fix = UNWRITABLE[problem.errno]
-        print(f"{title}\n  found    {problem}\n  fix      {fix}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nInterrupted. Run the same command again: it goes on.", file=sys.stderr)
         return 130
+    except Exception as problem:
+        told = _explained(problem)
+        if told is None:
+            raise
+        _show(told, "--json" in rest)
     return 1
+
+
+def _explained(problem: Exception) -> LabError | None:
+    ways = (foreign.explained, sdk.explained, hosterrors.explained)
+    return next((told for way in ways if (told := way(problem))), None)
 
 
 def usage() -> str:

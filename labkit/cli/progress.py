@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -18,10 +20,11 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(rest)
     if verb == "next":
         return _next(as_json=options.json)
-    states, practised = progress.status(), exercises.overview()
+    told = _tallies()
+    states, practised = progress.status(told), exercises.overview(told)
     if options.json:
-        told = {"lessons": [asdict(s) for s in states], "exercises": [asdict(s) for s in practised]}
-        print(json.dumps(told))
+        rows = {"lessons": [asdict(s) for s in states], "exercises": [asdict(s) for s in practised]}
+        print(json.dumps(rows))
         return 0
     labels = {e.id: e.label for e in exercises.in_order()}
     for s in states:
@@ -35,7 +38,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _next(*, as_json: bool) -> int:
-    slug, exercise = progress.next_lesson(), exercises.next_exercise()
+    told = _tallies()
+    slug = progress.next_lesson(progress.status(told))
+    exercise = exercises.next_exercise(told)
     if as_json:
         print(json.dumps({"lesson": slug, "exercise": exercise}))
         return 0
@@ -44,6 +49,16 @@ def _next(*, as_json: bool) -> int:
         label = exercises.load(exercise).label
         print(f"to practise: {label} {exercise}: ./lab start {label}")
     return 0
+
+
+def _tallies() -> progress.Tallies:
+    """Read the evidence; what was skipped is said in one line, as a command says things."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        told = progress.tallies()
+    for warning in caught:
+        print(warning.message, file=sys.stderr)
+    return told
 
 
 def _counted(number: int, what: str) -> str:

@@ -1,11 +1,18 @@
-"""``./lab setup``: all of ``./lab start`` except JupyterLab: the Dapr runtime, and ``learn/``."""
+"""``./lab setup``: all of ``./lab start`` but JupyterLab: environments, Dapr runtime, ``learn/``.
+
+``./lab setup --here`` installs into the environment of the Python that you call it with (conda, a
+container, a virtual environment of your own) instead of making .venv.
+"""
 
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from labkit import learn, runtime
+from labkit import environments, learn, paths, runtime
 from labkit.console import Console
 
 
@@ -17,8 +24,21 @@ def main(argv: Sequence[str]) -> int:
 
 
 def prepare(console: Console) -> None:
-    """Get the Dapr programs, and bring the learner's notebooks up to date."""
+    """Get what is missing: environments of services, the Dapr programs, the learner's notebooks.
+
+    Raises:
+        SetupError: something could not be made or obtained.
+    """
+    if Path(sys.prefix) != paths.repo() / ".venv":  # else ./lab has made them before
+        _make_environments()
     programs = runtime.ensure(console)
     console.line(f"Dapr {programs.version} from {programs.origin}: {programs.folder}")
     for line in learn.update(console):
         console.line(line)
+
+
+def _make_environments() -> None:
+    """Let ``lab`` make the environments of services, from their locks, as it does for .venv."""
+    command = [sys.executable, str(paths.repo() / "lab"), "services"]
+    if subprocess.run(command, check=False).returncode:  # it has said why
+        environments.require()

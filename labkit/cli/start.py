@@ -7,9 +7,10 @@ edited or ran is never replaced.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 
-from labkit import jupyter
+from labkit import jupyter, paths
 from labkit.cli.setup import prepare
 from labkit.console import Console
 
@@ -21,6 +22,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--port", type=int, help="port of JupyterLab; none: a free one")
     parser.add_argument("--no-browser", action="store_true", help="print the address only")
     options = parser.parse_args(argv)
+    os.environ["LABKIT_COURSE"] = str(
+        paths.repo()
+    )  # kernels find it, wherever labkit and learn are
     notebook = jupyter.chosen(options.name)
     port = jupyter.chosen_port(options.port)
     console = Console()

@@ -192,7 +192,7 @@ class Study:
             end=end,
             asking=asking,
         )
-        self.folder = paths.state() / "cuts" / _key(task, deployment)
+        self.folder = paths.own(paths.state() / "cuts") / _key(task, deployment)
         self.task = replace(task, keep=str(self.folder / "kept"))
         if fresh:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -9,9 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from labkit import naming, paths, progress
+from labkit import coursefiles, naming, paths, progress
 from labkit.errors import ObservationError
 
 KINDS = {"build": "Exercise", "break": "Break lab"}
@@ -162,7 +160,7 @@ def _read(id: str) -> Exercise:
 @lru_cache(maxsize=256)
 def _parsed(file: Path, saved: int) -> Exercise:
     """Return what a file says; ``saved`` lets a changed file be read again."""
-    return _exercise(file.parent.name, file.parent, yaml.safe_load(file.read_text("utf-8")))
+    return _exercise(file.parent.name, file.parent, coursefiles.read(file))
 
 
 def _unknown(name: str) -> NoSuchExercise:

@@ -68,6 +68,15 @@ def check(id: str) -> Verdict:
     exercise = load(id)
     started = time.monotonic()
     verdict = look(exercise)
+    try:
+        _keep(exercise, verdict, round(time.monotonic() - started, 2))
+    except LabError as problem:  # what was found out is worth more than its record
+        notice = f"This verdict is not kept: {problem.title} ({problem.found}); {problem.fix}"
+        return replace(verdict, notice=" ".join(filter(None, [verdict.notice, notice])))
+    return verdict
+
+
+def _keep(exercise: Exercise, verdict: Verdict, seconds: float) -> None:
     stopped = verdict.stopped_at
     progress.note(
         "verdict",
@@ -76,9 +85,8 @@ def check(id: str) -> Verdict:
         passed=verdict.passed,
         outcome=verdict.outcome,
         step=stopped.step if stopped else None,
-        seconds=round(time.monotonic() - started, 2),
+        seconds=seconds,
     )
-    return verdict
 
 
 def look(exercise: Exercise, *, counter: bool = True) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labkit import progress
-from labkit.exercises.catalogue import in_order
+from labkit.exercises.catalogue import Exercise, in_order
 
 
 @dataclass(frozen=True)
@@ -26,28 +26,26 @@ class ExerciseStatus:
     hints: int
 
 
-def overview() -> list[ExerciseStatus]:
-    """Return how far each exercise is, lesson by lesson."""
-    told = progress.entries()
-    found = []
-    for exercise in in_order():
-        mine = [e for e in told if e.id == exercise.id]
-        passed = any(e.kind == "verdict" and e.facts.get("passed") for e in mine)
-        found.append(
-            ExerciseStatus(
-                exercise.id,
-                exercise.kind,
-                exercise.lesson,
-                exercise.minutes,
-                state="passed" if passed else "begun" if mine else "not begun",
-                hints=sum(e.kind == "hint" for e in mine),
-            )
-        )
-    return found
+def overview(told: progress.Tallies | None = None) -> list[ExerciseStatus]:
+    """Return how far each exercise is, lesson by lesson; reads the evidence if it is not given."""
+    told = told or progress.tallies()
+    return [_status(exercise, told.ids.get(exercise.id)) for exercise in in_order()]
 
 
-def next_exercise() -> str | None:
+def _status(exercise: Exercise, mine: progress.Tally | None) -> ExerciseStatus:
+    return ExerciseStatus(
+        exercise.id,
+        exercise.kind,
+        exercise.lesson,
+        exercise.minutes,
+        state="not begun" if mine is None else "passed" if mine.passed else "begun",
+        hints=mine.hints if mine else 0,
+    )
+
+
+def next_exercise(told: progress.Tallies | None = None) -> str | None:
     """Return the first exercise that is not passed, of lessons that are finished; None if none."""
-    finished = {s.slug[:2] for s in progress.status() if s.state == "finished"}
-    open_ones = (s.id for s in overview() if s.lesson in finished and s.state != "passed")
+    told = told or progress.tallies()
+    finished = {s.slug[:2] for s in progress.status(told) if s.state == "finished"}
+    open_ones = (s.id for s in overview(told) if s.lesson in finished and s.state != "passed")
     return next(open_ones, None)

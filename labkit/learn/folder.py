@@ -120,8 +120,10 @@ def _alone(console: Console) -> Iterator[None]:
             for torn in paths.learn().glob(given.TORN.format(name="*")):
                 torn.unlink(missing_ok=True)
             yield
-    except OSError as problem:
-        raise _not_writable(problem) from problem
+    except (OSError, paths.StateNotWritable) as problem:
+        cause = problem if isinstance(problem, OSError) else problem.__cause__
+        assert isinstance(cause, OSError)  # StateNotWritable has no other
+        raise _not_writable(cause) from problem
 
 
 def _lock(descriptor: int, console: Console) -> None:

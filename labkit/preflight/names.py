@@ -106,6 +106,9 @@ def _doubt(call: Call, own: Sources, given: Sources) -> str:
     kind = KINDS[call.kind]
     unsure = [r for r in own.registrations if r.kind == kind and not (r.name and r.is_sure)]
     elsewhere = [r for r in given.registrations if (r.kind, r.name) == (kind, call.name)]
+    beside = [r for r in own.beside if (r.kind, r.name) in ((kind, call.name), (kind, None))]
+    if beside:
+        return f"{beside[0].where} may, and no file that its command runs imports it"
     if unsure:
         return f"{unsure[0].where} registers a computed name"
     if elsewhere:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from labkit.preflight import sources
+from labkit.preflight import sources, started
 from labkit.preflight.files import is_folder
 from labkit.preflight.model import App
 from labkit.preflight.module import Call
@@ -21,8 +21,8 @@ class Code:
 
     Attributes:
         of: the sources of an app; only apps with Python files in their folder are there.
-        shared: apps that share their folder with another app, so that nobody can tell whose
-            code is whose.
+        shared: apps that share their folder with another app, and whose command does not say
+            which files it runs, so that nobody can tell whose code is whose.
         given: sources that were named; nobody says to which app they belong.
     """
 
@@ -38,8 +38,9 @@ class Code:
             for app, read in self.of.items()
             for call in read.calls
         ]
+        known = {call for caller, call in mine if caller}
         once = dict.fromkeys([*mine, *((None, call) for call in self.given.calls)])
-        return list(once)
+        return [(caller, call) for caller, call in once if caller or call not in known]
 
     @cached_property
     def called(self) -> dict[str | None, set[str]]:
@@ -52,7 +53,7 @@ class Code:
 
 def read(apps: Sequence[App], given: Iterable[Path]) -> Code:
     """Read the sources of the apps and the given files; a file of an app is not read again."""
-    code, taken = Code(), set[str]()
+    code, taken, known = Code(), set[str](), dict[tuple[Path, ...], Sources]()
     for app in apps:
         if app.folder is None:
             continue
@@ -63,17 +64,40 @@ def read(apps: Sequence[App], given: Iterable[Path]) -> Code:
             if a.folder and a.deployment == app.deployment and a is not app
         ]
         others = [folder for folder in beside if folder != here]
-        files, is_all = sources.python_files(app.folder, others)
-        if files:
-            code.of[app] = sources.read(files, "cannot be known")
-            code.of[app].is_complete &= is_all
-            taken |= {os.path.realpath(f) for f in files}
-        if here in beside:
+        own = _of_app(app.folder, app.command, others, known)
+        if own.files or own.problems:
+            code.of[app] = own
+            taken |= {os.path.realpath(f) for f in own.files}
+        if here in beside and not own.is_started:
             code.shared.add(app)
     named = [f for path in given for f in _named(path)]
     once = {os.path.realpath(f): f for f in reversed(named)}
     code.given = sources.read(f for real, f in reversed(once.items()) if real not in taken)
     return code
+
+
+def _of_app(
+    folder: Path,
+    command: Sequence[str],
+    others: Iterable[str],
+    known: dict[tuple[Path, ...], Sources],
+) -> Sources:
+    """What the command of an app runs; where that cannot be told, all files of its folder.
+
+    Args:
+        known: what was read already; apps may share it.
+    """
+    files, is_all = sources.python_files(folder, others)
+    run = started.files(folder, command)
+    key = tuple(run or files)
+    if key not in known:
+        known[key] = sources.read(key, "cannot be known")
+    found = replace(known[key], is_started=bool(run))
+    if run:
+        found.not_run = [file for file in files if file not in run]
+    else:
+        found.is_complete &= is_all
+    return found
 
 
 def _named(path: Path) -> list[Path]:

@@ -98,21 +98,24 @@ def wrong_key(document: Part) -> tuple[str | None, Part] | None:
 
     A map as a key is what ``{{ name }}`` of a template looks like.
     """
-    waiting, seen = [document], set[int]()
+    waiting, seen = [document.node], set[int]()
     while waiting:
-        part = waiting.pop()
-        if id(part.node) in seen:
+        node = waiting.pop()
+        if id(node) in seen or not isinstance(node, yaml.CollectionNode):
             continue
-        seen.add(id(part.node))
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+            continue
         names = set[str]()
-        for key, value in part.node.value if isinstance(part.node, yaml.MappingNode) else []:
-            name, place = _text(key), Part(part.file, _line(key), value)
+        for key, value in node.value:
+            name, place = _text(key), Part(document.file, _line(key), value)
             if not isinstance(key, yaml.ScalarNode):
                 return None, place
             if name in names and name != "<<":
                 return name, place
             names.add(name)
-        waiting += [*part.items, *(value for _, value in part.keys)]
+            waiting.append(value)
     return None
 
 

@@ -1,18 +1,18 @@
 """The apps of a ``dapr.yaml``, with the files that each sidecar would read.
 
 They are read by :mod:`labkit.runfile`, from which a lab starts, too; its faults become findings.
-What ``dapr run`` refuses is broken. What it takes, and a lab does not, cannot be known; a key that
-it ignores is a note.
+What ``dapr run`` refuses is broken. What it accepts, and a lab refuses, cannot be known; a key
+that it ignores is a note.
 """
 
 from __future__ import annotations
 
-import os
+import errno
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from labkit import runfile
+from labkit import components, plainfile, runfile
 from labkit.preflight.files import is_file, is_folder
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.model import App
@@ -27,9 +27,9 @@ _STATES: dict[str, State] = {
     "ignored": "note",
 }
 _EFFECTS = {
-    "refused": "dapr run refuses the run file",
-    "doubtful": "dapr run takes it, a lab does not",
-    "ignored": "dapr run ignores it, a lab does not take it",
+    "refused": "dapr run ends with an error",
+    "doubtful": "dapr run accepts it, a lab refuses it",
+    "ignored": "dapr run ignores it, a lab refuses it",
 }
 
 
@@ -78,8 +78,10 @@ def apps_of(body: Part) -> tuple[list[App], list[Finding]]:
     Its paths start at the run file, wherever a link to it lies.
     """
     read = runfile.read_root(body.file.absolute(), body.node)
-    found = [_finding(body.file, fault) for fault in read.faults]
-    return [_app(spec, body.file) for spec in read.apps], [*found, *_key_twice(body)]
+    wrong = [_finding(body.file, fault) for fault in read.faults]
+    folders = dict.fromkeys(folder for app in read.apps for folder in app.resources)
+    wrong += [*_key_twice(body), *(one for folder in folders for one in _stuck(folder))]
+    return [_app(spec, body.file) for spec in read.apps], wrong
 
 
 def _finding(file: Path, fault: Fault) -> Finding:
@@ -113,14 +115,22 @@ def _app(spec: AppSpec, file: Path) -> App:
         folder=spec.folder if is_folder(spec.folder) else None,
         config=str(spec.config or ""),
         config_at=where("config"),
-        command=spec.command,
+        # With a path of its own nobody knows what it imports.
+        command=() if "PYTHONPATH" in spec.env else spec.command,
     )
 
 
 def _resource_files(folder: Path) -> list[Path]:
     """What daprd reads: YAML files directly in the folder."""
-    try:
-        inside = sorted(Path(folder, entry.name) for entry in os.scandir(folder))
-    except OSError:  # told when it is named as a path; here nothing is in sight
-        return []
-    return [p for p in inside if p.suffix in (".yaml", ".yml") and is_file(p)]
+    return [file for file in components.files([folder]) if is_file(file)]
+
+
+def _stuck(folder: Path) -> Iterator[Finding]:
+    """Name files at which a sidecar would wait for ever; see :mod:`labkit.components`."""
+    for file in components.files([folder]):
+        try:
+            plainfile.require_regular(file)
+        except OSError as problem:
+            if problem.errno == errno.EINVAL:
+                why = f"{problem.strerror}; a sidecar that reads it is never ready"
+                yield Finding("file", "broken", str(file), why, "remove it from the folder")

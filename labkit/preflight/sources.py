@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from labkit import plainfile
@@ -26,6 +27,8 @@ class Sources:
     Attributes:
         is_worker: one of them uses the workflow SDK.
         is_complete: no file was too many, too large or no Python.
+        is_started: these are the files that the command of the app runs, not all of its folder.
+        not_run: the other files of the folder.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -34,6 +37,13 @@ class Sources:
     problems: list[Finding] = field(default_factory=list)
     is_worker: bool = False
     is_complete: bool = True
+    is_started: bool = False
+    not_run: list[Path] = field(default_factory=list)
+
+    @cached_property
+    def beside(self) -> list[Registration]:
+        """What the other files of the folder register; read when it is asked for."""
+        return read(self.not_run).registrations
 
 
 def calls_of(source: Path) -> list[Call]:
@@ -42,7 +52,7 @@ def calls_of(source: Path) -> list[Call]:
     Raises:
         SyntaxError: it is no Python.
     """
-    tree = _parse(source)
+    tree = parse(source)
     return Module(source, tree, functions_of(tree)).calls()
 
 
@@ -54,7 +64,7 @@ def read(files: Iterable[Path], if_wrong: State = "broken") -> Sources:
             size = file.stat().st_size
             if size > left:
                 raise OSError(errno.EFBIG, TOO_MUCH)
-            trees.append((file, _parse(file)))
+            trees.append((file, parse(file)))
             left -= size
         except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as problem:
             found.is_complete = False
@@ -100,7 +110,13 @@ def _is_source(name: str) -> bool:
     return name.endswith(".py") and not name.startswith(("test_", "conftest."))
 
 
-def _parse(file: Path) -> ast.Module:
+def parse(file: Path) -> ast.Module:
+    """Return the syntax tree of a file.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: it is not valid Python.
+        OSError: it cannot be read, or is too large.
+    """
     data = plainfile.read(file, MOST_BYTES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of escapes in texts that are not ours

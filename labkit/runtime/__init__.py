@@ -1,6 +1,6 @@
 """The Dapr programs of the pinned version: found, else downloaded, else built."""
 
 from labkit.runtime.ensured import ensure
-from labkit.runtime.found import Binaries, RuntimeMissing, binaries
+from labkit.runtime.found import Binaries, RuntimeDamaged, RuntimeMissing, binaries, fixes
 
-__all__ = ["Binaries", "RuntimeMissing", "binaries", "ensure"]
+__all__ = ["Binaries", "RuntimeDamaged", "RuntimeMissing", "binaries", "ensure", "fixes"]

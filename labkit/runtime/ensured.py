@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,54 +13,30 @@ from pathlib import Path
 from labkit import paths, versions
 from labkit.console import Console
 from labkit.errors import LabError, SetupError
-from labkit.runtime import built, found, released
+from labkit.hosterrors import DiskFull
+from labkit.runtime import built, found, manifest, released
 from labkit.runtime.found import Binaries, RuntimeMissing
 
-MANIFEST = "manifest.json"
 Way = Callable[[Path, Console], str]
 
 
-class DiskFull(SetupError):
-    """There is no room left for what setup writes."""
-
-    code = "disk-full"
-
-
 def ensure(console: Console | None = None) -> Binaries:
-    """Return the Dapr programs, after getting them if need be.
+    """Return the Dapr programs, after getting them if need be; damaged ones are got again.
 
     Raises:
         SetupError: no way worked; carries the reason of each.
     """
     console = console or Console()
     try:
-        return found.binaries()
+        return found.binaries(thorough=True)
     except RuntimeMissing as missing:
         for line in str(missing.found).splitlines():
             console.line(f"Dapr {versions.DAPR_RUNTIME}: skipped {line}")
     with _alone(console):
         try:
-            return found.binaries()  # another setup was quicker
+            return found.binaries(thorough=True)  # another setup was quicker
         except RuntimeMissing:
             return _got(console)
-
-
-def manifest_of(folder: Path) -> dict[str, str]:
-    """Return what is known of the programs in a cache folder: origin and SHA-256 of each."""
-    try:
-        told = json.loads((folder / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(k): str(v) for k, v in told.items()}
-
-
-def sha256_of(file: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    with file.open("rb") as data:
-        while chunk := data.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _got(console: Console) -> Binaries:
@@ -108,8 +82,7 @@ def _kept(way: Way, console: Console) -> Binaries:
                 look_at=origin,
                 fix="repeat ./lab setup",
             )
-        facts = {"origin": origin, **{p: sha256_of(new / p) for p in found.PROGRAMS}}
-        (new / MANIFEST).write_text(json.dumps(facts, indent=1), "utf-8")
+        manifest.write(new, origin, found.PROGRAMS)
         shutil.rmtree(final, ignore_errors=True)
         new.chmod(0o755)
         new.replace(final)

@@ -16,6 +16,7 @@ from labkit import paths, versions
 from labkit.console import Console
 from labkit.errors import SetupError
 from labkit.runtime.found import PROGRAMS, platform_name
+from labkit.runtime.manifest import sha256_of
 
 RELEASES_URL = "https://github.com/dapr/dapr/releases/download"
 STALL_SECONDS = float(os.environ.get("LABKIT_STALL_SECONDS", "15"))
@@ -74,8 +75,6 @@ def download(url: str, target: Path, sha256: str, console: Console) -> None:
         DownloadFailed: no answer, a refusal, or cut off again and again.
         WrongChecksum: the whole file arrived and is another; it is removed.
     """
-    from labkit.runtime.ensured import sha256_of
-
     part = target.with_suffix(".part")
     for attempt in range(1, TRIES + 1):
         before = part.stat().st_size if part.exists() else 0

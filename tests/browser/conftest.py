@@ -110,11 +110,11 @@ def opened(
     jupyter.write_settings(folder)
     jupyter.trust(folder, paths.repo())
     port = jupyter.chosen_port(None)
-    argv = jupyter.command(port, TOKEN, folder, root)
+    own, argv = jupyter.private(folder, port, TOKEN), jupyter.command(port, folder, root)
     supervisor = Supervisor(f"browser-{os.getpid()}-{port}", [])
     try:
         log = tmp_path / "jupyter.log"
-        supervisor.start("JupyterLab", argv, jupyter.environment(folder), root, log)
+        supervisor.start("JupyterLab", argv, jupyter.environment(folder, own), root, log)
         url = f"http://{HOST}:{port}"
         wait_until(lambda: _answers(f"{url}/api"), SLOW / 1000, "JupyterLab answers")
         with sync_playwright() as play:

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from labkit.waiting import poll, wait_until
+from labkit.attached import Attached
+from labkit.client import WaitedTooLong
+from labkit.history import instance_ids_of
+from labkit.routing import Route, closed
+from labkit.runs import all_runs
+from labkit.waiting import NotInTime, patience, poll, wait_until
 
 
 def _begun(lab, gate: Path) -> Path:
@@ -54,6 +59,58 @@ def test_a_part_of_the_control_plane_is_killed(make_lab, small, tmp_path, name):
     assert lab.run("w").wait(60).status == "COMPLETED"
     lab.client("caller").schedule_new_workflow("sleepy", input=1, instance_id="timer")
     assert lab.run("timer").wait(60).status == "COMPLETED"
+
+
+def _worker_is_back_and_not_yet_found(lab) -> bool:
+    """Start the worker of the target again; whether the caller is seen in the midst of the news.
+
+    A call that found nobody keeps that round of placement open for 2 s.
+    """
+    lab.kill("target", "worker")
+    number = len(lab.app("target").past)
+    lab.client("caller").schedule_new_workflow("call", input={}, instance_id=f"w{number}")
+    caller, target = lab.app("caller"), lab.app("target")
+    target.start("worker")
+    kind = "dapr.internal.default.target.retentioner"
+    way = Route("caller", "target", caller.internal_address, kind)
+    poll(target.connected_workers, 20 * patience())
+    return bool(closed([way], 0.5))
+
+
+def test_placement_dies_while_a_worker_comes_back(make_lab, small):
+    """The order that leaves healthy sidecars blocked for ever: see labkit.routing."""
+    lab = make_lab(small)
+    lab.up(announce=False)
+    assert any(_worker_is_back_and_not_yet_found(lab) for _ in range(5))
+    lab.kill("placement")
+    lab.up(announce=False)
+    assert lab.obstacles() == []
+    for instance in instance_ids_of(lab.app("caller").grpc_address, lab.app("caller").shared.token):
+        assert lab.run(instance).wait(60).status == "COMPLETED"
+
+
+def test_a_scheduler_that_was_killed_is_said_to_be_silent(make_lab, small, tmp_path, capsys):
+    lab = make_lab(small)
+    lab.up(announce=False)
+    lab.kill("scheduler")
+    lab.up("caller")
+    said = capsys.readouterr().out
+    assert "caller: ready, without the scheduler" in said
+    assert "keeps its leadership for 20 s" in said
+    (seen,) = (r for r in all_runs() if r.path == lab.folder)
+    outside = Attached(small, seen)
+    assert [o.found.split(" was started")[0] for o in outside.obstacles()] == ["the scheduler"]
+    (obstacle,) = lab.obstacles()
+    client = lab.client("caller")
+    with pytest.raises(WaitedTooLong) as caught:
+        client.wait_for_workflow_completion("absent", timeout_in_seconds=1)
+    assert "the scheduler was started" in caught.value.found
+    with pytest.raises(NotInTime, match="the scheduler was started"):
+        wait_until(lambda: False, 0.1)
+    assert obstacle.fix == "wait for it: nothing is lost"
+    wait_until(lambda: not lab.obstacles(), 60 * patience())
+    assert outside.obstacles() == []
+    outside.close()
 
 
 def test_a_killed_lifeline_is_replaced_and_told(make_lab, small):

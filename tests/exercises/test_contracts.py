@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import pytest
 
-from labkit.build import attack
-from labkit.build.attack import attacks, run
+from labkit.build.attack import attacks, own_state, run
 from labkit.build.proof import played
 from labkit.exercises import ids, load
 from labkit.exercises.checking import look, try_out
@@ -24,17 +23,28 @@ pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(autouse=True)
-def own_state(tmp_path, monkeypatch):
+def state_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_STATE", str(tmp_path / "state"))
 
 
 CASES = [pytest.param(id, id=id) for id in ids()]
 BREAKS = [pytest.param(id, id=id) for id in ids() if load(id).kind == "break"]
-MUTANTS = [
-    pytest.param(id, mutant.name, id=f"{id}-{mutant.name}")
-    for id in ids()
-    for mutant in load(id).mutants
-]
+MUTANTS_OF_EACH = 3
+
+
+def pytest_generate_tests(metafunc):
+    """Spread the answers over the tests: some of each exercise, or all with ``--every-answer``."""
+    every = metafunc.config.getoption("every_answer")
+    if "mutant" in metafunc.fixturenames:
+        _spread(metafunc, "mutant", lambda e: e.mutants if every else e.mutants[:MUTANTS_OF_EACH])
+    elif "one" in metafunc.fixturenames:
+        _spread(metafunc, "one", lambda e: attacks(e, every=every))
+
+
+def _spread(metafunc, argument, answers):
+    cases = [(load(id), answer) for id in ids() for answer in answers(load(id))]
+    params = [pytest.param(e.id, a.name, id=f"{e.id}-{a.name}") for e, a in cases]
+    metafunc.parametrize(("id", argument), params)
 
 
 @pytest.mark.parametrize("id", BREAKS)
@@ -65,36 +75,27 @@ def test_another_right_answer_passes(id):
         assert again.passed, again
 
 
-@pytest.mark.parametrize(("id", "name"), MUTANTS)
-def test_a_wrong_repair_is_stopped_at_its_step_with_its_words(id, name):
+def test_a_wrong_repair_is_stopped_at_its_step_with_its_words(id, mutant):
     exercise = load(id)
-    mutant = next(m for m in exercise.mutants if m.name == name)
-    edits = (*exercise.fault, *mutant.edits)
-    if not mutant.action:
+    wrong = next(m for m in exercise.mutants if m.name == mutant)
+    edits = (*exercise.fault, *wrong.edits)
+    if not wrong.action:
         # What the counter-scenario refuses cannot pass. Most are refused there with the same words
         # as in the learner's lab, which is half the work; the others are played whole.
-        with attack.own_state():  # the whole play gets a copy of its own
+        with own_state():  # the whole play gets a copy of its own
             prepare(exercise, edits)
             verdict = Verdict(id, tuple(try_out(exercise)))
-        if _is_stopped(verdict, mutant.step, mutant.words):
+        if _is_stopped(verdict, wrong.step, wrong.words):
             return
-    with played(exercise, edits, action=mutant.action) as verdict:
-        _require_stopped(verdict, mutant.step, mutant.words)
+    with played(exercise, edits, action=wrong.action) as verdict:
+        _require_stopped(verdict, wrong.step, wrong.words)
 
 
-ATTACKS = [
-    pytest.param(id, one.name, id=f"{id}-{one.name}")
-    for id in ids()
-    for one in attacks(load(id), every=False)
-]
-
-
-@pytest.mark.parametrize(("id", "name"), ATTACKS)
-def test_an_attack_is_judged_rightly(id, name):
+def test_an_attack_is_judged_rightly(id, one):
     exercise = load(id)
-    one = next(a for a in attacks(exercise) if a.name == name)
-    verdict = run(exercise, one)
-    assert verdict.outcome in one.accepted, verdict
+    attack = next(a for a in attacks(exercise) if a.name == one)
+    verdict = run(exercise, attack)
+    assert verdict.outcome in attack.accepted, verdict
 
 
 @pytest.mark.parametrize("id", CASES)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from labkit import bench, paths, ports
-from labkit.bench import startup
+from labkit.bench import chaos, startup
 from labkit.bench.picture import svg
 from labkit.waiting import NotInTime
 
@@ -53,6 +53,21 @@ def test_one_object_is_printed_and_kept_with_its_picture(monkeypatch, tmp_path, 
     assert told["swimlane"]["ms_per_1000"] > 0
     assert json.loads((paths.state() / "bench.json").read_text()) == told
     assert ElementTree.fromstring((paths.state() / "bench.svg").read_text()) is not None
+
+
+def test_chaos_is_measured_when_it_is_named_and_its_seed_is_passed_on(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setenv("LABKIT_STATE", str(tmp_path))
+    played = []
+    report = chaos.Report(7, "nothing", problems=["a mail is lost"], kills=2)
+    monkeypatch.setattr(chaos, "run", lambda seeds: played.extend(seeds) or [report])
+    assert bench.main(["chaos", "--json", "--cycles", "2", "--seed", "7"]) == 0
+    printed = capsys.readouterr()
+    assert played == [7, 8]
+    assert json.loads(printed.out)["chaos"]["wrong"] == "7"
+    assert "a mail is lost" in printed.err
+    assert "chaos" not in bench.FIGURES, "a night is no figure"
 
 
 def recipe(code, folder):

@@ -28,7 +28,7 @@ def own_state(tmp_path, monkeypatch):
 
 
 def raising(problem):
-    def fail():
+    def fail(*_, **__):
         raise problem
 
     return fail
@@ -227,9 +227,9 @@ def test_the_doctor_looks_at_disk_ports_redis_and_evidence(monkeypatch, tmp_path
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(labkit_redis, "find_spec", lambda name: None)
     assert "brew install redis" in machine.redis().fix
-    (paths.state() / "doctor.sqlite").mkdir()
+    (paths.state() / f"doctor-{os.getpid()}.sqlite").mkdir()
     assert "IsADirectoryError" in machine.state_folder().problem
-    (paths.state() / "doctor.sqlite").rmdir()
+    (paths.state() / f"doctor-{os.getpid()}.sqlite").rmdir()
 
 
 def test_fix_ends_what_a_dead_lab_left_and_nothing_else(monkeypatch, capsys):

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from labkit import paths, progress
+from labkit import evidence, exercises, paths, progress
+from labkit.cli import __main__ as lab
 from labkit.cli import progress as cli
+from labkit.errors import LabError
+from labkit.exercises import checking
 from labkit.predictions import finish, observe, predict
 from labkit.quizzes import NoSuchQuestion, question, questions, quiz
 
@@ -198,3 +206,256 @@ def test_the_export_holds_no_text_of_the_learner():
 def test_the_file_is_where_the_state_is():
     progress.note("reset", "x")
     assert progress.file().parent == paths.state()
+
+
+GOOD = b'{"at": 1.5, "kind": "answer", "id": "good", "choice": "x"}'
+ODD_LINES = {
+    "nested too deeply": b"[" * 100_000,
+    "nested too deeply in a fact": b'{"at": 1, "kind": "answer", "id": "x", "y": ' + b"[" * 10**5,
+    "not a number": b'{"at": NaN, "kind": "answer", "id": "x"}',
+    "endless": b'{"at": 1e999, "kind": "answer", "id": "x"}',
+    "larger than a float": b'{"at": 1' + b"0" * 400 + b', "kind": "answer", "id": "x"}',
+    "more digits than Python reads": b'{"at": ' + b"1" * 9999 + b', "kind": "answer", "id": "x"}',
+    "a fact that JSON lacks": b'{"at": 1, "kind": "answer", "id": "x", "choice": -Infinity}',
+    "invalid UTF-8": b'{"at": 1, "kind": "answer", "id": "\xff\xfe"}',
+    "half a character": b'{"at": 1, "kind": "answer", "id": "x", "choice": "\\ud800"}',
+    "half a character, encoded": b'{"at": 1, "kind": "answer", "id": "\xed\xa0\x80"}',
+    "NUL": b"\0" * 40,
+    "NUL in a text": b'{"at": 1, "kind": "answer", "id": "a\0b"}',
+    "a list": b"[1, 2]",
+    "a number": b"7",
+    "a text": b'"at"',
+    "an ID of another type": b'{"at": 1, "kind": "answer", "id": ["x"]}',
+    "a kind of another type": b'{"at": 1, "kind": {}, "id": "x"}',
+    "a time of another type": b'{"at": "1", "kind": "answer", "id": "x"}',
+    "a time that is a truth": b'{"at": true, "kind": "answer", "id": "x"}',
+    "two objects": b'{"at": 1, "kind": "answer", "id": "x"} {}',
+    "torn": b'{"at": 1, "kind": "pred',
+    "longer than any line of ours": b'{"at": 1, "kind": "answer", "id": "x", "y": "'
+    + b"z" * evidence.LONGEST
+    + b'"}',
+    "UTF-16": '{"at": 1, "kind": "answer", "id": "x"}'.encode("utf-16-le"),
+}
+
+
+def put(data: bytes) -> None:
+    progress.file().write_bytes(data)
+
+
+@pytest.mark.parametrize("line", ODD_LINES.values(), ids=ODD_LINES)
+def test_any_line_is_skipped_and_what_stands_around_it_is_read(line, capsys):
+    put(GOOD + b"\n" + line + b"\n" + GOOD + b"\n")
+    with pytest.warns(UserWarning, match="1 line skipped, not readable; the first is line 2"):
+        assert [e.id for e in progress.entries()] == ["good", "good"]
+    assert evidence.counted() == (2, 1)
+    assert [e.id for e in progress.entries(id="good")] == ["good", "good"]
+    predict("good", ["x", "y"]).choose("x")
+    assert observe("good", "x").verdict == "✓ as you predicted"
+    assert lab.main(["status"]) == lab.main(["next"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err.count("1 line skipped") == 2
+    assert "Warning" not in shown.err
+    with pytest.warns(UserWarning, match="skipped"):
+        assert json.dumps(progress.exported(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        GOOD[:-2] + " \u2028\u2029\x85 ünïcode 日本".encode() + GOOD[-2:],
+        b"\xef\xbb\xbf" + GOOD,
+        b"  " + GOOD + b" \r",
+        GOOD.replace(b"good", b"g\\u006f\\u006fd"),
+        GOOD.replace(b", ", b",").replace(b": ", b":"),
+        GOOD + b"\r" + b" ",
+    ],
+    ids=["line separators", "byte order mark", "spaces", "escaped", "no spaces", "CR"],
+)
+def test_what_json_and_editors_allow_is_read(line):
+    put(line + b"\n")
+    assert [e.id for e in progress.entries()] == ["good"]
+    assert progress.newest("answer", "good").facts["choice"].startswith("x")
+
+
+def test_what_is_noted_can_be_read_whatever_it_holds():
+    for value in ("\ud800", "x" * 2 * evidence.LONGEST, "\0\n\r\u2028", float("nan"), object()):
+        progress.note("answer", "odd", choice=value)
+    assert len(progress.entries("answer", "odd")) == 5
+    assert evidence.counted() == (5, 0)
+
+
+def a_folder(file):
+    file.mkdir()
+
+
+def a_pipe(file):
+    os.mkfifo(file)
+
+
+def a_link_to_nowhere(file):
+    file.symlink_to(file.parent / "missing" / "progress.jsonl")
+
+
+def a_link_to_itself(file):
+    file.symlink_to(file)
+
+
+def a_device(file):
+    file.symlink_to("/dev/null")
+
+
+def a_socket(file):
+    with socket.socket(socket.AF_UNIX) as server:
+        parent = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            server.bind(f"/proc/self/fd/{parent}/{file.name}")  # a path of a test is too long
+        finally:
+            os.close(parent)
+
+
+PLACES = [a_socket, a_folder, a_pipe, a_link_to_nowhere, a_link_to_itself, a_device]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_stands_in_the_place_of_the_file_is_named_and_never_waited_for(place, capsys):
+    place(progress.file())
+    for use in (
+        lambda: predict("mails", ["none", "one"]),
+        lambda: observe("mails", "one"),
+        lambda: finish("00-start-here"),
+        lambda: quiz(ASKED),
+    ):
+        with pytest.raises(LabError) as caught:
+            use()
+        assert caught.value.code.startswith("evidence-not-")
+        assert caught.value.fix
+    for verb in ("status", "next"):
+        assert lab.main([verb]) == 1
+        assert "evidence-not-readable: your evidence cannot be read" in capsys.readouterr().err
+
+
+def test_a_file_that_this_user_may_not_read_is_named(monkeypatch):
+    progress.note("answer", "x")
+
+    def refused(path, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(evidence.os, "open", refused)
+    with pytest.raises(evidence.EvidenceNotReadable) as caught:
+        progress.entries()
+    assert caught.value.found == "Permission denied"
+    assert "a file of your own" in caught.value.fix
+    with pytest.raises(evidence.EvidenceNotKept):
+        progress.note("answer", "x")
+
+
+def test_a_link_to_a_file_is_followed_and_its_target_keeps_its_mode(tmp_path):
+    target = tmp_path / "elsewhere.jsonl"
+    target.write_bytes(GOOD + b"\n")
+    target.chmod(0o644)
+    progress.file().symlink_to(target)
+    progress.note("answer", "good", choice="y")
+    assert len(progress.entries("answer", "good")) == 2
+    assert target.stat().st_mode & 0o777 == 0o644
+
+
+def test_the_file_is_for_its_user_only_also_when_it_was_made_otherwise():
+    progress.note("answer", "x")
+    assert progress.file().stat().st_mode & 0o777 == 0o600
+    progress.file().chmod(0o644)
+    progress.entries()
+    assert progress.file().stat().st_mode & 0o777 == 0o600
+
+
+def full_disk(monkeypatch):
+    write = os.write
+
+    def partly(descriptor, data):
+        if len(data) > 9:
+            return write(descriptor, data[:9])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(evidence.os, "write", partly)
+
+
+def test_a_full_disk_is_said_in_cells_and_leaves_no_torn_line(monkeypatch):
+    progress.note("prediction", "mails", choice="one", before=True)
+    asked, before = predict("mails", ["none", "one"]), progress.file().read_bytes()
+    with monkeypatch.context() as patched:
+        full_disk(patched)
+        for use in (lambda: observe("mails", "one"), lambda: finish("00-start-here")):
+            with pytest.raises(evidence.EvidenceNotKept, match="the disk is full") as caught:
+                use()
+            assert "free some space" in caught.value.fix
+        for question in (asked, quiz(ASKED)):
+            said = question.choose(question.options[0])
+            assert "evidence-not-kept" in said, "an error of a click is shown nowhere else"
+    assert progress.file().read_bytes() == before
+    assert observe("mails", "one").verdict == "✓ as you predicted"
+
+
+def test_a_verdict_that_cannot_be_kept_is_shown_all_the_same(monkeypatch):
+    full_disk(monkeypatch)
+    verdict = checking.check("move-the-mail")
+    assert verdict.outcome == "unknown"
+    assert "This verdict is not kept: the disk is full" in verdict.notice
+
+
+def test_a_cell_reads_the_end_of_the_file_only(monkeypatch):
+    line = b'{"at": 1, "kind": "answer", "id": "other", "choice": "x"}\n'
+    put(line * (40 * evidence.BLOCK // len(line)))
+    read: list[int] = []
+    pread = os.pread
+
+    def counted(descriptor, size, offset):
+        read.append(size)
+        return pread(descriptor, size, offset)
+
+    monkeypatch.setattr(evidence.os, "pread", counted)
+    progress.note("prediction", "mails", choice="one", before=True)
+    for _ in range(2):
+        read.clear()
+        assert observe("mails", "one").predicted == "one"
+        assert sum(read) < 2 * evidence.BLOCK
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_lines_are_whole_wherever_a_block_ends(monkeypatch, size):
+    monkeypatch.setattr(evidence, "BLOCK", size)
+    put(b"".join(GOOD.replace(b"x", str(n).encode()) + b"\n" for n in range(20)) + GOOD[:9])
+    assert [e.facts["choice"] for e in progress.entries(id="good")] == [str(n) for n in range(20)]
+
+
+def test_evidence_of_before_the_prediction_was_noted_with_the_observation_still_counts():
+    for kind, facts in [
+        ("prediction", {"choice": "none"}),
+        ("prediction", {"choice": "one"}),
+        ("observation", {"observed": "two"}),
+        ("prediction", {"choice": "two"}),
+    ]:
+        progress.note(kind, "mails", **facts)
+    assert observe("mails", "two").predicted == "one"
+    assert observe("mails", "two").predicted == "one"
+
+
+STATUS = """
+import sys
+from labkit.cli import __main__ as lab
+import labkit.cli.progress
+lab.main(["status"])
+lab.main(["next"])
+heavy = {"grpc", "dapr", "ipywidgets", "IPython", "httpx", "jupyterlab", "psutil", "asyncio"}
+sys.exit(f"loaded: {sorted(heavy & set(sys.modules))}" if heavy & set(sys.modules) else 0)
+"""
+
+
+def test_the_table_of_what_was_done_loads_nothing_of_a_lab():
+    done = subprocess.run([sys.executable, "-c", STATUS], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_names_of_exercises_are_loaded_when_they_are_used():
+    assert set(exercises.__all__) <= {*dir(exercises), *sum(exercises._LATER.values(), ())}
+    assert all(callable(getattr(exercises, n)) for n in exercises.__all__ if n != "KINDS")
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = exercises.nothing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import sys
 
 import pytest
 
-from labkit import ports
+from labkit import jupyter, ports
 from labkit.waiting import wait_until
 
 
@@ -73,6 +74,29 @@ def test_a_taken_port_names_its_holder():
     assert str(port) in caught.value.found
     wait_until(lambda: ports.is_free(port))
     assert ports.require_free(port, "appPort of web") == port
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65536, 99999, 10**30])
+def test_a_number_that_is_no_port_is_said_to_be_none(port):
+    with pytest.raises(ports.PortOutOfRange) as caught:
+        ports.require_free(port, f"appPort {port} of web, named by the run file")
+    assert str(caught.value).startswith(f"port-out-of-range: {port} is not a port")
+    assert "65535" in caught.value.found
+    with pytest.raises(ports.PortOutOfRange) as caught:
+        jupyter.chosen_port(port)
+    assert "--port" in caught.value.fix
+
+
+def test_a_port_that_takes_rights_is_not_said_to_be_held_by_somebody(monkeypatch):
+    monkeypatch.setattr(ports, "_refusal", lambda port: errno.EACCES)
+    for ask in (
+        lambda: ports.require_free(80, "appPort 80 of web"),
+        lambda: jupyter.chosen_port(80),
+    ):
+        with pytest.raises(ports.PortNotAllowed) as caught:
+            ask()
+        assert "port 80" in caught.value.title
+        assert "above 1023" in caught.value.fix
 
 
 def _bindable(port: int) -> bool:

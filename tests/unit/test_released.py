@@ -13,8 +13,8 @@ import pytest
 from labkit import paths, runtime, versions
 from labkit.console import Console
 from labkit.errors import SetupError
-from labkit.runtime import built, released
-from labkit.runtime.ensured import ensure, manifest_of
+from labkit.runtime import RuntimeDamaged, built, manifest, released
+from labkit.runtime.ensured import ensure
 from labkit.runtime.found import PROGRAMS, RuntimeMissing, cache_folder
 from tests.support.server import Server
 
@@ -70,8 +70,8 @@ def put(server: Server, program: str, data: bytes) -> None:
 def test_a_release_is_put_into_the_cache_with_its_hashes(server):
     got = ensure()
     assert got.folder == cache_folder()
-    assert set(manifest_of(got.folder)) == {"origin", *PROGRAMS}
-    assert server.url in manifest_of(got.folder)["origin"]
+    assert set(manifest.read(got.folder)) == {"origin", *PROGRAMS}
+    assert server.url in manifest.read(got.folder)["origin"]
     asked = len(server.asked)
     ensure()
     assert len(server.asked) == asked, "the second time asks nobody"
@@ -186,3 +186,113 @@ def test_programs_of_another_version_are_passed_over(server, tmp_path, monkeypat
     with pytest.raises(RuntimeMissing) as caught:
         runtime.binaries()
     assert "no daprd, placement, scheduler in" in caught.value.found
+
+
+def change_seven_bytes(program: Path) -> None:
+    """Change bytes in the middle, and keep size and time, as a bad disk does."""
+    before = program.stat()
+    with program.open("r+b") as file:
+        file.seek(before.st_size // 2)
+        file.write(b"0123456")
+    os.utime(program, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+DAMAGE = {
+    "seven bytes": change_seven_bytes,
+    "garbage": lambda program: program.write_bytes(os.urandom(1000)),
+    "empty": lambda program: program.write_bytes(b""),
+    "gone": Path.unlink,
+    "not executable": lambda program: program.chmod(0o644),
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS[:2])
+@pytest.mark.parametrize("harm", DAMAGE.values(), ids=DAMAGE)
+def test_setup_repairs_a_damaged_runtime(server, harm, program):
+    folder = ensure().folder
+    harm(folder / program)
+    with pytest.raises(RuntimeMissing):
+        runtime.binaries(thorough=True)
+    assert ensure().folder == folder
+    assert (folder / program).read_bytes().startswith(b"#!/bin/sh")
+    assert os.access(folder / program, os.X_OK)
+
+
+@pytest.mark.parametrize("name", ["garbage", "empty"])
+def test_a_lab_names_a_damaged_runtime_and_the_command_that_repairs_it(server, name):
+    folder = ensure().folder
+    DAMAGE[name](folder / "daprd")
+    with pytest.raises(RuntimeDamaged) as caught:
+        runtime.binaries()
+    assert f"{folder} is damaged: daprd" in caught.value.found
+    assert caught.value.fix.startswith("./lab setup")
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage"], ids=["empty", "garbage"])
+@pytest.mark.parametrize("program", PROGRAMS[:3])
+def test_damaged_programs_without_a_manifest_are_not_used(server, program, content):
+    folder = ensure().folder
+    (folder / manifest.NAME).unlink()
+    assert runtime.binaries().folder == folder
+    (folder / program).write_bytes(content)
+    with pytest.raises(RuntimeMissing) as caught:
+        runtime.binaries()
+    assert program in caught.value.found
+    assert ensure().folder == folder
+    assert manifest.read(folder), "set-up has got them again"
+
+
+def test_a_lab_asks_the_checksums_once_and_again_when_a_file_was_touched(server, monkeypatch):
+    folder = ensure().folder
+    asked = []
+    sha256_of = manifest.sha256_of
+    monkeypatch.setattr(manifest, "sha256_of", lambda f: asked.append(f.name) or sha256_of(f))
+    runtime.binaries()
+    asked.clear()
+    runtime.binaries()
+    assert asked == []
+    (folder / "daprd").touch()
+    runtime.binaries()
+    assert asked == ["daprd"]
+
+
+def closed_to_us(monkeypatch, *folders: Path) -> None:
+    """Make folders read-only for this process, also when that is root."""
+    access = os.access
+
+    def refused(path, mode):
+        return mode & os.W_OK == 0 and access(path, mode)
+
+    def asked(path, mode):
+        inside = any(Path(path) in (f, *f.rglob("*")) for f in folders)
+        return refused(path, mode) if inside else access(path, mode)
+
+    monkeypatch.setattr(os, "access", asked)
+
+
+def test_a_runtime_in_a_shared_read_only_cache_is_used(server, monkeypatch, tmp_path):
+    shared = ensure().folder
+    closed_to_us(monkeypatch, tmp_path / "cache")
+    assert ensure().folder == shared
+    assert paths.cache() == tmp_path / ".cache" / paths.NAME
+
+
+def test_what_a_shared_read_only_cache_lacks_goes_to_a_cache_of_ones_own(
+    server, monkeypatch, tmp_path
+):
+    (tmp_path / "cache").mkdir()
+    closed_to_us(monkeypatch, tmp_path / "cache")
+    assert ensure().folder.is_relative_to(tmp_path / ".cache" / paths.NAME)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_damaged_runtime_in_a_shared_read_only_cache_is_replaced_by_ones_own(
+    server, monkeypatch, tmp_path
+):
+    shared = ensure().folder
+    DAMAGE["seven bytes"](shared / "scheduler")
+    closed_to_us(monkeypatch, tmp_path / "cache")
+    own = ensure().folder
+    assert own.is_relative_to(tmp_path / ".cache" / paths.NAME)
+    assert runtime.binaries(thorough=True).folder == own
+    assert manifest.damaged(shared, PROGRAMS, tmp_path, thorough=True) == ["scheduler"]

@@ -1,0 +1,144 @@
+"""Apps of a lab invoke each other as services, as Dapr's tutorial "combined patterns" does."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.support.deployments import STORE
+from tests.support.system import listening
+
+SHIPPING = """
+import json, os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        given = json.loads(self.rfile.read(int(self.headers["content-length"])) or b"{}")
+        answer = json.dumps({"path": self.path, "given": given}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+
+HTTPServer(("127.0.0.1", int(os.environ["APP_PORT"])), Handler).serve_forever()
+"""
+
+DESK = '''
+import json, os, signal, urllib.request
+import dapr.ext.workflow as wf
+from dapr.clients import DaprClient
+
+wfr = wf.WorkflowRuntime()
+
+
+@wfr.activity(name="by_sdk")
+def by_sdk(ctx, app_id):
+    with DaprClient() as client:
+        answer = client.invoke_method(app_id, "check", json.dumps({"to": "Lyon"}), http_verb="POST")
+        return json.loads(answer.text())
+
+
+@wfr.activity(name="by_http")
+def by_http(ctx, app_id):
+    """Ask the sidecar in plain HTTP, with its token."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{os.environ['DAPR_HTTP_PORT']}/v1.0/invoke/{app_id}/method/check",
+        data=b'{"to": "Lyon"}',
+        headers={"dapr-api-token": os.environ["DAPR_API_TOKEN"]},
+    )
+    with urllib.request.urlopen(request) as answer:
+        return json.loads(answer.read())
+
+
+@wfr.workflow(name="ask")
+def ask(ctx, given):
+    way, app_id = given
+    return (yield ctx.call_activity(way, input=app_id))
+
+
+wfr.start()
+signal.pause()
+'''
+
+RUN_FILE = """\
+version: 1
+common:
+  resourcesPath: components
+apps:
+- appID: desk
+  appDirPath: desk
+  command: ["python3", "main.py"]
+- appID: shipping
+  appDirPath: shipping
+  appPort: {port}
+  command: ["python3", "main.py"]
+"""
+
+
+@pytest.fixture
+def combined(tmp_path: Path) -> Path:
+    """Two apps; the second has no workflows, and the run file names its port, as it must."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        port = holder.getsockname()[1]
+    files = {
+        "desk/main.py": DESK,
+        "shipping/main.py": SHIPPING,
+        "components/statestore.yaml": STORE,
+        "dapr.yaml": RUN_FILE.format(port=port),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path / "dapr.yaml"
+
+
+def _asked(lab, way: str, app_id: str):
+    instance = f"{way}-{app_id}"
+    desk = lab.client("desk")
+    desk.schedule_new_workflow("ask", input=[way, app_id], instance_id=instance)
+    return lab.run(instance).wait(60)
+
+
+def test_an_app_is_invoked_by_its_app_id_and_an_unknown_one_is_named(make_lab, combined):
+    lab = make_lab(combined)
+    lab.up(announce=False)
+    expected = {"path": "/check", "given": {"to": "Lyon"}}
+    assert _asked(lab, "by_sdk", "shipping").output == expected
+    assert _asked(lab, "by_http", "shipping").output == expected
+    assert "ThisLabHasNoSuchApp" in json.dumps(str(_asked(lab, "by_sdk", "absent").failure))
+    daprd = listening(lab.folder.name)["daprd"]
+    assert {ip for ip, _ in daprd} == {"127.0.0.1"}, "and none asks the network by mDNS"
+
+
+def test_an_app_is_invoked_that_was_started_later_or_anew(make_lab, combined):
+    lab = make_lab(combined)
+    lab.up("desk", announce=False)
+    assert _asked(lab, "by_sdk", "shipping").status == "FAILED", "it does not run yet"
+    lab.up("shipping", announce=False)
+    lab.restart("shipping", announce=False)
+    assert _asked(lab, "by_http", "shipping").status == "COMPLETED"
+
+
+def test_a_configuration_of_the_run_file_keeps_the_resolver(make_lab, combined):
+    own = combined.parent / "own.yaml"
+    own.write_text(
+        "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata:\n  name: own\n"
+        'spec:\n  tracing:\n    samplingRate: "0"\n'
+    )
+    text = combined.read_text().replace("common:\n", "common:\n  configFilePath: own.yaml\n")
+    combined.write_text(text)
+    lab = make_lab(combined)
+    lab.up(announce=False)
+    assert _asked(lab, "by_http", "shipping").status == "COMPLETED"

@@ -1,0 +1,117 @@
+"""Which ways between sidecars are asked about, and when a sidecar is lost."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace as Fake
+
+import pytest
+
+from labkit import lives, readiness
+from labkit.apps import SidecarSilent
+
+SILENT = SidecarSilent("silent", asked="a", found="b", look_at="c", fix="d")
+
+
+class App:
+    """An app as far as ways are concerned."""
+
+    def __init__(
+        self, app_id, space="default", worker=True, alive=True, started_at=10.0, folder=None
+    ):
+        self.app_id, self.internal_address = app_id, f"host:{app_id}"
+        kind = f"dapr.internal.{space}.{app_id}"
+        types = [{"type": f"{kind}.workflow"}, {"type": f"{kind}.retentioner"}]
+        self.said = {"actorRuntime": {"activeActors": types if worker else []}}
+        self.sidecar = Fake(is_alive=alive, started_at=started_at)
+        self.started, self.shared = [], Fake(folder=folder)
+
+    def process(self, part):
+        return self.sidecar if part == "sidecar" else None
+
+    def alive(self):
+        return []
+
+    def start(self, part):
+        self.started.append(part)
+
+    def metadata(self):
+        if isinstance(self.said, Exception):
+            raise self.said
+        return self.said
+
+
+def _ways(*apps):
+    offers = readiness._offers_of(apps)
+    return {(r.source, r.target) for r in readiness.routes(apps, offers)}
+
+
+def test_every_sidecar_is_asked_about_every_app_and_itself():
+    assert _ways(App("a"), App("b")) == {(x, y) for x in "ab" for y in "ab"}
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    {
+        "of another namespace": (App("b", space="pay"), {("a", "a"), ("b", "b")}),
+        "without a worker": (App("b", worker=False), {("a", "a"), ("b", "a")}),
+        "that has ended": (App("b", alive=False), {("a", "a")}),
+    }.values(),
+    ids=["of another namespace", "without a worker", "that has ended"],
+)
+def test_an_app_is_asked_about_as_far_as_it_can_answer(other, expected):
+    assert _ways(App("a"), other) == expected
+
+
+def test_the_ways_of_an_app_that_is_silent_are_not_known():
+    app = App("a")
+    app.said = SILENT
+    ways = readiness.Routes(Fake(processes={}), [app])
+    assert ways.closed([app]) is None, "not known is not open"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = Fake(at=100.0)
+    monkeypatch.setattr(readiness.time, "monotonic", lambda: now.at)
+    monkeypatch.setattr(readiness, "patience", lambda: 1.0)
+    monkeypatch.setattr(readiness, "closed", lambda ways, within: list(ways))
+    return now
+
+
+@pytest.mark.parametrize(
+    ("placement_started", "limit"),
+    [(20.0, readiness.BLOCKED_SECONDS), (5.0, readiness.SHUT_SECONDS)],
+    ids=["it has lost a placement", "it has always had this one"],
+)
+def test_a_sidecar_that_stays_closed_is_started_again_once(
+    clock, placement_started, limit, tmp_path
+):
+    app = App("a", folder=tmp_path)
+    control = Fake(processes={"placement": Fake(started_at=placement_started)})
+    ways = readiness.Routes(control, [app])
+    ways.closed([app])
+    clock.at += limit - 0.1
+    assert ways.start_again() == []
+    clock.at += 0.2
+    assert ways.start_again() == [app]
+    assert ways.start_again() == []
+    assert app.started == ["sidecar"]
+    assert lives.started_by_the_lab(tmp_path) == ["a sidecar"], "no learner has done it"
+
+
+def test_a_sidecar_that_answers_in_between_is_not_lost(clock, monkeypatch):
+    app = App("a")
+    ways = readiness.Routes(Fake(processes={"placement": Fake(started_at=20.0)}), [app])
+    ways.closed([app])
+    monkeypatch.setattr(readiness, "closed", lambda ways, within: [])
+    ways.closed([app])
+    clock.at += 60
+    assert ways.start_again() == []
+
+
+def test_of_apps_that_were_not_asked_for_only_those_that_lost_placement_are_asked(clock):
+    asked, older, younger = App("a"), App("b", started_at=1.0), App("c", started_at=30.0)
+    control = Fake(processes={"placement": Fake(started_at=20.0)})
+    found = readiness.Routes(control, [asked, older, younger]).closed([asked])
+    assert {r.source for r in found} == {"a", "b"}
+    assert {r.target for r in found} == {"a", "b", "c"}
