@@ -39,6 +39,6 @@ def why_not(problem: OSError) -> tuple[str, str]:
     if isinstance(problem, PermissionError):
         return why, "give yourself the right to read it"
     if problem.errno == errno.EFBIG:
-        return why, "split it, and name the part with the apps and the components"
+        return why, "split it, or name the part that matters"
     is_pipe = problem.errno == errno.EINVAL
     return why, "save it as a file, and name that" if is_pipe else "correct the path or the link"

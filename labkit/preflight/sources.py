@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from labkit import plainfile
@@ -27,7 +28,7 @@ class Sources:
         is_worker: one of them uses the workflow SDK.
         is_complete: no file was too many, too large or no Python.
         is_started: these are the files that the command of the app runs, not all of its folder.
-        beside: what files of the same folder register that the app does not import.
+        not_run: the other files of the folder.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -37,7 +38,12 @@ class Sources:
     is_worker: bool = False
     is_complete: bool = True
     is_started: bool = False
-    beside: list[Registration] = field(default_factory=list)
+    not_run: list[Path] = field(default_factory=list)
+
+    @cached_property
+    def beside(self) -> list[Registration]:
+        """What the other files of the folder register; read when it is asked for."""
+        return read(self.not_run).registrations
 
 
 def calls_of(source: Path) -> list[Call]:
