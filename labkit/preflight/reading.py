@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labkit import plainfile
 from labkit.preflight import bundles, runfiles, workloads
-from labkit.preflight.files import is_file, is_folder, leads_nowhere, why_not
+from labkit.preflight.files import is_file, is_folder, leads_nowhere
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.model import Document, Manifests
 from labkit.preflight.parts import Part, documents, wrong_key
@@ -80,7 +80,7 @@ class _Reading:
             self.read.unread.append(name)
 
     def _closed(self, problem: OSError) -> None:
-        why, fix = why_not(problem)
+        why, fix = plainfile.why_not(problem)
         place = str(problem.filename)
         self.read.unreadable.append(Finding("file", "cannot be known", place, why, fix))
         self.read.unread.append(Path(place).name)

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from labkit import plainfile
-from labkit.preflight.files import is_file, why_not
+from labkit.preflight.files import is_file
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.module import Call, Module, Registration, functions_of
 
@@ -126,7 +126,7 @@ def parse(file: Path) -> ast.Module:
 def _wrong(source: Path, problem: BaseException, state: State) -> Finding:
     line, column = getattr(problem, "lineno", None) or 1, getattr(problem, "offset", None) or 1
     if isinstance(problem, OSError):
-        return Finding("file", "cannot be known", str(source), *why_not(problem))
+        return Finding("file", "cannot be known", str(source), *plainfile.why_not(problem))
     what = getattr(problem, "msg", None) or problem or type(problem).__name__
     place, why = f"{source}:{line}:{column}", f"it is not valid Python: {what}"
     return Finding("file", state, place, why, "correct that line")

@@ -62,8 +62,8 @@ def read(path: Path) -> Reading:
     try:
         root = next(yamltree.documents(plainfile.read(full, yamltree.MOST_BYTES)), None)
     except OSError as problem:
-        what = f"it cannot be read: {problem.strerror}"
-        return Reading(full, (), (Fault(what, 0, "name a dapr.yaml that exists"),))
+        what, fix = plainfile.why_not(problem)
+        return Reading(full, (), (Fault(what, 0, fix),))
     except NotYaml as wrong:
         effect: Effect = "doubtful" if wrong.is_bound else "refused"
         return Reading(full, (), (Fault(wrong.what, wrong.line, wrong.fix, effect),))
