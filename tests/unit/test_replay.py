@@ -252,7 +252,6 @@ def waits_for_go(ctx, _):
     [
         ("x = 1\n", "no WorkflowRuntime at the top level"),
         ("import dapr.ext.workflow as wf\na, b = wf.WorkflowRuntime(), wf.WorkflowRuntime()", "2"),
-        ("import dapr.ext.workflow as wf\nw = wf.WorkflowRuntime()\nw.start()", "starts its work"),
     ],
 )
 def test_a_file_that_is_no_service_is_told_what_it_lacks(tmp_path, text, found):
@@ -260,6 +259,16 @@ def test_a_file_that_is_no_service_is_told_what_it_lacks(tmp_path, text, found):
     file.write_text(text)
     with pytest.raises(NoService, match=found):
         runtime_of(file)
+
+
+def test_a_file_that_starts_its_worker_when_it_is_read_is_loaded_up_to_there(tmp_path):
+    file = tmp_path / "main.py"
+    file.write_text(
+        "import dapr.ext.workflow as wf\nw = wf.WorkflowRuntime()\n"
+        "@w.workflow(name='one')\ndef one(ctx, _):\n    return None\n"
+        "w.start()\nraise SystemExit('and waits here for ever')\n"
+    )
+    assert list(registry_of(runtime_of(file)).orchestrators) == ["one"]
 
 
 def test_a_service_of_several_files_is_loaded_again_with_all_of_them(tmp_path):
