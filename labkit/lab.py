@@ -142,6 +142,7 @@ class Lab(View):
                 [self._ports.guard.fileno(), self._folder.lock],
                 self._folder.path,
                 runtime.fixes(programs),
+                [self._ports.guard.fileno()],
             )
             self._build_shared(programs)
         except BaseException:
