@@ -230,6 +230,11 @@ def lives(folder: Path) -> list[Seen]:
     return [Seen(folder, e) for e in entries(folder) if e["event"] == "start"]
 
 
+def started_by_the_lab(folder: Path) -> list[str]:
+    """Return the names of processes that ``lab.up`` has started again although they ran."""
+    return [str(e["name"]) for e in entries(folder) if e["event"] == "again"]
+
+
 def newest(folder: Path) -> list[Seen]:
     """Return the newest process of each name, in the order of their first start."""
     return list({life.name: life for life in lives(folder)}.values())

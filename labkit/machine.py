@@ -18,8 +18,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
-
-import psutil
+from pathlib import Path
 
 from labkit import (
     environments,
@@ -174,9 +173,23 @@ def disk_space() -> Finding:
     return Finding("disk", f"{free:.1f} GB free", problem, "./lab clean")
 
 
+def labkit_itself() -> Finding:
+    """Whether the labkit that runs is the one of the course; an installed copy may be older."""
+    here, course = Path(__file__).parent, paths.repo() / "labkit"
+    files = sorted(p.relative_to(course) for p in course.rglob("*.py"))
+    other = [f for f in files if here != course and not _same(here / f, course / f)]
+    problem = f"{here} is not that of the course: {other[0]} and others" if other else None
+    fix = f"in {course.parent}: {sys.executable} -m pip install ."
+    return Finding("labkit", str(here), problem, fix)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.is_file() and one.read_bytes() == other.read_bytes()
+
+
 def memory() -> Finding:
     """Whether there is memory for a lab; one takes about 0.5 GB with its notebook."""
-    free = psutil.virtual_memory().available / 1e9
+    free = limits.free_memory() / 1e9
     problem = f"{free:.1f} GB free" if free < NEEDED_MEMORY_GB else None
     return Finding("memory", f"{free:.1f} GB free", problem, "end other programs, or ./lab stop")
 
@@ -287,6 +300,7 @@ def _remove_old_runs() -> str:
 
 QUESTIONS: tuple[Callable[[], Finding], ...] = (
     python_version,
+    labkit_itself,
     sdk_pair,
     foreign_modules,
     dapr_runtime,

@@ -111,16 +111,17 @@ class Process(lives.Life):
         if not self.is_alive:
             raise self.ended(asked, fix)
 
-    def ended(self, asked: str, fix: str, so: str = "") -> ProcessEnded:
+    def ended(self, asked: str, fix: str, so: str = "", why: str = "") -> ProcessEnded:
         """Return the error for a process that has ended: how, and what its log says.
 
         Args:
             so: what follows from it, in words, for the title.
+            why: the cause, in words, where its log does not name it.
         """
         return ProcessEnded(
             f"{self.name} {self.ending()}{so}",
             asked=asked,
-            found=f"its log says: {self.last_line() or 'nothing'}",
+            found=(f"{why}; " if why else "") + f"its log says: {self.last_line() or 'nothing'}",
             look_at=str(self.log),
             fix=fix,
         )
