@@ -8,7 +8,7 @@ speaks plain HTTP to its sidecar is refused, and ends with an error about the an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from labkit import components
 from labkit.components import Component
 from labkit.ports import is_listening
 
-OUR_STORES = 'Lab(run_file, components="default") uses the stores of the course instead'
+OUR_STORES = 'Lab(run_file, components="{}") uses the components of the course instead of these'
 _LOCAL = r"(localhost|127\.0\.0\.1|\[::1\]|0\.0\.0\.0)"
 _PLACE = re.compile(rf"(?:^|[/@=,;(\s]){_LOCAL}:(\d{{1,5}})\b")
 _HOST, _PORT = re.compile(rf"\bhost={_LOCAL}(?=\s|$)"), re.compile(r"\bport=(\d{1,5})\b")
@@ -79,10 +79,10 @@ def places(component: Component) -> list[tuple[str, int]]:
     return list(dict.fromkeys(found))
 
 
-def _nobody_listens(log: str, known: Iterable[tuple[Path, Component]]) -> Cause | None:
+def _nobody_listens(log: str, known: Sequence[tuple[Path, Component]]) -> Cause | None:
     """A place that the log does not complain of may be one of the lab's own services."""
     gone = [
-        (f"{host}:{port}", components.name(component), file)
+        (f"{host}:{port}", component, file)
         for file, component in known
         for host, port in places(component)
         if "refused" in log and f":{port}" in log and not is_listening("127.0.0.1", port)
@@ -90,15 +90,17 @@ def _nobody_listens(log: str, known: Iterable[tuple[Path, Component]]) -> Cause 
     if not gone:
         return None
     where = " and ".join(dict.fromkeys(place for place, _, _ in gone))
-    names = " and ".join(dict.fromkeys(name for _, name, _ in gone))
+    names = " and ".join(dict.fromkeys(components.name(c) for _, c, _ in gone))
+    sends = any(components.kind(c).startswith("pubsub.") for _, c in known)
+    ours = OUR_STORES.format("redis" if sends else "default")
     return Cause(
         f"nothing listens at {where}, which the component {names} names",
         str(gone[0][2]),
-        f"{OUR_STORES}; or start a server at {where}",
+        f"{ours}; or start a server at {where}",
     )
 
 
-def _no_actors(log: str, known: Iterable[tuple[Path, Component]]) -> Cause | None:
+def _no_actors(log: str, known: Sequence[tuple[Path, Component]]) -> Cause | None:
     """The store was found at the start, and is no store of actors at the first question.
 
     pkg/actors/state/state.go:264 of v1.18.1 wants ETags and transactions; measured: the panic.
@@ -114,5 +116,6 @@ def _no_actors(log: str, known: Iterable[tuple[Path, Component]]) -> Cause | Non
         f"its actor state store {name}{kind} cannot hold actors: such a store needs transactions"
         " and ETags, and workflows need such a store",
         file,
-        f"use a store that has them, such as Redis, PostgreSQL or SQLite; {OUR_STORES}",
+        "use a store that has them, such as Redis, PostgreSQL or SQLite; "
+        + OUR_STORES.format("default"),
     )

@@ -201,6 +201,9 @@ def command(port: int, folder: Path, root: Path) -> list[str]:
         f"--ServerApp.root_dir={root}",
         f"--ServerApp.preferred_dir={root / 'learn'}",
         "--ServerApp.contents_manager_class=labkit.contents.Contents",
+        # Else every user of the host can read what cells hold and print: kernels send it over
+        # loopback, signed but plain (measured with ipykernel 7.4.0).
+        "--KernelManager.transport_encryption=auto",
         # A tool of authors; it would put its own file manager around ours.
         *(f"--ServerApp.jpserver_extensions={name}=False" for name in JUPYTEXT),
         # Logs are below .lab, and messages name them.

@@ -10,6 +10,7 @@ import argparse
 import fcntl
 import json
 import os
+import shlex
 import shutil
 import socket
 import sqlite3
@@ -19,7 +20,18 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from labkit import environments, foreign, hosterrors, limits, paths, ports, runs, sdk, versions
+from labkit import (
+    environments,
+    foreign,
+    hosterrors,
+    limits,
+    paths,
+    people,
+    ports,
+    runs,
+    sdk,
+    versions,
+)
 from labkit import evidence as kept
 from labkit.errors import LabError
 from labkit.redis import redis_server
@@ -258,6 +270,23 @@ def evidence() -> Finding:
     return Finding("evidence", f"{count} entries in {kept.file()}{torn_lines}")
 
 
+def other_users() -> Finding:
+    """Whether what is yours is closed to other users of this host, and who they are."""
+    what = "closed to other users"
+    open_ones = [f for f in paths.private_folders() if f.stat().st_mode & 0o077]
+    shown = ", ".join(map(str, open_ones))
+    people_here = people.others()
+    count = (
+        "1 other person has an account"
+        if len(people_here) == 1
+        else (f"{len(people_here)} other people have accounts")
+    )
+    note = f"; {count} here, and can reach a running lab: docs/loopback.md" if people_here else ""
+    problem = f"others may look into {shown}" if open_ones else None
+    fix = shlex.join(["chmod", "700", *map(str, open_ones)])
+    return Finding(what, f"your folders{note}", problem, fix)
+
+
 def _end_left_behind() -> str:
     runs.sweep()
     return "ended"
@@ -287,6 +316,7 @@ QUESTIONS: tuple[Callable[[], Finding], ...] = (
     redis,
     left_behind,
     evidence,
+    other_users,
 )
 """The most important first: a problem may be the cause of those behind it."""
 

@@ -15,6 +15,7 @@ from contextlib import suppress
 
 import psutil
 
+from labkit import lives
 from labkit.apps import App, SidecarSilent
 from labkit.controlplane import ControlPlane
 from labkit.errors import StartError
@@ -90,6 +91,7 @@ class Routes:
         gone = [a for a in self._apps if self._is_lost(a)]
         stop([p for a in gone for p in a.alive() if p is a.process("sidecar")])
         for app in gone:
+            lives.note(app.shared.folder, "again", name=f"{app.app_id} sidecar", at=time.time())
             app.start("sidecar")
             del self._since[app.app_id]
         return gone
@@ -331,13 +333,17 @@ def _too_late(control: ControlPlane, waiting: Sequence[App], late: float) -> Sta
     app = waiting[0]
     asked = f"start {', '.join(a.app_id for a in waiting)} within {late:.0f} s"
     if not app.is_healthy():
+        sidecar = app.process("sidecar")
+        cause = app.cause_of(sidecar) if sidecar else None
+        why = f"{cause.found}; " if cause else ""
+        slow = f"fix what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)"
         return NotReady(
             f"{app.app_id} is not ready after {late:.0f} s",
             asked=asked,
-            found=f"its sidecar does not answer; control plane ready: {control.is_ready()};"
+            found=f"{why}its sidecar does not answer; control plane ready: {control.is_ready()};"
             f" its log says: {_said(app, 'sidecar')}",
             look_at=str(app.shared.folder / "logs" / f"{app.app_id}.sidecar.log"),
-            fix=f"fix what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)",
+            fix=cause.fix if cause else slow,
         )
     if app.has_service and app.connected_workers() == 0:
         worker = app.process("worker")

@@ -17,13 +17,16 @@ from labkit import lives
 from labkit.apps import App, Down
 from labkit.errors import LabError, ObservationError
 from labkit.history import (
+    ENDED,
     HistoryEvent,
     RunHistory,
     SidecarUnreachable,
+    UnknownInstance,
     cuts,
     events_of,
     instance_ids_of,
     join,
+    standstill,
 )
 from labkit.lives import Trouble
 from labkit.swimlane import Swimlane
@@ -33,7 +36,6 @@ from labkit.widgets import Picture
 if TYPE_CHECKING:
     from dapr.ext.workflow import DaprWorkflowClient, WorkflowState
 
-ENDED = frozenset({"COMPLETED", "FAILED", "TERMINATED"})
 POLL_SECONDS = 0.1
 """Polling a state more often makes 1.18.1 fail now and then with "inbox key ... missing"."""
 PASSING_SECONDS = 5.0
@@ -57,6 +59,12 @@ class NotFinished(ObservationError):
     """A workflow did not end before the deadline."""
 
     code = "not-finished"
+
+
+class NotBegun(UnknownInstance):
+    """An instance was accepted, and its first turn has not been written: it has no history yet."""
+
+    code = "not-begun"
 
 
 class StateNotReadable(ObservationError):
@@ -96,7 +104,10 @@ class Run:
 
     @property
     def status(self) -> str:
-        """PENDING, RUNNING, COMPLETED, FAILED, TERMINATED or SUSPENDED.
+        """The runtime's word: RUNNING, COMPLETED, FAILED, TERMINATED and more.
+
+        PENDING has been accepted and not begun; SUSPENDED goes on when it is resumed; STALLED is
+        held by the runtime, and ``history`` says why. All of them: ``labkit.history.STATUSES``.
 
         Raises:
             InstanceUnknown: the app's sidecar has no such instance.
@@ -130,8 +141,17 @@ class Run:
 
     @property
     def history(self) -> RunHistory:
-        """The history of this instance and of its children, each read from the app that ran it."""
-        return join(self.app_id, self.instance_id, self._fetch)
+        """The history of this instance and of its children, each read from the app that ran it.
+
+        Raises:
+            NotBegun: its first turn is not written yet.
+        """
+        try:
+            return join(self.app_id, self.instance_id, self._fetch)
+        except UnknownInstance as problem:
+            if (status := self._status_now()) in ("PENDING", "RUNNING", "SUSPENDED"):
+                raise _not_begun(self, status) from problem
+            raise
 
     def wait(self, within: float = 30) -> Run:
         """Wait until the workflow has ended, in whatever way; return this run.
@@ -268,6 +288,12 @@ class Run:
         except SidecarUnreachable as problem:
             raise _not_readable(app, f"the history of {instance_id}", problem.found) from problem
 
+    def _standstill(self, status: str) -> tuple[list[str], str]:
+        try:
+            return standstill(self.history, status)
+        except ObservationError as problem:
+            return [problem.found], problem.fix
+
     def _not_finished(self, late: float, status: str, stuck: list[Trouble]) -> NotFinished:
         troubles = stuck or self._lab.troubles()
         if not troubles and (obstacles := self._lab.obstacles()):
@@ -275,18 +301,19 @@ class Run:
         title = f"workflow {self.instance_id} has not ended after {late:.0f} s"
         if stuck:
             title = f"workflow {self.instance_id} cannot go on: {stuck[0].title} has ended"
+        elif status == "STALLED":
+            title = f"workflow {self.instance_id} cannot go on: the runtime holds it as STALLED"
+        waits, fix = self._standstill(status)
+        found = [f"status {status}", *waits, *map(str, troubles)]
         return NotFinished(
             title,
             asked=f"wait for {self.instance_id} on {self.app_id}",
-            found=f"status {status}; "
-            + ("; ".join(map(str, troubles)) or "all processes are running"),
+            found="; ".join(found if troubles else [*found, "all processes are running"]),
             look_at=str(troubles[0].log)
-            if troubles
+            if troubles and status != "STALLED"
             else f"lab.run({self.instance_id!r}).history, and lab.app({self.app_id!r})"
             ".logs('sidecar')",
-            fix=troubles[0].fix
-            if troubles
-            else "read the last history event: it names the step, and the app, that is waited for",
+            fix=troubles[0].fix if troubles and status != "STALLED" else fix,
         )
 
     def _held_up(self, late: float, status: str, obstacles: Sequence[Reason]) -> NotFinished:
@@ -399,6 +426,17 @@ def unknown(
         fix=troubles[0].fix
         if troubles
         else "schedule it first, or correct the instance ID; a child is known to its own app only",
+    )
+
+
+def _not_begun(run: Run, status: str) -> NotBegun:
+    return NotBegun(
+        f"workflow {run.instance_id} has no history yet",
+        asked=f"the history of {run.instance_id} from the sidecar of {run.app_id}",
+        found=f"status {status}: it was accepted, and its first turn is not written",
+        look_at=f"lab.app({run.app_id!r}).logs()",
+        fix="wait until its worker has begun it; it begins at once when a worker is connected, "
+        "unless it was scheduled for later",
     )
 
 

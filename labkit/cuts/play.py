@@ -16,10 +16,10 @@ from labkit.cuts.invariant import Answer, Invariant, InvariantHangs, ask, load
 from labkit.cuts.outcome import Outcome, Result
 from labkit.cuts.plan import Cut, Point, points_of
 from labkit.errors import LabError, ObservationError
-from labkit.history import HistoryEvent, events_of
+from labkit.history import ENDED, HistoryEvent, events_of
 from labkit.lab import Lab
 from labkit.waiting import patience
-from labkit.workflowrun import ENDED, NotFinished
+from labkit.workflowrun import NotFinished
 
 READY_SECONDS = 60.0
 PICTURE, WORDS = "swimlane.html", "swimlane.txt"

@@ -15,11 +15,18 @@ NEVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
 
 @dataclass(frozen=True)
 class Failure:
-    """Why something failed: the class name, the message and the stack, as the SDK told them."""
+    """Why something failed: the class name, the message and the stack, as the SDK gave them.
+
+    Attributes:
+        inner: the failure behind this one; SDKs of other languages fill it.
+        non_retriable: whether the sender asks for no retry.
+    """
 
     error_type: str
     message: str
     stack: str = ""
+    inner: Failure | None = None
+    non_retriable: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,16 @@ class HistoryEvent:
         timer_for: what a timer serves: ``createTimer``, ``externalEvent``, ``activityRetry`` or
             ``childWorkflowRetry``; None for other events.
         status: of an ended workflow, e.g. ``COMPLETED``.
+        fire_nanos: the nanoseconds of ``fire_at`` beyond its microsecond: a wait without time-out
+            is known by 999.
+        timer_of: what the timer serves in particular: the name of the external event, the task
+            execution ID of the activity that is tried again, the instance ID of the child.
+        version: the version of the workflow that a turn ran, or that a call asks for.
+        patches: the patches that a turn took for the first time, in their order.
+        reason, description: why a workflow is stalled, e.g. ``VERSION_NOT_AVAILABLE``.
+        parent_app_id, parent_instance_id: who called a child workflow.
+        rerun_of: the instance from whose history this one was started again, at this step.
+        propagation: how much history a call passes on: ``OWN_HISTORY`` or ``LINEAGE``.
     """
 
     app_id: str
@@ -63,16 +80,35 @@ class HistoryEvent:
     task_execution_id: str | None = None
     timer_for: str | None = None
     status: str | None = None
+    fire_nanos: int | None = None
+    timer_of: str | None = None
+    version: str | None = None
+    patches: tuple[str, ...] = ()
+    reason: str | None = None
+    description: str | None = None
+    parent_app_id: str | None = None
+    parent_instance_id: str | None = None
+    rerun_of: str | None = None
+    propagation: str | None = None
 
     def __str__(self) -> str:
-        """The kind, and in short whom it names and what it carries."""
+        """The event kind and a short summary: name, target app, child ID, status, payload."""
         crosses = self.name and self.target_app_id
         whom = [self.name, f"→ {self.target_app_id}" if crosses else None]
         failed = f"{self.failure.error_type}: {self.failure.message}" if self.failure else None
-        what = failed or self.output or self.input or ""
-        what = what if len(what) <= SHOWN else f"{what[:SHOWN]}…"
-        words = [*whom, self.child_instance_id, self.status, what]
+        what = self.description or failed or self.output or self.input or ""
+        what = what if len(what) <= SHOWN or self.description else f"{what[:SHOWN]}…"
+        words = [*whom, self.child_instance_id, self.status, self.reason, *self._notes(), what]
         return f"{self.kind:<30} {' '.join(w for w in words if w)}".rstrip()
+
+    def _notes(self) -> list[str]:
+        """Return the version, the patches, what a timer is for, and where a rerun comes from."""
+        return [
+            f"version {self.version}" if self.version else "",
+            f"patches {', '.join(self.patches)}" if self.patches else "",
+            f"for {self.timer_of}" if self.timer_for == "externalEvent" and self.timer_of else "",
+            f"rerun of {self.rerun_of}" if self.rerun_of else "",
+        ]
 
     @property
     def value(self) -> Any:
@@ -89,16 +125,20 @@ def to_json(events: Iterable[HistoryEvent]) -> list[dict[str, Any]]:
     """Return events as plain values for a recording; empty fields are left out."""
     rows = []
     for event in events:
-        row = {k: v for k, v in asdict(event).items() if v is not None}
+        row = {k: v for k, v in asdict(event).items() if v not in (None, ())}
         row["time"] = event.time.isoformat()
         if event.fire_at:
             row["fire_at"] = event.fire_at.isoformat()
+        if event.failure:
+            row["failure"] = _failure_to_json(event.failure)
+        if event.patches:
+            row["patches"] = list(event.patches)
         rows.append(row)
     return rows
 
 
 def from_json(rows: Iterable[dict[str, Any]]) -> list[HistoryEvent]:
-    """Return the events of a recording."""
+    """Return the events of a recording; those of earlier versions of labkit are read, too."""
     events = []
     for row in rows:
         row = dict(row)
@@ -106,9 +146,25 @@ def from_json(rows: Iterable[dict[str, Any]]) -> list[HistoryEvent]:
         if "fire_at" in row:
             row["fire_at"] = datetime.fromisoformat(row["fire_at"])
         if "failure" in row:
-            row["failure"] = Failure(**row["failure"])
+            row["failure"] = _failure_from_json(row["failure"])
+        row["patches"] = tuple(row.get("patches", ()))
         events.append(HistoryEvent(**row))
     return events
+
+
+def _failure_to_json(failure: Failure) -> dict[str, Any]:
+    row: dict[str, Any] = {"error_type": failure.error_type, "message": failure.message}
+    row["stack"] = failure.stack
+    if failure.inner:
+        row["inner"] = _failure_to_json(failure.inner)
+    if failure.non_retriable:
+        row["non_retriable"] = True
+    return row
+
+
+def _failure_from_json(row: dict[str, Any]) -> Failure:
+    inner = row.get("inner")
+    return Failure(**{**row, "inner": _failure_from_json(inner) if inner else None})
 
 
 def _parsed(text: str | None) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from labkit.errors import LabError
 from labkit.history.events import NEVER, Failure, HistoryEvent
+from labkit.history.kinds import KINDS, status_of
 from labkit.texts import wrapped
 
 Fetch = Callable[[str, str], list[HistoryEvent]]
@@ -27,7 +28,6 @@ _ENDS = {
     "childWorkflowInstanceFailed": "failed",
     "timerFired": "completed",
 }
-_STATUS_BY_KIND = {"executionTerminated": "TERMINATED", "executionSuspended": "SUSPENDED"}
 
 
 @dataclass(frozen=True)
@@ -119,11 +119,56 @@ class RunHistory:
 
     @property
     def status(self) -> str:
-        """The status that the last events tell: RUNNING, COMPLETED, FAILED or TERMINATED."""
-        status = "RUNNING"
-        for event in self.events:
-            status = event.status or _STATUS_BY_KIND.get(event.kind, status)
-        return status
+        """The status that the events give, in the runtime's own words; see STATUSES in kinds.py."""
+        return status_of(self.events)
+
+    @property
+    def stalled(self) -> HistoryEvent | None:
+        """The event that says why the workflow is stalled; None when it is not."""
+        return self.events[-1] if self.status == "STALLED" else None
+
+    @property
+    def status_words(self) -> str:
+        """The status, with the reason of a stall and with what came before this history."""
+        words = [self.status]
+        if self.stalled and self.stalled.reason:
+            words[0] += f": {self.stalled.reason}"
+        words += ["continued as new"] if self.is_continued else []
+        words += [f"rerun of {self.rerun_of}"] if self.rerun_of else []
+        return ", ".join(words)
+
+    @property
+    def is_continued(self) -> bool:
+        """Whether the workflow has continued as new: what came before is not in its history.
+
+        The runtime gives the first turn of such a history a router, and no other turn one
+        (durabletask-go 0.12.1, ``runtimestate/applier.go``, CONTINUED_AS_NEW).
+        """
+        first = next((e for e in self.events if e.kind == "workflowStarted"), None)
+        return first is not None and first.source_app_id is not None
+
+    @property
+    def rerun_of(self) -> str | None:
+        """The instance from whose history this one was started again; None when it was not."""
+        return next((e.rerun_of for e in self.events if e.rerun_of), None)
+
+    @property
+    def marks(self) -> list[HistoryEvent]:
+        """What happened to the workflow as a whole: suspended, resumed, stalled, terminated."""
+        return [e for e in self.events if e.kind in KINDS and KINDS[e.kind].shown == "a mark"]
+
+    def awaited(self) -> list[str]:
+        """Return in words what the workflow waits for, the oldest first; empty when it has ended.
+
+        A call that is retried counts as its timer. A call that the runtime cannot dispatch, e.g.
+        to an app that is not running, is in no history and so not here.
+        """
+        if status_of(self.events) not in ("RUNNING", "SUSPENDED"):
+            return []
+        done = {e.task_id for e in self.events if e.task_id is not None}
+        done |= answered_waits(self.events)
+        begun = [e for e in self.events if e.kind in _BEGINS and e.event_id not in done]
+        return [_awaited(e, self.app_id) for e in begun]
 
     @property
     def kinds(self) -> list[str]:
@@ -193,6 +238,45 @@ def _joined(
         except LabError as problem:
             missing.append(Missing(*child, f"{problem.title}: {problem.found}"))
     return RunHistory(app_id, instance_id, tuple(events), tuple(children), tuple(missing))
+
+
+def answered_waits(events: Iterable[HistoryEvent]) -> set[int]:
+    """Return the numbers of the timers whose external event has come before their time.
+
+    The oldest wait of a name takes the next event of that name, whatever its case: so does the
+    runtime when it deletes such timers (dapr/dapr v1.18.1, ``orchestrator/timer.go``,
+    deleteCancelledEventTimers).
+    """
+    waits: dict[str, list[int]] = {}
+    answered: set[int] = set()
+    for event in events:
+        if event.kind == "timerCreated" and event.timer_for == "externalEvent":
+            waits.setdefault((event.timer_of or "").upper(), []).append(event.event_id)
+        elif event.kind == "timerFired":
+            for numbers in waits.values():
+                numbers[:] = [n for n in numbers if n != event.task_id]
+        elif event.kind == "eventRaised" and (queue := waits.get((event.name or "").upper())):
+            answered.add(queue.pop(0))
+    return answered
+
+
+def _awaited(event: HistoryEvent, app_id: str) -> str:
+    if event.kind == "timerCreated":
+        return _awaited_timer(event)
+    where = event.target_app_id or app_id
+    if event.kind == "taskScheduled":
+        return f"activity {event.name} on {where}"
+    return f"child workflow {event.name} on {where}, instance {event.child_instance_id}"
+
+
+def _awaited_timer(event: HistoryEvent) -> str:
+    due = event.fire_at
+    until = f"{due:%H:%M:%S} UTC" if due and due < NEVER else ""
+    if event.timer_for == "externalEvent":
+        return f"event {event.timer_of or ''}".rstrip() + (f" until {until}" if until else "")
+    if event.timer_for in ("activityRetry", "childWorkflowRetry"):
+        return f"the next try at {until}"
+    return f"a timer, due at {until}"
 
 
 def _steps(run: RunHistory) -> list[Step]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import grpc
@@ -10,7 +9,8 @@ from dapr.ext.workflow._durabletask.internal import orchestrator_service_pb2_grp
 from dapr.ext.workflow._durabletask.internal import protos as pb
 
 from labkit.errors import ObservationError
-from labkit.history.events import Failure, HistoryEvent
+from labkit.history.events import HistoryEvent
+from labkit.history.wire import records
 
 DEADLINE_SECONDS = 2.0
 TOKEN_HEADER = "dapr-api-token"
@@ -19,8 +19,6 @@ _NOT_YET = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED,
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_ENDED_BY = ("taskScheduledId", "timerId")
 
 
 class SidecarUnreachable(ObservationError):
@@ -59,7 +57,7 @@ def events_of(address: str, token: str, app_id: str, instance_id: str) -> list[H
     answer = _ask(address, token, "GetInstanceHistory", request, f"{app_id}, {instance_id}")
     if not answer.events:
         raise _unknown(app_id, instance_id, "nothing is written for it yet, or it does not exist")
-    return [record(e, app_id, instance_id, i) for i, e in enumerate(answer.events)]
+    return records(answer.events, app_id, instance_id)
 
 
 def instance_ids_of(address: str, token: str) -> list[str]:
@@ -94,61 +92,6 @@ def finds_workflows(address: str, token: str) -> bool:
         except grpc.RpcError as problem:
             return bool(problem.code() not in _NOT_YET)
         return True
-
-
-def record(event: Any, app_id: str, instance_id: str, index: int) -> HistoryEvent:
-    """Return a protobuf event as a record."""
-    kind = event.WhichOneof("eventType")
-    body = getattr(event, kind)
-    names = {f.name for f in body.DESCRIPTOR.fields}
-    ended = next((getattr(body, n) for n in _ENDED_BY if n in names), None)
-    router = event.router
-    return HistoryEvent(
-        app_id=app_id,
-        instance_id=instance_id,
-        index=index,
-        kind=kind,
-        time=_utc(event.timestamp),
-        event_id=event.eventId,
-        task_id=ended,
-        name=_text(body, names, "name"),
-        source_app_id=router.sourceAppID or None,
-        target_app_id=router.targetAppID or None,
-        child_instance_id=body.instanceId if kind == "childWorkflowInstanceCreated" else None,
-        input=_text(body, names, "input"),
-        output=_text(body, names, "result"),
-        failure=_failure(body, names),
-        fire_at=_utc(body.fireAt) if "fireAt" in names and body.HasField("fireAt") else None,
-        task_execution_id=_text(body, names, "taskExecutionId"),
-        timer_for=body.WhichOneof("origin") if kind == "timerCreated" else None,
-        status=_status(body) if kind == "executionCompleted" else None,
-    )
-
-
-def _text(body: Any, names: set[str], field: str) -> str | None:
-    if field not in names:
-        return None
-    value = getattr(body, field)
-    if isinstance(value, str):
-        return value or None
-    return value.value if body.HasField(field) else None
-
-
-def _failure(body: Any, names: set[str]) -> Failure | None:
-    if "failureDetails" not in names or not body.HasField("failureDetails"):
-        return None
-    told = body.failureDetails
-    return Failure(told.errorType, told.errorMessage, told.stackTrace.value)
-
-
-def _status(body: Any) -> str:
-    return str(pb.OrchestrationStatus.Name(body.workflowStatus)).removeprefix(
-        "ORCHESTRATION_STATUS_"
-    )
-
-
-def _utc(stamp: Any) -> datetime:
-    return _EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1000)
 
 
 def _ask(address: str, token: str, call: str, request: Any, about: str) -> Any:

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from labkit.history import Cut, RunHistory, Step
+from labkit.history import UNDER_WAY, Cut, RunHistory, Step
 from labkit.swimlane.names import short_forms
 
 MANY = 8
 """More calls of one activity than this from one workflow are drawn as one bar with a count."""
-
-UNDER_WAY = frozenset({"PENDING", "RUNNING", "SUSPENDED"})
 
 Ending = Literal["completed", "failed", "running", "cut"]
 

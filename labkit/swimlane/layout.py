@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from labkit.history import RunHistory, Step
-from labkit.swimlane.account import MANY, UNDER_WAY, Account, DownTime, Ending, Span, seconds
+from labkit.history import KINDS, UNDER_WAY, HistoryEvent, RunHistory, Step
+from labkit.swimlane.account import MANY, Account, DownTime, Ending, Span, seconds
 from labkit.swimlane.measure import width_of
 
 WIDTH, LEFT, RIGHT = 880.0, 16.0, 24.0
@@ -16,7 +16,7 @@ BAND_ROW = 17.0
 THIN, TORN, SYMBOL = 4.0, 9.0, 10.0
 """Least width of a bar, least width of a bar that was cut off, width of a symbol."""
 
-Shape = Literal["workflow", "activity", "timer", "event"]
+Shape = Literal["workflow", "activity", "timer", "event", "mark"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def laid_out(account: Account) -> Picture:
         lanes.append(_lane(app_id, top, mine, down, scale, app_ids))
         top += lanes[-1].height + 6
     apps = "1 app" if len(app_ids) == 1 else f"{len(app_ids)} apps"
-    title = f"{account.history.name}: {account.history.status}, {apps}"
+    title = f"{account.history.name}: {account.history.status_words}, {apps}"
     return Picture(title, tuple(lanes), scale.seconds, top)
 
 
@@ -217,21 +217,26 @@ def _items(account: Account) -> list[_Item]:
     for run in account.history.walk():
         running = run.status in UNDER_WAY
         name = account.name_of_run(run)
-        label = name if run.status == "COMPLETED" else f"{name} ({run.status})"
-        outcome: Ending = _STATUS.get(run.status, "failed")
+        words = run.status_words.removeprefix("COMPLETED").removeprefix(", ")
+        label = f"{name} ({words})" if words else name
+        outcome: Ending = "running" if running else _ENDED.get(run.status, "failed")
         began = seconds(run.events[0].time)
         end = account.last if running else seconds(run.events[-1].time)
         parent = _caller_of(account.history, run)
         found.append(_Item("workflow", label, outcome, run.app_id, began, end, parent))
         found += _calls(account, run)
+        found += [_marked(run, event) for event in run.marks]
     return found
 
 
-_STATUS: dict[str, Ending] = {
-    "COMPLETED": "completed",
-    "RUNNING": "running",
-    "SUSPENDED": "running",
-}
+_ENDED: dict[str, Ending] = {"COMPLETED": "completed"}
+
+
+def _marked(run: RunHistory, event: HistoryEvent) -> _Item:
+    """What happened to the workflow as a whole: suspended, resumed, stalled, terminated."""
+    at, word = seconds(event.time), KINDS[event.kind].word
+    outcome: Ending = "failed" if word == "terminated" else "running"
+    return _Item("mark", word, outcome, run.app_id, at, at, None)
 
 
 def _caller_of(history: RunHistory, run: RunHistory) -> str | None:

@@ -29,6 +29,10 @@ SIGNS = {
         f'<path d="M12 0l6 6l-6 6l-6 -6z" fill="{BLUE}" fill-opacity=".38" stroke="{BLUE}"/>',
     ),
     "event": ("circle: an external event", f'<circle cx="12" cy="6" r="5" fill="{BLUE}"/>'),
+    "mark": (
+        "triangle: to the workflow itself",
+        f'<path d="M12 1l6 11h-12z" fill="none" stroke="{AMBER}" stroke-width="2"/>',
+    ),
     "failed": (
         "cross: failed",
         f'<path d="M7 1l10 10m0 -10l-10 10" stroke="{RED}" stroke-width="2.5"/>',
@@ -86,7 +90,7 @@ def _hatched() -> str:
 def _occurring(picture: Picture) -> Iterator[str]:
     marks = [m for lane in picture.lanes for m in lane.marks]
     shapes, outcomes = {m.shape for m in marks}, {m.outcome for m in marks}
-    yield from (k for k in ("workflow", "activity", "timer", "event") if k in shapes)
+    yield from (k for k in ("workflow", "activity", "timer", "event", "mark") if k in shapes)
     yield from (k for k in ("failed", "running", "cut") if k in outcomes)
     if any(m.caller is not None for m in marks):
         yield "arrow"

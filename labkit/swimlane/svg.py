@@ -118,6 +118,11 @@ def _shape(mark: Mark) -> str:
     middle = mark.y + ROW / 2
     if mark.shape == "event":
         return f'<circle cx="{mark.x + 5:.1f}" cy="{middle:g}" r="5" fill="{colour}"/>'
+    if mark.shape == "mark":
+        return (
+            f'<path d="M{mark.x + 5:.1f} {middle - 6:g}l6 11h-12z" style="fill:{PAPER}" '
+            f'stroke="{colour}" stroke-width="2"/>'
+        )
     if mark.shape == "timer":
         outline = f"M{mark.x + 5:.1f} {middle - 6:g}l6 6l-6 6l-6 -6z"
     else:

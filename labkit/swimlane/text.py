@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from labkit.history import RunHistory, Step
+from labkit.history import KINDS, HistoryEvent, RunHistory, Step
 from labkit.swimlane.account import Account, DownTime, Span
 
 RETRY_TIMERS = ("activityRetry", "childWorkflowRetry")
@@ -19,7 +19,7 @@ def table(account: Account) -> str:
     rows: list[Row] = [("start", "took", "app", "step", "outcome")]
     rows.append(_row(zero, history.events[0].time.timestamp(), None, history.app_id, history.name))
     rows += (row for _, row in sorted(_timed(account, zero), key=lambda timed: timed[0]))
-    rows.append(("", "", history.app_id, history.name, history.status))
+    rows.append(("", "", history.app_id, history.name, history.status_words))
     for missing in history.missing:
         rows.append(("", "", missing.app_id, missing.instance_id, f"unknown: {missing.reason}"))
     widths = [max(len(r[i]) for r in rows) for i in range(4)]
@@ -32,7 +32,9 @@ def table(account: Account) -> str:
 def summary(account: Account) -> str:
     """Return the steps in the order of the workflow's code, without times and ids."""
     history = account.history
-    head = f"{history.name} on {history.app_id}: {history.status}"
+    head = f"{history.name} on {history.app_id}: {history.status_words}"
+    if history.stalled and history.stalled.description:
+        head += f"\n  {history.stalled.description.strip()}"
     return "\n".join([head, *_below(account, history, 1)])
 
 
@@ -44,6 +46,9 @@ def _timed(account: Account, zero: datetime) -> Iterator[tuple[float, Row]]:
             yield span.began, _run(zero, step, name, span)
     for down in account.down:
         yield down.start, _down(zero, down)
+    for run in account.history.walk():
+        for event in run.marks:
+            yield event.time.timestamp(), _mark(zero, account.name_of_run(run), event)
 
 
 def _run(zero: datetime, step: Step, name: str, span: Span) -> Row:
@@ -57,6 +62,12 @@ def _down(zero: datetime, down: DownTime) -> Row:
     took = down.end - down.start if down.end is not None else None
     until = "until a worker was connected again" if took is not None else "not back yet"
     return _row(zero, down.start, took, down.app_id, f"({down.part} down)", until)
+
+
+def _mark(zero: datetime, name: str, event: HistoryEvent) -> Row:
+    why = f"{event.reason}: {event.description}".strip() if event.reason else ""
+    word = " ".join(w for w in (KINDS[event.kind].word, why) if w)
+    return _row(zero, event.time.timestamp(), None, event.app_id, f"({name})", word)
 
 
 def _below(account: Account, run: RunHistory, depth: int) -> Iterator[str]:

@@ -20,6 +20,7 @@ import pytest
 from labkit import lifeline, paths, progress
 from labkit.waiting import wait_until
 from tests.support import stranger
+from tests.support.system import listening
 
 BROWSER = """\
 #!/bin/sh
@@ -96,6 +97,62 @@ def test_redis_asks_for_a_password_and_has_no_command_that_writes_or_loads_files
     assert all(answer.lower().startswith("-err unknown command") for answer in refused), refused
 
 
+DOCUMENTED = re.compile(r"^\| (`[^|]+`) \| ([^|]+) \|", re.M)
+
+
+def documented() -> dict[str, str]:
+    """What listens, and what it asks for, as docs/loopback.md has them."""
+    page = (paths.repo() / "docs" / "loopback.md").read_text("utf-8")
+    rows = DOCUMENTED.findall(page)
+    return {name: asks for names, asks in rows for name in re.findall(r"`([^`]+)`", names)}
+
+
+def listeners(lab) -> dict[int, str]:
+    """Port to the name that docs/loopback.md has for what listens there."""
+    app = lab.app("target")
+    longer = {
+        "raft": "placement raft",
+        "etcd": "scheduler etcd",
+        "etcd_peer": "scheduler etcd peer",
+    }
+    control = lab._control._port.items()
+    found = {port: longer.get(name, name).replace("_", " ") for name, port in control}
+    found |= {port: name for name, port in lab._infrastructure.ports.items()}
+    return found | {
+        app.http_port: "sidecar http",
+        app.grpc_port: "sidecar grpc",
+        app.internal_port: "sidecar internal",
+        app.metrics_port: "sidecar metrics",
+        app.app_port: "service",
+    }
+
+
+def test_what_another_user_can_reach_is_what_the_documentation_says(make_lab, small):
+    lab = make_lab(small)
+    lab.up("target", announce=False)
+    known = listeners(lab)
+    assert set(known.values()) == set(documented())
+    ports = {port for pairs in listening(lab.folder.name).values() for _, port in pairs}
+    assert ports <= set(known), "a port that nobody has described"
+    port_of = {name: port for port, name in known.items()}
+
+    def asked(name: str, path: str, **more) -> httpx.Response:
+        return httpx.request(url=f"http://127.0.0.1:{port_of[name]}{path}", trust_env=False, **more)
+
+    assert documented()["sidecar http"] == "the token"
+    assert asked("sidecar http", "/v1.0/metadata", method="GET").status_code == 401
+    assert asked("sidecar http", "/v1.0/healthz", method="GET").is_success
+    for name in ("sidecar metrics", "placement metrics", "scheduler metrics"):
+        assert documented()[name] == "nothing"
+        assert asked(name, "/metrics", method="GET").is_success
+    assert "target" in asked("placement health", "/placement/state", method="GET").text
+    # etcd's own gateway: what is scheduled can be read, and added to.
+    pair = {"key": "cHJvYmU=", "value": "cHJvYmU="}
+    assert asked("scheduler etcd", "/v3/kv/put", method="POST", json=pair).is_success
+    answer = asked("scheduler etcd", "/v3/kv/range", method="POST", json={"key": pair["key"]})
+    assert answer.json()["kvs"][0]["value"] == pair["value"]
+
+
 def test_the_token_of_jupyterlab_is_on_no_command_line_and_in_no_file_of_others(home):
     seen, script = home / "seen", home / "browser"
     script.write_text(BROWSER.format(seen=seen))
@@ -117,6 +174,7 @@ def test_the_token_of_jupyterlab_is_on_no_command_line_and_in_no_file_of_others(
         assert httpx.get(url, trust_env=False).status_code == 200
         for wrong in ("", "?token=", "?token=not-this-one"):
             assert httpx.get(address + wrong, trust_env=False).status_code in (302, 403)
+        assert mechanism_of_a_kernel(url, home / "state") == b"CURVE", "what it prints is encrypted"
         page = re.search(r"file://\S+", seen.read_text())
         assert page, "it is opened by a file"
         file = Path(httpx.URL(page[0]).path)
@@ -131,6 +189,26 @@ def test_the_token_of_jupyterlab_is_on_no_command_line_and_in_no_file_of_others(
         _, err = process.communicate(timeout=60)
     assert "Traceback" not in err
     assert not list((home / "state" / "jupyter" / "servers").iterdir()), "the token is gone with it"
+
+
+def mechanism_of_a_kernel(url: str, state: Path) -> bytes:
+    """Start a kernel, and return how its outputs are protected, by the greeting of ZMTP 3."""
+    base, token = url.partition("/lab/")[0], url.rpartition("token=")[2]
+    header = {"Authorization": f"token {token}"}
+    asked = httpx.post(f"{base}/api/kernels", headers=header, json={}, trust_env=False, timeout=60)
+    connection = state / "jupyter" / "runtime" / f"kernel-{asked.json()['id']}.json"
+    port = json.loads(connection.read_text())["iopub_port"]
+    hello = b"\xff" + bytes(8) + b"\x7f\x03\x00"
+
+    def greeted() -> bytes:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 5) as line:
+                line.sendall(hello)
+                return line.recv(64, socket.MSG_WAITALL)[12:32].rstrip(b"\0")
+        except OSError:
+            return b""
+
+    return wait_until(greeted, 60, "the kernel listens")
 
 
 def every_process() -> list[int]:

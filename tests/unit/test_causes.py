@@ -60,6 +60,15 @@ def test_a_server_that_nobody_started_is_named_with_the_way_out(tmp_path, port):
     assert found.look_at == str(tmp_path / "all.yaml")
 
 
+@pytest.mark.parametrize(
+    ("kind", "ours"), [("pubsub.kafka", "redis"), ("state.mongodb", "default")]
+)
+def test_the_way_out_has_a_broker_where_one_is_needed(tmp_path, port, kind, ours):
+    folder = write(tmp_path, component(host=f"localhost:{port}"), component(kind, "other"))
+    found = causes.of_sidecar(f"refused 127.0.0.1:{port}", [folder])
+    assert f'components="{ours}"' in found.fix
+
+
 def test_a_place_that_the_log_does_not_complain_of_is_no_cause(tmp_path, port):
     """A binding may name a service of the lab itself."""
     folder = write(tmp_path, component("bindings.http", url=f"http://localhost:{port}/orders"))

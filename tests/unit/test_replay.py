@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import dapr.ext.workflow as wf
 import pytest
 
 from labkit import paths
+from labkit.history import CannotBeShown, RunHistory, from_json, to_json
+from labkit.inprocess import InProcess
 from labkit.replay import NoService, replay, runtime_of
+from labkit.turns import registry_of
 from tests.support.recorded import recorded
 
 SERVICE = paths.repo() / "services" / "task-orchestrator-service" / "main.py"
@@ -51,3 +57,218 @@ def test_nothing_of_an_activity_is_run(tmp_path):
 def test_a_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(NoService, match="no-service"):
         runtime_of(tmp_path / "main.py")
+
+
+# --- what the records carry ------------------------------------------------------------------
+
+
+def ran(runtime, workflow, *acts, given=None):
+    """Return the histories of an instance and its children, as they are after ``acts``."""
+    system = InProcess({"a": runtime})
+    system.schedule("a", workflow, given, "w")
+    system.run()
+    for act in acts:
+        act(system)
+        system.run()
+    return {i.instance_id: system.history(i.instance_id) for i in system.instances.values()}
+
+
+def noting() -> wf.WorkflowRuntime:
+    runtime = wf.WorkflowRuntime()
+    runtime.register_activity(lambda ctx, text: text, name="note")
+    return runtime
+
+
+def go(system):
+    system.raise_event("w", "go", "went")
+
+
+@pytest.mark.parametrize("acts", [(), (go,)], ids=["still waits", "went"])
+@pytest.mark.parametrize(
+    "waits",
+    [
+        lambda ctx: ctx.wait_for_external_event("go"),
+        lambda ctx: ctx.wait_for_external_event("go", timeout=timedelta(seconds=-1)),
+        lambda ctx: wf.when_any(
+            [ctx.wait_for_external_event("go"), ctx.create_timer(timedelta(days=9))]
+        ),
+        lambda ctx: wf.when_all([ctx.wait_for_external_event("go"), ctx.call_activity("note")]),
+    ],
+    ids=["alone", "negative", "raced", "with an activity"],
+)
+def test_a_wait_without_time_out_is_replayed(waits, acts):
+    runtime = noting()
+
+    def waiting(ctx, _):
+        yield ctx.call_activity("note", input="before")
+        yield waits(ctx)
+        return "done"
+
+    runtime.register_workflow(waiting, name="waits")
+    turns = replay(runtime, ran(runtime, "waits", *acts)["w"])
+    assert [t.failure for t in turns] == [None] * len(turns)
+
+
+def patched(newer: bool, dropped: bool = False) -> wf.WorkflowRuntime:
+    runtime = noting()
+
+    def workflow(ctx, _):
+        yield ctx.call_activity("note", input="start")
+        if newer and ctx.is_patched("check"):
+            yield ctx.call_activity("note", input="check")
+        yield ctx.wait_for_external_event("go")
+        return "newer" if newer and not dropped and ctx.is_patched("check") else "older"
+
+    runtime.register_workflow(workflow, name="patched")
+    return runtime
+
+
+def test_patched_code_fits_what_began_before_it_and_after_it():
+    for before in (False, True):
+        for acts in ((), (go,)):
+            history = ran(patched(before), "patched", *acts)["w"]
+            turns = replay(patched(newer=True), history)
+            assert [t.failure for t in turns] == [None] * len(turns)
+            asks = [a for t in turns for a in t.asks]
+            assert asks.count("note") == (2 if before else 1), "the past takes no new patch"
+
+
+def test_code_without_a_patch_that_the_history_has_is_held():
+    turns = replay(patched(newer=False), ran(patched(newer=True), "patched")["w"])
+    assert turns[-1].status == "STALLED"
+    assert turns[-1].failure.startswith("PATCH_MISMATCH: Patch mismatch. History patches: [check]")
+
+
+def claims(*versions: str) -> wf.WorkflowRuntime:
+    runtime = noting()
+    for version in versions:
+
+        def claim(ctx, _, version=version):
+            for number in range(len(version)):  # versions differ in their steps
+                yield ctx.call_activity("note", input=number)
+            return version
+
+        runtime.register_versioned_workflow(
+            claim, name="claim", version_name=version, is_latest=version == versions[-1]
+        )
+    return runtime
+
+
+def test_an_instance_is_replayed_with_the_version_that_ran_it():
+    history = ran(claims("first"), "claim")["w"]
+    assert replay(claims("first", "second one"), history)[-1].output == '"first"'
+    held = replay(claims("second one"), history)[-1]
+    assert (held.status, held.failure) == (
+        "STALLED",
+        "VERSION_NOT_AVAILABLE: Version not available: first",
+    )
+
+
+def test_code_that_asks_for_another_step_than_the_one_that_is_open_does_not_fit():
+    def released(step):
+        runtime = noting()
+
+        def workflow(ctx, _):
+            yield ctx.call_activity("note", input="x")
+            yield step(ctx)
+
+        runtime.register_workflow(workflow, name="w")
+        return runtime
+
+    waits = released(lambda ctx: ctx.create_timer(timedelta(days=1)))
+    system = InProcess({"a": waits})
+    system.schedule("a", "w")
+    system.run(within=timedelta(0))
+    history = system.history("instance")
+    assert replay(waits, history)[-1].failure is None
+    other = replay(released(lambda ctx: ctx.call_activity("note", input="y")), history)[-1]
+    assert "A previous execution called create_timer with ID=2" in other.failure
+
+
+def test_a_workflow_sees_its_own_instance_id_and_app():
+    runtime = wf.WorkflowRuntime()
+
+    @runtime.workflow(name="who")
+    def who(ctx, _):
+        return [ctx.instance_id, ctx.app_id]
+        yield
+
+    assert replay(runtime, ran(runtime, "who")["w"])[-1].output == '["w", "a"]'
+
+
+def test_the_history_of_a_parent_is_needed_where_a_child_reads_it():
+    runtime = wf.WorkflowRuntime()
+
+    @runtime.workflow(name="child")
+    def child(ctx, _):
+        history = ctx.get_propagated_history()
+        return None if history is None else [w.instance_id for w in history.get_workflows()]
+
+    @runtime.workflow(name="parent")
+    def parent(ctx, propagates):
+        scope = wf.PropagationScope.LINEAGE if propagates else None
+        yield ctx.call_child_workflow("child", instance_id="c", propagation=scope)
+
+    for propagates, seen in ((True, '["w"]'), (False, None)):
+        histories = ran(runtime, "parent", given=propagates)
+        with pytest.raises(CannotBeShown, match="the history that the parent passed on"):
+            replay(runtime, histories["c"])
+        above = [RunHistory("a", "w", tuple(histories["w"]))]
+        assert replay(runtime, histories["c"], above)[-1].output == seen
+        with pytest.raises(CannotBeShown, match="no such call"):
+            replay(runtime, histories["c"], [RunHistory("a", "w", tuple(histories["w"][:2]))])
+
+
+def test_what_came_while_it_was_suspended_is_asked_for_once():
+    runtime = noting()
+
+    @runtime.workflow(name="two")
+    def two(ctx, _):
+        yield ctx.wait_for_external_event("go")
+        return (yield ctx.call_activity("note", input="x"))
+
+    acts = (lambda s: s.suspend("w"), go, lambda s: s.resume("w"))
+    turns = replay(runtime, ran(runtime, "two", *acts)["w"])
+    assert [t.asks for t in turns] == [("timer",), (), (), ("note",), ("end",)]
+
+
+def test_a_history_of_an_older_recording_is_replayed():
+    """Histories recorded before versions, patches and nanoseconds were kept."""
+    runtime = noting()
+    runtime.register_workflow(waits_for_go, name="w")
+    rows = to_json(ran(runtime, "w", go)["w"])
+    newer = ("fire_nanos", "timer_of", "parent_app_id", "parent_instance_id")
+    old = [{k: v for k, v in row.items() if k not in newer} for row in rows]
+    assert old != rows
+    assert replay(runtime, from_json(old))[-1].status == "COMPLETED"
+
+
+def waits_for_go(ctx, _):
+    yield ctx.wait_for_external_event("go")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("x = 1\n", "no WorkflowRuntime at the top level"),
+        ("import dapr.ext.workflow as wf\na, b = wf.WorkflowRuntime(), wf.WorkflowRuntime()", "2"),
+        ("import dapr.ext.workflow as wf\nw = wf.WorkflowRuntime()\nw.start()", "starts its work"),
+    ],
+)
+def test_a_file_that_is_no_service_is_told_what_it_lacks(tmp_path, text, found):
+    file = tmp_path / "main.py"
+    file.write_text(text)
+    with pytest.raises(NoService, match=found):
+        runtime_of(file)
+
+
+def test_a_service_of_several_files_is_loaded_again_with_all_of_them(tmp_path):
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "flows.py").write_text(
+            "import dapr.ext.workflow as wf\nruntime = wf.WorkflowRuntime()\n"
+            f"@runtime.workflow(name={name!r})\ndef w(ctx, _):\n    return None\n"
+        )
+        (folder / "app.py").write_text("from flows import runtime\n")
+        assert list(registry_of(runtime_of(folder / "app.py")).orchestrators) == [name]

@@ -21,6 +21,7 @@ from labkit.swimlane.measure import width_of
 from labkit.swimlane.names import short_forms
 from labkit.swimlane.style import COLOUR
 from tests.support.recorded import killed, recorded
+from tests.support.scenarios import recorded_runs
 
 
 def picture_of(name: str) -> Swimlane:
@@ -286,3 +287,46 @@ def test_the_text_has_a_row_for_every_run_of_a_step(run):
         own = account.spans(step)
         assert [s.run for s in own] == list(range(1, len(own) + 1))
         assert all(a.ended <= b.began for a, b in pairwise(own))
+
+
+# --- what happens to a workflow as a whole ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scenario", "head", "marks"),
+    [
+        ("paused", "paused on front: COMPLETED", ["suspended", "resumed"]),
+        ("approve-ended", "approve on front: TERMINATED", ["terminated"]),
+        ("claim-rolled-back", "claim on front: STALLED: VERSION_NOT_AVAILABLE", ["stalled"]),
+        ("patched-rolled-back", "patched on front: STALLED: PATCH_MISMATCH", ["stalled"]),
+        ("count-down", "count_down on front: COMPLETED, continued as new", []),
+        ("gather-at-once", "gather on front: COMPLETED, continued as new", []),
+        ("gather-lost-at-once", "gather on front: RUNNING, continued as new", []),
+        ("approve-waits", "approve on front: RUNNING", []),
+    ],
+)
+def test_a_picture_says_what_was_done_to_the_workflow_and_why_it_stands(scenario, head, marks):
+    (name, outcome) = next(iter(recorded_runs("programs")[scenario].items()))
+    run = RunHistory(*name.split("/"), outcome.events)
+    picture = Swimlane(run)
+    assert picture.summary.splitlines()[0] == head
+    drawn = [m for lane in laid_out(Account(run)).lanes for m in lane.marks if m.shape == "mark"]
+    assert [m.label for m in drawn] == marks
+    assert [w in picture.text for w in marks] == [True] * len(marks)
+    assert ("triangle: to the workflow itself" in picture.svg) == bool(marks)
+    ElementTree.fromstring(picture.svg)
+
+
+def test_a_stalled_workflow_goes_on_to_the_right_edge_with_its_reason():
+    outcome = recorded_runs("programs")["claim-rolled-back"]["front/claim-rolled-back"]
+    run = RunHistory("front", "x", outcome.events)
+    now = max(e.time for e in run.events).timestamp() + 60
+    (bar, *_) = laid_out(Account(run, now=now)).lanes[0].marks
+    assert (bar.label, bar.outcome) == ("claim (STALLED: VERSION_NOT_AVAILABLE)", "running")
+    assert bar.x + bar.width == pytest.approx(WIDTH - 24)
+    assert "Version not available: second" in Swimlane(run).summary
+
+
+def test_events_that_were_taken_along_do_not_stretch_the_time():
+    outcome = recorded_runs("programs")["gather-at-once"]["front/gather-at-once"]
+    assert laid_out(Account(RunHistory("front", "x", outcome.events))).seconds < 60
