@@ -73,6 +73,11 @@ class App:
     placement: Part | None = None
     scheduler: Part | None = None
 
+    @cached_property
+    def real(self) -> str:
+        """The file of its entry or document, without links."""
+        return os.path.realpath(re.sub(r"(:\d+)+$", "", self.where))
+
     @property
     def is_in_cluster(self) -> bool:
         """Whether it is deployed to Kubernetes."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.links import Link, Links, Missing
@@ -270,7 +271,13 @@ def _too_many(sight: _Sight, seen: list[Document]) -> Finding:
     names, at = ", ".join(d.name for d in seen), seen[1].actor_row.where
     why = f"{sight.title} sees {len(seen)} actor state stores ({names}); its sidecar ends"
     fix = f'set actorStateStore to "false" in {at}, or hide it with scopes'
-    return Finding("state store", "broken", at, why, fix)
+    folders = {Path(d.real).parent for d in seen}
+    if not (sight.app.is_in_cluster and len(folders) == len(seen)):
+        return Finding("state store", "broken", at, why, fix)
+    # Each in a folder of its own: they may be for one environment each.
+    why += f", unless only one of these {len(folders)} folders is applied"
+    fix = "name only the folders that are applied together"
+    return Finding("state store", "cannot be known", at, why, fix)
 
 
 def _no_store(sight: _Sight) -> Finding:

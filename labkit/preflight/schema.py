@@ -21,7 +21,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from labkit.preflight.findings import Finding, State
-from labkit.preflight.model import BY_KIND_ALONE, GROUP, Document, Manifests, is_placeholder
+from labkit.preflight.model import BY_KIND_ALONE, GROUP, App, Document, Manifests, is_placeholder
 from labkit.preflight.parts import Part
 
 CRDS = Path(__file__).with_name("crds")
@@ -83,9 +83,21 @@ def _checked(document: Document, read: Manifests) -> list[Finding]:
 
 
 def _is_applied(document: Document, read: Manifests) -> bool:
-    """Whether it is for a cluster: apps of one are there, and of a Configuration one that asks."""
+    """Whether it is for a cluster: apps of one are near, and of a Configuration one that asks."""
     apps = [a for a in read.apps if a.is_in_cluster]
-    return any(document.kind != "Configuration" or a.config == document.name for a in apps)
+    if document.kind == "Configuration":
+        return any(a.config == document.name for a in apps)
+    return any(_is_near(a, document) for a in apps)
+
+
+def _is_near(app: App, document: Document) -> bool:
+    """Whether an app is below the folder above a document: ``deploy`` beside ``components``.
+
+    What stands elsewhere in a repository may be for another project, and for sidecars without a
+    cluster, which miss less.
+    """
+    above = Path(document.real).parent.parent
+    return above in Path(app.real).parents
 
 
 def _is_dapr(document: Document) -> bool:

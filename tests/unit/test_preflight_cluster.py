@@ -147,6 +147,19 @@ def test_a_flag_in_a_secret_cannot_be_known(tmp_path):
     assert states(inspect([tmp_path]), "state store") == ["cannot be known"]
 
 
+def test_two_actor_stores_of_one_folder_are_broken_and_one_each_of_several_cannot_be_known(
+    tmp_path,
+):
+    texts = [store(), store("other")]
+    for name, text in zip(("local", "azure"), texts, strict=True):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, store=text)
+    write(tmp_path, orders=app("orders"))
+    assert states(inspect([tmp_path]), "state store") == ["cannot be known"]
+    write(tmp_path / "azure", more=store("third"))
+    assert "broken" in states(inspect([tmp_path]), "state store")
+
+
 def test_an_app_without_a_store_is_broken_only_where_none_has_one(tmp_path):
     write(tmp_path, a=app("one"), b=app("two"), s=store(more="scopes: [one]"))
     assert states(inspect([tmp_path]), "state store") == ["holds", "cannot be known"]

@@ -223,3 +223,17 @@ def test_every_schema_is_understood(kind, is_local):
 def test_our_own_components_fit():
     found = inspect([paths.repo() / "components"])
     assert [f for f in about(found, "schema") if f.state != "note"] == []
+
+
+@pytest.mark.parametrize(("place", "state"), [("app", "broken"), ("other/app", "cannot be known")])
+def test_what_only_a_cluster_refuses_is_broken_near_its_apps(tmp_path, place, state):
+    """A repository of several projects: the components of one are no business of another."""
+    without = body("Component", "spec: {type: pubsub.in-memory, metadata: []}\n")
+    for folder in ("shop/components", f"shop/{place}" if place == "app" else place):
+        (tmp_path / folder).mkdir(parents=True)
+    write(tmp_path / "shop/components", pubsub=without)
+    write(
+        tmp_path / (f"shop/{place}" if place == "app" else place),
+        all=app("orders") + "---\n" + store(),
+    )
+    assert [f.state for f in about(inspect([tmp_path]), "schema")] == [state]
