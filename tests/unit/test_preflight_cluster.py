@@ -217,6 +217,20 @@ def test_two_components_of_one_name_end_the_sidecar_of_a_run_file(tmp_path):
     assert one.where.endswith("zz.yaml:1")
 
 
+@pytest.mark.parametrize(
+    "twice",
+    [
+        "resourcesPaths: [../components, ../components]",
+        "resourcesPaths: [.././components]; resourcesPath: ../components",
+    ],
+)
+def test_a_folder_that_is_named_twice_ends_the_sidecar(tmp_path, twice):
+    (one,) = about(inspect([run_file(tmp_path, f"one: {twice}")]), "component")
+    assert one.state == "broken"
+    assert "named twice" in one.why
+    assert about(inspect([run_file(tmp_path, "one: resourcesPaths: [.]")]), "component") == []
+
+
 @pytest.mark.parametrize(("scope", "count"), [("one", 1), ("another", 0)])
 def test_a_component_out_of_sight_clashes_only_with_one_before_it(tmp_path, scope, count):
     file = run_file(tmp_path, "one")
