@@ -209,6 +209,8 @@ class Lab(View):
         for app in asked:
             late = ", without the scheduler" if silence else ""
             print(f"{app.app_id}: ready{late}{_old_code(app)}")
+            if cause := app.refused():
+                print(f"{app.app_id}: {cause.found}; {cause.fix}")
         if silence:
             print(silence.found)
 
