@@ -104,7 +104,7 @@ DOCUMENTED = re.compile(r"^\| (`[^|]+`) \| ([^|]+) \|", re.M)
 def documented() -> dict[str, str]:
     """What listens, and what it asks for, as docs/loopback.md has them."""
     page = (paths.repo() / "docs" / "loopback.md").read_text("utf-8")
-    rows = DOCUMENTED.findall(page)
+    rows = DOCUMENTED.findall(page.partition("\n## On a host with other users\n")[2])
     return {name: asks for names, asks in rows for name in re.findall(r"`([^`]+)`", names)}
 
 
