@@ -27,8 +27,22 @@ __all__ = sorted(name for names in _WHERE.values() for name in names)
 def __getattr__(name: str) -> Any:
     for module, names in _WHERE.items():
         if name in names:
-            return getattr(import_module(module), name)
+            return _loaded(module, name)
     raise AttributeError(f"module 'labkit' has no attribute {name!r}")
+
+
+def _loaded(module: str, name: str) -> Any:
+    """Load a module; what breaks it from outside (another SDK, a file of others) is named."""
+    try:
+        return getattr(import_module(module), name)
+    except Exception as problem:
+        from labkit import foreign, packages, sdk
+
+        ways = (foreign.explained, sdk.explained, packages.explained)
+        told = next((t for way in ways if (t := way(problem))), None)
+        if told is None:
+            raise
+        raise told from problem
 
 
 def __dir__() -> list[str]:

@@ -19,14 +19,15 @@ from typing import Any, Literal
 import httpx
 import psutil
 
-from labkit import lives
+from labkit import causes, environments, lives
+from labkit.causes import Cause
 from labkit.errors import ObservationError
 from labkit.history import connections, next_after
 from labkit.launch import HOST, PARTS, Launch, Part
 from labkit.lives import Life, Trouble, trouble
 from labkit.newer import newer
 from labkit.ports import is_listening, is_listening_at
-from labkit.processes import OWN_ENVIRONMENT, Process
+from labkit.processes import Process
 from labkit.texts import Text
 from labkit.waiting import patience, poll
 
@@ -209,17 +210,40 @@ class App(Launch):
         up = f"lab.up({self.app_id!r})"
         if ended.was_killed:
             return up
+        if cause := self.cause_of(ended):
+            return f"{cause.fix}; then {up}"
         if ended.exit_code == 0:
             return f"let the service stay, with signal.pause() after wfr.start(), then {up}"
         if self._lacks_its_packages(ended):
             return f"./lab setup repairs the environment of {self.app_id}; then {up}"
         return f"correct what its log says, then {up}"
 
+    def cause_of(self, ended: Life) -> Cause | None:
+        """Return why a part has ended by itself, where its surroundings say more than its log."""
+        if ended.was_killed:
+            return None
+        if ended is self.processes.get("sidecar"):
+            return causes.of_sidecar(ended.output(), self.resources)
+        return self.refused() if ended.exit_code else None
+
+    def refused(self) -> Cause | None:
+        """Return how many requests without its token the sidecar has refused; None for none."""
+        sidecar = self.processes.get("sidecar")
+        if sidecar is None or not sidecar.is_alive:
+            return None
+        try:
+            return causes.of_refusals(self.metrics())
+        except SidecarSilent:
+            return None
+
     def _lacks_its_packages(self, ended: Life) -> bool:
-        """Whether an app with an environment of its own did not find, or not load, a package."""
-        own = ended is self.process("worker") and self.spec.command[0].startswith(OWN_ENVIRONMENT)
+        """Whether an app ended because its own environment is not what its lock says."""
         said = ended.last_line()
-        return own and any(e in said for e in ("ModuleNotFoundError", "ImportError"))
+        if not any(error in said for error in ("ModuleNotFoundError", "ImportError")):
+            return False
+        own = self.spec.folder / ".venv"
+        is_ours = own.exists() and own.resolve() == environments.folder().resolve()
+        return is_ours and environments.trouble() is not None
 
     def _has_other_worker(self, ended: Life) -> bool:
         just_now = time.time() - (ended.ended_at or 0) < STREAM_SECONDS

@@ -7,24 +7,21 @@ and ends nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from labkit import lives, runs, workflowrun
-from labkit.apps import App, ledger_rows
-from labkit.client import client_of
+from labkit import lives, runs
+from labkit.apps import App
 from labkit.controlplane import silence
 from labkit.errors import DeploymentError, ObservationError
-from labkit.launch import PARTS, Surroundings
-from labkit.lives import Trouble
-from labkit.mailcatcher import Inbox, inbox
-from labkit.readiness import blocked
+from labkit.launch import PARTS, Part, Surroundings
+from labkit.lives import Life, Seen
 from labkit.runfile import AppSpec, RunFile, load
+from labkit.view import View
 from labkit.waiting import Reason
-from labkit.workflowrun import Run
 
 if TYPE_CHECKING:
     from dapr.ext.workflow import DaprWorkflowClient
@@ -48,7 +45,7 @@ class RunFileChanged(DeploymentError):
     code = "run-file-changed"
 
 
-class Attached:
+class Attached(View):
     """A running lab, seen from outside.
 
     Attributes:
@@ -70,14 +67,15 @@ class Attached:
         if not found and run is None:
             raise _not_running(run_file, own)
         chosen = run or found[-1]
-        self.folder: Path = chosen.path
+        self._folder: Path = chosen.path
         self.facts: Mapping[str, Any] = chosen.facts
         self.notice = _which(chosen, own, found) if run is None else ""
         self._run_file: RunFile = load(run_file)
         self._http = httpx.Client(trust_env=False, timeout=2.0)
         self._clients: dict[str, DaprWorkflowClient] = {}
-        self._lives = lives.lives(self.folder)
-        self._apps = {a: self._app(a, ports) for a, ports in self.facts.get("apps", {}).items()}
+        self._apps: dict[str, App] = {}
+        self._seen: tuple[int, ...] = ()
+        self._look()
 
     def close(self) -> None:
         """Close the connections; nothing of the lab is touched."""
@@ -89,6 +87,7 @@ class Attached:
         Raises:
             AppNotRunning: it has not.
         """
+        self._look()
         if app_id in self._apps:
             return self._apps[app_id]
         raise AppNotRunning(
@@ -99,48 +98,47 @@ class Attached:
             fix=f"lab.up({app_id!r})",
         )
 
-    def started_apps(self) -> Iterable[App]:
-        """Return the apps that the lab has started."""
+    @property
+    def folder(self) -> Path:
+        """The folder with the logs, stores and ledgers of this run."""
+        return self._folder
+
+    def started_apps(self) -> list[App]:
+        """Return the apps that the lab has started, as they are now."""
+        self._look()
         return list(self._apps.values())
 
-    def client(self, app_id: str) -> DaprWorkflowClient:
-        """Return the SDK's client for an app."""
-        if app_id not in self._clients:
-            self._clients[app_id] = client_of(self.app(app_id))
-        return self._clients[app_id]
+    def shared_lives(self) -> list[Seen]:
+        """Return the newest process of each kind that belongs to no app."""
+        return [p for p in lives.newest(self.folder) if " " not in p.name]
+
+    def silence(self) -> Reason | None:
+        """Return why the scheduler serves nobody yet; None when it does, or does not run."""
+        metrics = str(self.facts.get("scheduler_metrics", ""))
+        own = [p for p in self.shared_lives() if p.name == "scheduler" and metrics]
+        return silence(own[-1], metrics, self._http) if own else None
 
     def ended_services(self) -> list[App]:
         """Return the apps whose service was started and does not run any more."""
         return [a for a in self.started_apps() if any(t.part == "worker" for t in a.ended())]
 
-    def run(self, instance_id: str) -> Run:
-        """Return the handle of a workflow instance."""
-        return workflowrun.find(self, instance_id)
+    def _look(self) -> None:
+        """Read what the lab has started since the last look, if it has."""
+        stamps = runs.stamps(self.folder)
+        if stamps == self._seen:
+            return
+        self._seen = stamps
+        self.facts = runs.facts_of(self.folder) or self.facts
+        self._lives = lives.lives(self.folder)
+        for app_id, ports in self.facts.get("apps", {}).items():
+            if app_id not in self._apps:
+                self._apps[app_id] = self._app(app_id, ports)
+            past = self._past(app_id)
+            self._apps[app_id].processes, self._apps[app_id].past = dict(past), past
 
-    def troubles(self) -> list[Trouble]:
-        """Return the processes that were started and have ended, the first one to end first."""
-        if stopped := lives.stopped(self.folder):
-            return [stopped]
-        shared = [p for p in lives.newest(self.folder) if " " not in p.name and not p.is_alive]
-        found = [lives.trouble(p, "lab.up() starts it again") for p in shared]
-        found += [t for app in self.started_apps() for t in app.ended()]
-        return sorted(found, key=lambda t: t.since)
-
-    def obstacles(self) -> list[Reason]:
-        """Return what keeps workflows from going on although every process runs."""
-        own = [p for p in lives.newest(self.folder) if p.name == "scheduler"]
-        metrics = str(self.facts.get("scheduler_metrics", ""))
-        silent = [silence(p, metrics, self._http) for p in own if metrics]
-        return [*(s for s in silent if s), *blocked(self.started_apps())]
-
-    @property
-    def inbox(self) -> Inbox:
-        """The mails that arrived."""
-        return inbox(self.folder / "inbox")
-
-    def ledger(self, app_id: str, table: str) -> list[dict[str, Any]]:
-        """Return the rows of a table of an app's ledger; see :func:`labkit.apps.ledger_rows`."""
-        return ledger_rows(self.app(app_id), table)
+    def _past(self, app_id: str) -> list[tuple[Part, Life]]:
+        named = {f"{app_id} {part}": part for part in PARTS}
+        return [(named[life.name], life) for life in self._lives if life.name in named]
 
     def _app(self, app_id: str, ports: Mapping[str, int]) -> App:
         shared = Surroundings(
@@ -156,7 +154,6 @@ class Attached:
             run_file=self._run_file.path,
             loaded_at=float(self.facts.get("loaded_at", 0)),
         )
-        past = [(part, x) for x in self._lives for part in PARTS if x.name == f"{app_id} {part}"]
         return App(
             self._spec(app_id),
             shared,
@@ -165,8 +162,6 @@ class Attached:
             internal_port=ports["internal_port"],
             metrics_port=ports["metrics_port"],
             app_port=ports["app_port"],
-            processes=dict(past),
-            past=list(past),
         )
 
     def _spec(self, app_id: str) -> AppSpec:

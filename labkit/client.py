@@ -21,13 +21,14 @@ from labkit.apps import App
 from labkit.errors import ObservationError
 from labkit.launch import HOST
 from labkit.lives import Trouble
-from labkit.waiting import patience
+from labkit.waiting import Reason, patience
 
 if TYPE_CHECKING:
     from dapr.ext.workflow import DaprWorkflowClient
 
-CALL_SECONDS = 20.0
-"""Deadline of a call; 5 s are the most that one of 1.18.1 was seen to need, for an absent app."""
+CALL_SECONDS = 30.0
+"""Deadline of a call; 23 s are the most that one of 1.18.1 was seen to need, while a scheduler that
+was started again waits for the lease of the one that was killed; for an absent app it is 5 s."""
 READ_SECONDS = 3.0
 """Deadline of a question that changes nothing; 1.18.1 answers in milliseconds."""
 WAIT_SECONDS = 300.0
@@ -77,7 +78,7 @@ class CallFailed(ObservationError, grpc.RpcError):  # type: ignore[misc]  # grpc
         """Note what gRPC calls the failure; return this error."""
         # The code of a labkit error is a word, that of a gRPC error a method: this is both.
         self.__dict__["code"] = _Code(type(self).code, status)
-        self._details = details
+        self._details, self.status = details, status
         return self
 
     def details(self) -> str:
@@ -105,8 +106,11 @@ class WaitedTooLong(ObservationError, TimeoutError):
     code = "waited-too-long"
 
 
-def client_of(app: App) -> DaprWorkflowClient:
+def client_of(app: App, obstacles: Callable[[], list[Reason]] = lambda: []) -> DaprWorkflowClient:
     """Return the SDK's own workflow client for an app, with a deadline for every call.
+
+    Args:
+        obstacles: asked when there was no answer in time: what keeps workflows from going on.
 
     Raises:
         NoClient: the sidecar's API is a Unix socket, which the SDK cannot be given by its path.
@@ -128,7 +132,7 @@ def client_of(app: App) -> DaprWorkflowClient:
     settings.DAPR_API_TOKEN = app.shared.token  # type: ignore[attr-defined] # set on import
     client = DaprWorkflowClient(host=HOST, port=str(app.grpc_port))
     inner = vars(client)["_DaprWorkflowClient__obj"]  # there is no public way to come between
-    inner._stub = _Stub(app, inner._stub)
+    inner._stub = _Stub(app, inner._stub, obstacles)
     inner._TRANSIENT_RPC_CODES = ()  # it would try again in silence; a wait does that here
     return client
 
@@ -136,14 +140,20 @@ def client_of(app: App) -> DaprWorkflowClient:
 class _Stub:
     """The calls to one sidecar, each with a look at the processes of the app."""
 
-    def __init__(self, app: App, stub: Any) -> None:
-        self._app, self._stub = app, stub
+    def __init__(self, app: App, stub: Any, obstacles: Callable[[], list[Reason]]) -> None:
+        self._app, self._stub, self._obstacles = app, stub, obstacles
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         send = getattr(self._stub, name)
 
         def call(request: Any, timeout: float | None = None) -> Any:
-            return _Call(self._app, name, request, send.future).result(timeout)
+            call = _Call(self._app, name, request, send.future)
+            try:
+                return call.result(timeout)
+            except (CallFailed, WaitedTooLong) as problem:
+                if _came_too_late(problem):
+                    _explain(problem, self._obstacles())
+                raise
 
         return call
 
@@ -292,6 +302,19 @@ class _Call:
     def _parts(self) -> str:
         found = self._app.processes.items()
         return ", ".join(f"{part}: {life.ending()}" for part, life in found) or "nothing runs"
+
+
+def _came_too_late(problem: ObservationError) -> bool:
+    if isinstance(problem, CallFailed):
+        return bool(problem.status is grpc.StatusCode.DEADLINE_EXCEEDED)
+    return True
+
+
+def _explain(problem: ObservationError, obstacles: list[Reason]) -> None:
+    """Add to an error what keeps workflows from going on, where there is something."""
+    if obstacles:
+        problem.found = "; ".join([problem.found, *(o.found for o in obstacles)])
+        problem.look_at, problem.fix = obstacles[0].look_at, obstacles[0].fix
 
 
 def _is_passing(problem: Any) -> bool:

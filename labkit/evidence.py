@@ -34,7 +34,7 @@ LONGEST = 1 << 20
 """Bytes of a line that is read."""
 LONGEST_TEXT = LONGEST // 8
 """Characters of a text that is noted; each may take six bytes."""
-LOCK_SECONDS = 10.0
+LOCK_SECONDS = 30.0
 
 
 class EvidenceNotKept(SetupError):

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from labkit.errors import SetupError
 
+_warned: set[str] = set()
+
 
 class ForeignModule(SetupError):
     """A module of somebody else hides one of this environment."""
@@ -34,6 +36,15 @@ def shadowed(folders: Iterable[str] | None = None) -> Iterator[tuple[str, Path]]
         spec = PathFinder.find_spec(name, own) if own and name != "labkit" else None
         if spec is not None and spec.origin:
             yield name, Path(spec.origin)
+
+
+def warn() -> None:
+    """Say on standard error, once, that PYTHONPATH hides modules from services and notebooks."""
+    if found := [f"{name} ({origin})" for name, origin in shadowed()]:
+        said = f"PYTHONPATH hides modules of the course: {', '.join(found[:3])}"
+        if said not in _warned:
+            _warned.add(said)
+            print(f"{said}\n  fix  unset PYTHONPATH, then start again", file=sys.stderr)
 
 
 def on_pythonpath() -> list[str]:

@@ -49,6 +49,11 @@ SETTINGS = {
 }
 
 
+WITHOUT = {"disabledExtensions": {"@jupyterlab/debugger-extension": True}}
+"""The server of the debugger runs code for whoever connects to it, and every user of the host can
+(tried with debugpy 1.8.22). It would see the kernel only: services have processes of their own."""
+
+
 class JupyterPortTaken(StartError):
     """The port that was asked for JupyterLab is in use."""
 
@@ -201,6 +206,9 @@ def command(port: int, folder: Path, root: Path) -> list[str]:
         f"--ServerApp.root_dir={root}",
         f"--ServerApp.preferred_dir={root / 'learn'}",
         "--ServerApp.contents_manager_class=labkit.contents.Contents",
+        # Else every user of the host can read what cells hold and print: kernels send it over
+        # loopback, signed but plain (measured with ipykernel 7.4.0).
+        "--KernelManager.transport_encryption=auto",
         # A tool of authors; it would put its own file manager around ours.
         *(f"--ServerApp.jpserver_extensions={name}=False" for name in JUPYTEXT),
         # Logs are below .lab, and messages name them.
@@ -222,6 +230,10 @@ def write_settings(folder: Path) -> None:
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values), "utf-8")
+    page = folder / "config" / "labconfig" / "page_config.json"
+    if not page.exists():
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(json.dumps(WITHOUT), "utf-8")
     css = folder / "config" / "custom" / "custom.css"
     css.parent.mkdir(parents=True, exist_ok=True)
     css.write_text(PRINTED_CSS, "utf-8")

@@ -1,7 +1,8 @@
 """``Lab``: the learner's handle over one running set of apps.
 
 Learners use the real SDK for what Dapr does, and this handle for infrastructure and observation
-only: start, kill, look. What a run file says is started as ``dapr run -f`` would start it.
+only: start, kill, look. What a run file says is started as ``dapr run -f`` would start it, with a
+token, a control plane and a name resolver of the lab's own; docs/loopback.md lists the differences.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import httpx
 from labkit import (
     cellerrors,
     components,
+    foreign,
     limits,
     lives,
     paths,
@@ -32,23 +34,22 @@ from labkit import (
     shellenv,
     workflowrun,
 )
-from labkit.apps import App, ledger_rows
-from labkit.client import client_of
+from labkit.apps import App
+from labkit.components import chosen
 from labkit.controlplane import HOST, ControlPlane
 from labkit.errors import DeploymentError, ObservationError, StartError
 from labkit.infrastructure import MOST_APPS, Infrastructure
 from labkit.launch import Part, Surroundings
-from labkit.lives import Trouble
 from labkit.processes import Process, Supervisor, stop
 from labkit.runfile import RunFile, load
 from labkit.texts import Text
+from labkit.view import View
 from labkit.waiting import EXPLAIN, Reason, wait_until
 from labkit.workflowrun import Run
 
 if TYPE_CHECKING:
     from dapr.ext.workflow import DaprWorkflowClient
 
-    from labkit.mailcatcher import Inbox
 
 READY_SECONDS = 30.0
 NAMED_PLACES = {
@@ -85,7 +86,7 @@ class NothingToResume(StartError):
 _in_this_kernel: Lab | None = None
 
 
-class Lab:
+class Lab(View):
     """A control plane and the apps of one run file.
 
     Args:
@@ -119,11 +120,12 @@ class Lab:
         self.run_file: RunFile = _with_env(load(_run_file(path)), env or {}, own_env or {})
         if private:
             self.run_file = _with_free_ports(self.run_file)
-        self._resources = None if components is None else (_components(components),)
+        self._resources = None if components is None else (chosen(components),)
         self._private = private
         programs = runtime.binaries()
         limits.require()
         sdk.warn()
+        foreign.warn()
         if not private:
             _end_lab_of_this_kernel()
         self._bypass_proxies()
@@ -140,6 +142,7 @@ class Lab:
                 [self._ports.guard.fileno(), self._folder.lock],
                 self._folder.path,
                 runtime.fixes(programs),
+                [self._ports.guard.fileno()],
             )
             self._build_shared(programs)
         except BaseException:
@@ -202,10 +205,12 @@ class Lab:
     def _announce(self, asked: Sequence[App], again: Sequence[App]) -> None:
         for app in again:
             print(f"{app.app_id} sidecar: started again; it had lost placement for good")
-        silence = self._control.silence()
+        silence = self.silence()
         for app in asked:
             late = ", without the scheduler" if silence else ""
             print(f"{app.app_id}: ready{late}{_old_code(app)}")
+            if cause := app.refused():
+                print(f"{app.app_id}: {cause.found}; {cause.fix}")
         if silence:
             print(silence.found)
 
@@ -320,10 +325,7 @@ class Lab:
             LabClosed: the lab was ended.
         """
         self._require_open()
-        app = self.app(app_id)
-        if app_id not in self._clients:
-            self._clients[app_id] = client_of(app)
-        return self._clients[app_id]
+        return super().client(app_id)
 
     def run(self, instance_id: str) -> Run:
         """Return the handle of a workflow instance, wherever it is hosted.
@@ -332,22 +334,7 @@ class Lab:
             InstanceUnknown: no running app knows it.
         """
         self._require_open()
-        return workflowrun.find(self, instance_id)
-
-    @property
-    def inbox(self) -> Inbox:
-        """The mails that the local mail catcher has received, oldest first."""
-        from labkit.mailcatcher import inbox
-
-        return inbox(self.folder / "inbox")
-
-    def ledger(self, app_id: str, table: str) -> list[dict[str, Any]]:
-        """Return the rows that a service wrote to a table of its ledger, oldest first.
-
-        Raises:
-            NoLedger: the service has not written such a table.
-        """
-        return ledger_rows(self.app(app_id), table)
+        return super().run(instance_id)
 
     def placement_state(self) -> dict[str, Any]:
         """Return placement's table: who can be called, per namespace."""
@@ -357,24 +344,18 @@ class Lab:
         """Return the apps that were started, in the order of their start."""
         return list(self._apps.values())
 
+    def shared_lives(self) -> list[Process]:
+        """Return the newest process of each kind that belongs to no app."""
+        return [*self._control.processes.values(), *self._infrastructure.processes()]
+
+    def silence(self) -> Reason | None:
+        """Return why the scheduler serves nobody yet; None when it does, or does not run."""
+        return self._control.silence()
+
     def processes(self) -> list[Process]:
         """Return the newest process of everything this lab has started."""
         apps = [p for a in self._apps.values() for p in a.running_or_ended()]
-        return [*self._control.processes.values(), *self._infrastructure.processes(), *apps]
-
-    def troubles(self) -> list[Trouble]:
-        """Return the processes that were started and have ended, the first one to end first."""
-        if stopped := lives.stopped(self.folder):
-            return [stopped]
-        shared = [*self._control.processes.values(), *self._infrastructure.processes()]
-        found = [lives.trouble(p, "lab.up() starts it again") for p in shared if not p.is_alive]
-        found += [t for app in self._apps.values() for t in app.ended()]
-        return sorted(found, key=lambda t: t.since)
-
-    def obstacles(self) -> list[Reason]:
-        """Return what keeps workflows from going on although every process runs."""
-        silence = self._control.silence()
-        return [*([silence] if silence else []), *readiness.blocked(self._apps.values())]
+        return [*self.shared_lives(), *apps]
 
     def status(self) -> str:
         """Return one line per process: running, or how it ended."""
@@ -469,8 +450,7 @@ class Lab:
         )
 
     def _shared_process(self, name: str) -> list[Process]:
-        shared = [*self._control.processes.values(), *self._infrastructure.processes()]
-        return [p for p in shared if p.name == name and p.is_alive]
+        return [p for p in self.shared_lives() if p.name == name and p.is_alive]
 
     def _app_processes(self, app_id: str, part: Part | None) -> list[Process]:
         app = self.app(app_id)
@@ -525,12 +505,9 @@ def _base_env() -> dict[str, str]:
 
 def _run_file(path: str | Path) -> Path:
     full = Path(path) if Path(path).is_absolute() else paths.repo() / path
-    return full / "dapr.yaml" if full.is_dir() else full
-
-
-def _components(named: str | Path) -> Path:
-    own = paths.repo() / "components" / str(named)
-    return own if own.is_dir() else Path(named).resolve()
+    with suppress(OSError):  # a name that is too long, or a folder that is closed: load() says so
+        return full / "dapr.yaml" if full.is_dir() else full
+    return full
 
 
 def _with_env(

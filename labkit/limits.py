@@ -15,6 +15,9 @@ import psutil
 
 from labkit.errors import SetupError
 
+COUNTED_BELOW = 10_000
+"""Counting the threads of a user takes a while; a lab meets no limit above this one."""
+CGROUP = Path("/sys/fs/cgroup")
 NEEDED_FILES = 256
 """The etcd inside the scheduler reserves 150 and ends below that ("file descriptor limit of etcd
 process is too low", measured on 1.18.1 at 64 and 128)."""
@@ -39,6 +42,7 @@ class Limit:
         most: the limit; None where there is none, or where it does not hold for this user.
         used: how many count against it already.
         needed: how many more a lab needs.
+        container: whether it is a limit of the container, not of the user.
     """
 
     what: str
@@ -46,6 +50,7 @@ class Limit:
     most: int | None
     used: int
     needed: int
+    container: bool = False
 
     @property
     def is_too_low(self) -> bool:
@@ -56,12 +61,15 @@ class Limit:
         if self.most is None:
             return f"{self.what}: no limit"
         used = f", {self.used} in use" if self.used else ""
-        return f"{self.what}: the limit is {self.most}{used}"
+        whose = " of this container" if self.container else ""
+        return f"{self.what}: the limit{whose} is {self.most}{used}"
 
     @property
     def fix(self) -> str:
         """What raises it."""
         enough = max(4096, self.used + 2 * self.needed)
+        if self.container:
+            return f"start the container with a higher limit: docker run --pids-limit {enough}"
         return (
             f"ulimit {self.flag} {enough}, then start again; where the system refuses that, "
             f"raise it in /etc/security/limits.conf, or ask who runs this machine"
@@ -77,7 +85,20 @@ def processes() -> Limit:
     """Return the limit on processes and threads of this user, of whom root has none on Linux."""
     soft = _number(resource.getrlimit(resource.RLIMIT_NPROC)[0])
     most = None if soft is None or _is_real_root() else soft
-    return Limit("processes", "-u", most, _threads() if most else 0, NEEDED_PROCESSES)
+    used = _threads() if most and most < COUNTED_BELOW else 0
+    own = Limit("processes", "-u", most, used, NEEDED_PROCESSES)
+    around = _of_container()
+    return around if around and around.is_too_low else own
+
+
+def _of_container() -> Limit | None:
+    """Return the limit on processes of the control group that a container is; None for none."""
+    for folder in (CGROUP, CGROUP / "pids"):
+        with suppress(OSError, ValueError):
+            most = int((folder / "pids.max").read_text("ascii"))
+            used = int((folder / "pids.current").read_text("ascii"))
+            return Limit("processes", "-u", most, used, NEEDED_PROCESSES, container=True)
+    return None
 
 
 def require() -> None:
@@ -90,12 +111,23 @@ def require() -> None:
     for limit in (open_files(), processes()):
         if limit.is_too_low:
             raise LimitTooLow(
-                f"the limit on {limit.what} of this user is too low for a lab",
+                f"the limit on {limit.what} is too low for a lab",
                 asked=f"{limit.needed} {limit.what} for a lab",
                 found=str(limit),
-                look_at=f"ulimit {limit.flag}",
+                look_at=str(CGROUP) if limit.container else f"ulimit {limit.flag}",
                 fix=limit.fix,
             )
+
+
+def free_memory() -> float:
+    """Return the bytes that programs can still have: of the machine, or of a smaller container."""
+    free = float(psutil.virtual_memory().available)
+    with suppress(OSError, ValueError, KeyError):
+        most = int((CGROUP / "memory.max").read_text("ascii"))
+        used = int((CGROUP / "memory.current").read_text("ascii"))
+        stat = dict(n.split() for n in (CGROUP / "memory.stat").read_text("ascii").splitlines())
+        free = min(free, most - used + int(stat["inactive_file"]))  # what files take is given back
+    return free
 
 
 def _raise_soft() -> None:

@@ -219,13 +219,20 @@ def entries(folder: Path) -> Iterator[dict[str, Any]]:
     with suppress(OSError):
         text = (folder / JOURNAL).read_text("utf-8", "replace")
     for line in text.splitlines():
-        with suppress(ValueError):
-            yield json.loads(line)
+        with suppress(ValueError, RecursionError):
+            entry = json.loads(line)
+            if isinstance(entry, dict) and "event" in entry:
+                yield entry
 
 
 def lives(folder: Path) -> list[Seen]:
     """Return all processes that a run has started, oldest first."""
     return [Seen(folder, e) for e in entries(folder) if e["event"] == "start"]
+
+
+def started_by_the_lab(folder: Path) -> list[str]:
+    """Return the names of processes that ``lab.up`` has started again although they ran."""
+    return [str(e["name"]) for e in entries(folder) if e["event"] == "again"]
 
 
 def newest(folder: Path) -> list[Seen]:

@@ -10,6 +10,7 @@ import argparse
 import fcntl
 import json
 import os
+import shlex
 import shutil
 import socket
 import sqlite3
@@ -17,10 +18,20 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-import psutil
-
-from labkit import environments, foreign, hosterrors, limits, paths, ports, runs, sdk, versions
+from labkit import (
+    environments,
+    foreign,
+    hosterrors,
+    limits,
+    paths,
+    people,
+    ports,
+    runs,
+    sdk,
+    versions,
+)
 from labkit import evidence as kept
 from labkit.errors import LabError
 from labkit.redis import redis_server
@@ -162,9 +173,23 @@ def disk_space() -> Finding:
     return Finding("disk", f"{free:.1f} GB free", problem, "./lab clean")
 
 
+def labkit_itself() -> Finding:
+    """Whether the labkit that runs is the one of the course; an installed copy may be older."""
+    here, course = Path(__file__).parent, paths.repo() / "labkit"
+    files = sorted(p.relative_to(course) for p in course.rglob("*.py"))
+    other = [f for f in files if here != course and not _same(here / f, course / f)]
+    problem = f"{here} is not that of the course: {other[0]} and others" if other else None
+    fix = f"in {course.parent}: {sys.executable} -m pip install ."
+    return Finding("labkit", str(here), problem, fix)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.is_file() and one.read_bytes() == other.read_bytes()
+
+
 def memory() -> Finding:
     """Whether there is memory for a lab; one takes about 0.5 GB with its notebook."""
-    free = psutil.virtual_memory().available / 1e9
+    free = limits.free_memory() / 1e9
     problem = f"{free:.1f} GB free" if free < NEEDED_MEMORY_GB else None
     return Finding("memory", f"{free:.1f} GB free", problem, "end other programs, or ./lab stop")
 
@@ -245,6 +270,23 @@ def evidence() -> Finding:
     return Finding("evidence", f"{count} entries in {kept.file()}{torn_lines}")
 
 
+def other_users() -> Finding:
+    """Whether what is yours is closed to other users of this host, and who they are."""
+    what = "closed to other users"
+    open_ones = [f for f in paths.private_folders() if f.stat().st_mode & 0o077]
+    shown = ", ".join(map(str, open_ones))
+    people_here = people.others()
+    count = (
+        "1 other person has an account"
+        if len(people_here) == 1
+        else (f"{len(people_here)} other people have accounts")
+    )
+    note = f"; {count} here, and can reach a running lab: docs/loopback.md" if people_here else ""
+    problem = f"others may look into {shown}" if open_ones else None
+    fix = shlex.join(["chmod", "700", *map(str, open_ones)])
+    return Finding(what, f"your folders{note}", problem, fix)
+
+
 def _end_left_behind() -> str:
     runs.sweep()
     return "ended"
@@ -258,6 +300,7 @@ def _remove_old_runs() -> str:
 
 QUESTIONS: tuple[Callable[[], Finding], ...] = (
     python_version,
+    labkit_itself,
     sdk_pair,
     foreign_modules,
     dapr_runtime,
@@ -273,6 +316,7 @@ QUESTIONS: tuple[Callable[[], Finding], ...] = (
     redis,
     left_behind,
     evidence,
+    other_users,
 )
 """The most important first: a problem may be the cause of those behind it."""
 

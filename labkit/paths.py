@@ -104,6 +104,16 @@ def parts() -> Path:
     return own(state() / "parts")
 
 
+def private_folders() -> list[Path]:
+    """Return the folders of this user that are to be closed to others; a named one is theirs."""
+    return [folder for folder in (state(), learn(), runs()) if _is_ours(folder)]
+
+
+def _is_ours(folder: Path) -> bool:
+    named = os.environ.get("LABKIT_STATE")
+    return not (named and folder == Path(named).resolve())
+
+
 def cache() -> Path:
     """Return the folder for the runtime and packages: the first of :func:`caches` to be written."""
     for folder in caches():

@@ -2,9 +2,9 @@
 
 A block is owned by whoever has bound its first port. Binding is atomic, holds between all users of
 a host, needs no file, and ends with the process, so a lab that was killed leaves nothing behind.
-The guard socket is passed on to the lifeline, which keeps it until the last process of the lab is
-gone. Blocks lie below the range from which the kernel takes ports for outgoing connections, so
-nothing else takes them by chance.
+The guard socket is passed on to the lifeline and to every process of the lab, so the block is held
+until the last of them is gone. Blocks lie below the range from which the kernel takes ports for
+outgoing connections, so nothing else takes them by chance.
 """
 
 from __future__ import annotations

@@ -52,6 +52,7 @@ class Process(lives.Life):
     Args:
         journal: the run folder that notes its start and its end; None for nowhere.
         fix: what to do when it cannot be started; "" for a command of a run file.
+        keeps: file descriptors that it holds open as long as it lives.
     """
 
     def __init__(
@@ -63,13 +64,14 @@ class Process(lives.Life):
         log: Path,
         journal: Path | None = None,
         fix: str = "",
+        keeps: Sequence[int] = (),
     ) -> None:
         self.name, self.argv, self.log = name, tuple(argv), log
         self.env, self.cwd = dict(env), cwd
         self.log_start = log.stat().st_size if log.exists() else 0
         self.started_at = time.time()
         self.ended_at: float | None = None
-        self._popen = _spawn(name, argv, env, cwd, log, fix)
+        self._popen = _spawn(name, argv, env, cwd, log, fix, keeps)
         self._journal = journal
         self._created = lives.created_at(self.pid)
         self._note("start", at=self.started_at, started_at=self.started_at, log=log.name)
@@ -111,16 +113,17 @@ class Process(lives.Life):
         if not self.is_alive:
             raise self.ended(asked, fix)
 
-    def ended(self, asked: str, fix: str, so: str = "") -> ProcessEnded:
+    def ended(self, asked: str, fix: str, so: str = "", why: str = "") -> ProcessEnded:
         """Return the error for a process that has ended: how, and what its log says.
 
         Args:
             so: what follows from it, in words, for the title.
+            why: the cause, in words, where its log does not name it.
         """
         return ProcessEnded(
             f"{self.name} {self.ending()}{so}",
             asked=asked,
-            found=f"its log says: {self.last_line() or 'nothing'}",
+            found=(f"{why}; " if why else "") + f"its log says: {self.last_line() or 'nothing'}",
             look_at=str(self.log),
             fix=fix,
         )
@@ -154,6 +157,8 @@ class Supervisor:
         hold: file descriptors that the lifeline keeps open until the last process is gone.
         journal: the run folder that notes starts and ends, see :mod:`labkit.lives`.
         fixes: of programs that are not the run file's: what to do when one cannot be started.
+        keeps: file descriptors that every process keeps open, too: where kernel and lifeline were
+            killed at once, what is left of a lab still holds its ports.
     """
 
     def __init__(
@@ -162,7 +167,9 @@ class Supervisor:
         hold: Sequence[int],
         journal: Path | None = None,
         fixes: Mapping[str, str] | None = None,
+        keeps: Sequence[int] = (),
     ) -> None:
+        self._keeps = tuple(keeps)
         self.run_id, self._journal, self._fixes = run_id, journal, fixes or {}
         self.incidents: list[str] = []
         self._hold = tuple(hold)
@@ -187,7 +194,7 @@ class Supervisor:
         """
         marked = {**env, lifeline.MARK: self.run_id}
         fix = self._fixes.get(argv[0], "")
-        process = Process(name, argv, marked, cwd, log, self._journal, fix)
+        process = Process(name, argv, marked, cwd, log, self._journal, fix, self._keeps)
         with self._lock:
             self._processes.append(process)
         return process
@@ -242,7 +249,13 @@ def stop(processes: Iterable[Process], within: float = STOP_SECONDS) -> None:
 
 
 def _spawn(
-    name: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, fix: str
+    name: str,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    cwd: Path,
+    log: Path,
+    fix: str,
+    keeps: Sequence[int],
 ) -> subprocess.Popen[bytes]:
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -255,6 +268,7 @@ def _spawn(
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # the stop button's SIGINT must not reach it
+                pass_fds=keeps,
             )
     except OSError as problem:
         refusal = explained(problem)

@@ -15,14 +15,16 @@ from contextlib import suppress
 
 import psutil
 
+from labkit import lives
 from labkit.apps import App, SidecarSilent
 from labkit.controlplane import ControlPlane
 from labkit.errors import StartError
 from labkit.history import finds_workflows
 from labkit.launch import Part
+from labkit.movement import Movement
 from labkit.processes import Process, stop
 from labkit.routing import KIND, Route, closed
-from labkit.waiting import Reason, patience, pause
+from labkit.waiting import Reason, busy, patience, pause
 
 OPTIONAL_WORKER_SECONDS = 3.0
 """An app may have no workflows: a web app (``appPort``), or one without an actor state store, which
@@ -45,6 +47,12 @@ class TwoWorkers(StartError):
     """A worker that this lab did not start is connected to a sidecar, beside the app's own."""
 
     code = "two-workers"
+
+
+class MachineBusy(StartError):
+    """What was started did not get the cores that it needed."""
+
+    code = "machine-busy"
 
 
 class NotReady(StartError):
@@ -83,6 +91,7 @@ class Routes:
         gone = [a for a in self._apps if self._is_lost(a)]
         stop([p for a in gone for p in a.alive() if p is a.process("sidecar")])
         for app in gone:
+            lives.note(app.shared.folder, "again", name=f"{app.app_id} sidecar", at=time.time())
             app.start("sidecar")
             del self._since[app.app_id]
         return gone
@@ -143,6 +152,16 @@ def _space(app_id: str, actor_type: str) -> str:
     return actor_type.removesuffix(f".{app_id}{KIND}")
 
 
+def hindrances(apps: Iterable[App]) -> list[Reason]:
+    """Return what keeps workflows of running apps from going on, the most serious first."""
+    apps = list(apps)
+    refused = [(app, cause) for app in apps if (cause := app.refused())]
+    return [
+        *blocked(apps),
+        *(Reason(f"{a.app_id}: {c.found}", c.look_at, c.fix) for a, c in refused),
+    ]
+
+
 def blocked(apps: Iterable[App]) -> list[Reason]:
     """Return which sidecars do not answer questions about the actors of an app, and the fix."""
     apps = list(apps)
@@ -179,11 +198,12 @@ def wait(
     Raises:
         ProcessEnded: a process ended while starting; carries the telling line of its log.
         AppWithoutWorker, TwoWorkers, NotReady: not ready after ``within`` seconds, or longer on a
-            machine that is busy.
+            machine that is busy, and nothing moves any more.
+        MachineBusy: after 15 times as long the processes still do not get the cores they need.
     """
     watched = [*control.processes.values(), *others]
     began = time.monotonic()
-    waiting, repaired = list(apps), list[App]()
+    waiting, repaired, movement = list(apps), list[App](), Movement()
     ways = Routes(control, [*apps, *(a for a in around if a not in apps)])
     while True:
         asked = time.monotonic()
@@ -199,11 +219,40 @@ def wait(
         if shut == []:
             return repaired
         if late > within and late > within * patience():
-            raise _shut(shut, late) if shut else _too_late(control, waiting or list(apps), late)
+            pids = _pids([*watched, *_running(waiting or apps)])
+            if not movement.goes_on(pids) or late > within * movement.most:
+                if movement.is_starved:
+                    raise _busy(waiting or apps, late)
+                raise _shut(shut, late) if shut else _too_late(control, waiting or list(apps), late)
         if again := ways.start_again():
             repaired += again
             waiting = [*apps, *(a for a in again if a not in apps and _has_worker(a))]
         time.sleep(pause(spent))
+
+
+def _running(apps: Iterable[App]) -> list[Process]:
+    return [p for app in apps for p in app.running_or_ended() if p.is_alive]
+
+
+def _pids(processes: Iterable[Process]) -> list[int]:
+    """Return the pids of processes, and of what they have started."""
+    found = [p.pid for p in processes]
+    for pid in list(found):
+        with suppress(psutil.Error):
+            found += [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    return found
+
+
+def _busy(apps: Sequence[App], late: float) -> MachineBusy:
+    names = ", ".join(a.app_id for a in apps)
+    return MachineBusy(
+        f"this machine is too busy to start {names}",
+        asked=f"start {names} within {late:.0f} s",
+        found=f"{busy() or 'other programs have the cores'}; what was started waits for one",
+        look_at="./lab ps for your own labs; top for everything",
+        fix="end labs and programs that are not needed (./lab stop), then lab.up(), which goes on "
+        "from here",
+    )
 
 
 def _has_worker(app: App) -> bool:
@@ -257,11 +306,16 @@ def _require_processes(app: App) -> None:
         if process.is_alive:
             continue
         if process is app.process("sidecar"):
-            raise process.ended(f"start {app.app_id}", app.fix_of(process))
+            raise _ended(app, process)
         # It may have come too early, or have left a worker that runs on its own.
         if not app.starts_again() and not process.left_something():
-            so = ", so no worker is connected"
-            raise process.ended(f"start {app.app_id}", app.fix_of(process), so)
+            raise _ended(app, process, ", so no worker is connected")
+
+
+def _ended(app: App, process: Process, so: str = "") -> StartError:
+    cause = app.cause_of(process)
+    why = cause.found if cause else ""
+    return process.ended(f"start {app.app_id}", app.fix_of(process), so, why)
 
 
 def _two_workers(app: App, workers: int, strangers: Sequence[str]) -> TwoWorkers:
@@ -279,13 +333,17 @@ def _too_late(control: ControlPlane, waiting: Sequence[App], late: float) -> Sta
     app = waiting[0]
     asked = f"start {', '.join(a.app_id for a in waiting)} within {late:.0f} s"
     if not app.is_healthy():
+        sidecar = app.process("sidecar")
+        cause = app.cause_of(sidecar) if sidecar else None
+        why = f"{cause.found}; " if cause else ""
+        slow = f"fix what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)"
         return NotReady(
             f"{app.app_id} is not ready after {late:.0f} s",
             asked=asked,
-            found=f"its sidecar does not answer; control plane ready: {control.is_ready()};"
+            found=f"{why}its sidecar does not answer; control plane ready: {control.is_ready()};"
             f" its log says: {_said(app, 'sidecar')}",
             look_at=str(app.shared.folder / "logs" / f"{app.app_id}.sidecar.log"),
-            fix=f"fix what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)",
+            fix=cause.fix if cause else slow,
         )
     if app.has_service and app.connected_workers() == 0:
         worker = app.process("worker")

@@ -14,6 +14,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,27 @@ def all_runs() -> list[RunInfo]:
     return sorted(found, key=lambda r: r.facts.get("created", 0.0))
 
 
+def facts_of(folder: Path) -> dict[str, Any]:
+    """Return the facts that a run has noted; nothing of a file that is not as we write it."""
+    try:
+        found = json.loads((folder / "run.json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):  # not written yet, or torn by a full disk
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {k: v for k, v in found.items() if isinstance(v, _KINDS.get(k, object))}
+
+
+def stamps(folder: Path) -> tuple[int, ...]:
+    """Return what changes when a run starts or ends something: sizes and times of its records."""
+    found = []
+    for name in ("run.json", lives.JOURNAL):
+        with suppress(OSError):
+            stat = (folder / name).stat()
+            found += [stat.st_size, stat.st_mtime_ns]
+    return tuple(found)
+
+
 def stop(run: RunInfo) -> list[int]:
     """End all processes of a run, and note in its journal that they were ended from outside.
 
@@ -242,10 +264,7 @@ def _try_lock(descriptor: int, kind: int) -> bool:
 
 
 def _info(path: Path) -> RunInfo:
-    try:
-        facts = json.loads((path / "run.json").read_text("utf-8"))
-    except (OSError, ValueError):  # not written yet, or torn by a full disk
-        facts = {}
+    facts = facts_of(path)
     return RunInfo(
         id=path.name,
         path=path,
@@ -255,3 +274,14 @@ def _info(path: Path) -> RunInfo:
         processes=tuple(lifeline.marked(path.name)),
         facts=facts,
     )
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "apps": dict,
+    "created": (int, float),
+    "kernel_created": (int, float),
+    "kernel_pid": int,
+    "loaded_at": (int, float),
+    "run_file": str,
+    "token": str,
+}

@@ -10,10 +10,17 @@ import sys
 from importlib import metadata
 
 from labkit import versions
+from labkit.errors import SetupError
 
 HALVES = ("dapr", "dapr-ext-workflow")
 
 _warned: set[str] = set()
+
+
+class MixedSdk(SetupError):
+    """The SDK of this environment is not the one that the course was made with, and breaks it."""
+
+    code = "mixed-sdk"
 
 
 def installed() -> dict[str, str]:
@@ -40,6 +47,23 @@ def fix() -> str:
     """Return the command that installs the pinned pair into this environment."""
     pair = " ".join(f"{name}=={versions.PYTHON_SDK}" for name in HALVES)
     return f"{sys.executable} -m pip install --force-reinstall --no-deps {pair}"
+
+
+def explained(trouble: BaseException) -> MixedSdk | None:
+    """Return that the SDK is the cause of an error while modules are loaded; None when it is not.
+
+    A half of another version replaces, or removes, modules of both.
+    """
+    said = problem() if isinstance(trouble, (ImportError, AttributeError)) else None
+    if said is None:
+        return None
+    return MixedSdk(
+        "the Dapr SDK of this environment is not the one of the course",
+        asked=f"{' and '.join(HALVES)} {versions.PYTHON_SDK}",
+        found=f"{said}; {type(trouble).__name__}: {trouble}",
+        look_at=f"{sys.executable} -m pip list",
+        fix=fix(),
+    )
 
 
 def warn() -> None:

@@ -16,6 +16,8 @@ from labkit.errors import ObservationError
 T = TypeVar("T")
 POLL_SECONDS = 0.02
 MOST_PATIENCE = 15.0
+BUSY = 2.0
+"""From this factor on a machine is called busy."""
 _LOADAVG = "/proc/loadavg"
 
 
@@ -46,6 +48,15 @@ def patience() -> float:
     minute counts, and on Linux the number at this moment when that is higher.
     """
     return min(MOST_PATIENCE, max(1.0, _runnable() / (os.cpu_count() or 1)))
+
+
+def busy() -> str:
+    """Say how busy this machine is, for an error about time; "" when it is not."""
+    factor = patience()
+    if factor < BUSY:
+        return ""
+    cores = os.cpu_count() or 1
+    return f"this machine is busy: {_runnable():.0f} programs want to run on {cores} cores"
 
 
 def _runnable() -> float:

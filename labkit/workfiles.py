@@ -8,15 +8,17 @@ hand is kept as a copy before it is written again.
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from labkit import paths
+import yaml
+
+from labkit import paths, runfile, yamltree
 from labkit.errors import AuthoringError
 
 
@@ -132,24 +134,38 @@ def shown(path: Path) -> str:
 
 def folder_of(app_id: str, services: str = "") -> Path:
     """Return the folder of an app of the course, as the run file below ``services/`` names it."""
-    where = re.search(r"appDirPath: (\S+)", _lines_of(app_id, services))
-    assert where is not None, "a run file of the course names the folder of each app"
-    return (paths.repo() / "services" / services / where[1]).resolve()
+    apps = runfile.read(_run_file(services)).apps
+    return next(app.folder for app in apps if app.app_id == app_id).resolve()
+
+
+def _run_file(services: str) -> Path:
+    return paths.repo() / "services" / services / "dapr.yaml"
 
 
 def _entry(app_id: str, services: str) -> str:
-    """Return the entry of an app for a run file beside the app's folder."""
-    return re.sub(r"appDirPath: \S+", f"appDirPath: {app_id}", _lines_of(app_id, services))
+    """Return the entry of an app for a run file beside the app's folder, without comments."""
+    data = _run_file(services).read_bytes()
+    lines = data.decode().splitlines(keepends=True)
+    entry = _node_of(app_id, data)
+    folder = yamltree.find(entry, "appDirPath")
+    assert folder is not None, "a run file of the course names the folder of each app"
+    place = folder[1].start_mark
+    lines[place.line] = f"{lines[place.line][: place.column]}{app_id}\n"
+    first, *rest = lines[yamltree.line_of(entry) - 1 :]
+    depth = entry.start_mark.column
+    own = takewhile(lambda line: not line.strip() or line[:depth].isspace(), rest)
+    return "".join(line for line in (first, *own) if not line.lstrip().startswith("#"))
 
 
-def _lines_of(app_id: str, services: str) -> str:
-    """Return the entry of an app in a run file of the course, without comments."""
-    text = (paths.repo() / "services" / services / "dapr.yaml").read_text("utf-8")
-    entries = text.partition("apps:\n")[2].split("  - ")
-    found = next(e for e in entries if e.startswith(f"appID: {app_id}\n"))
-    return "  - " + "".join(
-        line for line in found.splitlines(keepends=True) if not line.lstrip().startswith("#")
-    )
+def _node_of(app_id: str, data: bytes) -> yaml.Node:
+    """Return the entry of an app in a run file of the course."""
+    apps = yamltree.find(next(yamltree.documents(data)), "apps")
+    entries: list[yaml.Node] = apps[1].value if apps else []
+    for entry in entries:
+        found = yamltree.find(entry, "appID")
+        if found and found[1].value == app_id:
+            return entry
+    raise AssertionError(f"a run file of the course names {app_id}")
 
 
 def workfile(line: str, cell: str) -> None:

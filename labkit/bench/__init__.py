@@ -19,7 +19,17 @@ from typing import Any
 from labkit import paths, versions
 from labkit.bench.picture import svg
 
-FIGURES = ("startup", "throughput", "verdict", "status", "memory", "swimlane", "labs", "cuts")
+FIGURES = (
+    "startup",
+    "throughput",
+    "verdict",
+    "status",
+    "memory",
+    "swimlane",
+    "labs",
+    "cuts",
+    "preflight",
+)
 NIGHTLY = ("chaos",)
 """Measured only when they are named."""
 RUNS = 5

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from labkit import foreign, hosterrors
+from labkit import foreign, hosterrors, packages, sdk
 from labkit.errors import LabError
 
 # verb: (module with main(argv) -> exit code, what it does)
@@ -69,11 +69,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\nInterrupted. Run the same command again: it goes on.", file=sys.stderr)
         return 130
     except Exception as problem:
-        told = foreign.explained(problem) or hosterrors.explained(problem)
+        told = _explained(problem)
         if told is None:
             raise
         _show(told, "--json" in rest)
     return 1
+
+
+def _explained(problem: Exception) -> LabError | None:
+    ways = (foreign.explained, sdk.explained, packages.explained, hosterrors.explained)
+    return next((told for way in ways if (told := way(problem))), None)
 
 
 def usage() -> str:

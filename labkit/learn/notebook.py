@@ -87,7 +87,7 @@ def read(file: Path) -> Notebook | None:
         found = json.loads(file.read_bytes())
         fingerprint(found)
         return dict(found)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

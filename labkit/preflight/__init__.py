@@ -1,23 +1,37 @@
 """Reads manifests and says what a workflow over several apps needs and does not get.
 
-Files only: nothing is started or asked. It knows ``dapr.yaml``, and Kubernetes YAML: workloads with
-Dapr annotations, Components, Configurations, Resiliency; what it does not know it leaves alone.
+Files only: nothing is started or asked. It knows ``dapr.yaml``, and Kubernetes YAML: whatever makes
+pods with Dapr annotations, and Dapr's own kinds; what it does not know it leaves alone.
 Three requirements are judged: one namespace, an actor state store that the hosting app may see,
-and names that exist. The apps of a run file bring their components and Python sources along; for
-Kubernetes the source of the workflow can be given.
+and names that exist. Further it says which pods get no sidecar, what access policies refuse, and
+which documents do not fit Dapr's schemas. The apps of a run file bring their components and Python
+sources along; for Kubernetes the source of the workflow can be given.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from labkit.preflight import names, owners, policies, requirements
+from labkit.preflight import (
+    access,
+    controlplane,
+    names,
+    owners,
+    policies,
+    requirements,
+    schema,
+    twins,
+)
 from labkit.preflight.findings import Finding, State, shown
+from labkit.preflight.links import links
 from labkit.preflight.model import App, Document, Manifests
 from labkit.preflight.module import Call, Registration
 from labkit.preflight.reading import load
@@ -62,17 +76,53 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def inspect(manifests: Iterable[Path], sources: Iterable[Path] = ()) -> list[Finding]:
     """Return all findings on manifests, and on the sources of their apps and those given."""
+    with _no_collector():
+        return _inspect(manifests, sources)
+
+
+def _inspect(manifests: Iterable[Path], sources: Iterable[Path]) -> list[Finding]:
     read = load(manifests)
-    known = owners.read(read.apps, sources)
-    wrong = [f for one in [*known.of.values(), known.given] for f in one.problems]
-    return [
+    code = owners.read(read.apps, sources)
+    refused = list(schema.problems(read))
+    known = links(read.apps, code)
+    wrong = [f for one in [*code.of.values(), code.given] for f in one.problems]
+    found = [
         *dict.fromkeys([*read.unreadable, *wrong]),
+        *refused,
+        *twins.twins(read),
+        *controlplane.addresses(read),
         *requirements.namespaces(read, known),
-        *requirements.stores(read, known),
-        *names.names(read, known),
-        *policies.resiliency(read, known),
+        *requirements.stores(read, code, known),
+        *names.names(read, code),
+        *access.policies(read, code),
+        *policies.resiliency(read, code),
         *policies.configurations(read, known),
     ]
+    return [_before_kustomize(f, read) for f in found]
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Trees of nodes have no cycles, and searching them for some takes half of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _before_kustomize(finding: Finding, read: Manifests) -> Finding:
+    """What Kustomize changes is not broken as it stands."""
+    file = finding.where.partition(":")[0]
+    if finding.state != "broken" or not read.changed or not _is_changed(file, read):
+        return finding
+    return replace(finding, state="cannot be known", why=f"{finding.why} (before Kustomize)")
+
+
+def _is_changed(file: str, read: Manifests) -> bool:
+    return os.path.realpath(file) in read.changed
 
 
 def _is_there(path: Path) -> bool:

@@ -1,4 +1,7 @@
-"""Questions about paths that never raise: what is closed or no path at all is not there."""
+"""Questions about paths that never raise: what is closed or no path at all is not there.
+
+Contents are read by :mod:`labkit.plainfile`.
+"""
 
 from __future__ import annotations
 

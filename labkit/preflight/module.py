@@ -10,6 +10,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 CALLS = ("call_activity", "call_child_workflow")
@@ -24,6 +25,10 @@ REGISTERS = {
 }
 Names = Mapping[str, "str | None"]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_KEPT = (
+    *(ast.Name, ast.arg, ast.Call, ast.Import, ast.ImportFrom),
+    *(ast.FunctionDef, ast.AsyncFunctionDef),
+)
 
 
 @dataclass(frozen=True)
@@ -68,14 +73,14 @@ class Module:
         self.variables = set(_bound(tree))
         self.imported = {
             a.asname or a.name: a.name.split(".")[-1]
-            for n in ast.walk(tree)
+            for n in nodes(tree)
             if isinstance(n, (ast.Import, ast.ImportFrom))
             for a in n.names
         }
 
     def uses_sdk(self) -> bool:
         """Whether it imports the workflow SDK."""
-        for node in ast.walk(self.tree):
+        for node in nodes(self.tree):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 names = [f"{node.module}.{a.name}" for a in node.names]
@@ -86,7 +91,7 @@ class Module:
     def calls(self) -> list[Call]:
         """The calls to other apps."""
         found = []
-        for node in ast.walk(self.tree):
+        for node in nodes(self.tree):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                 continue
             keywords = _keywords(node)
@@ -103,7 +108,7 @@ class Module:
     def registrations(self) -> list[Registration]:
         """What it registers, by decorator or by method."""
         found = []
-        for node in ast.walk(self.tree):
+        for node in nodes(self.tree):
             if isinstance(node, Function):
                 for decorator in node.decorator_list:
                     found += self._registered(decorator, node, node.lineno)
@@ -146,10 +151,10 @@ class Module:
 def functions_of(tree: ast.Module) -> dict[str, str | None]:
     """Return each function with the name it is registered under; without one its own name."""
     constants, found = _constants(tree), dict[str, "str | None"]()
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, Function):
             found[node.name] = _name_of(node, constants)
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Call) and _last(node.func).startswith("register_"):
             given = _keywords(node)
             function = _last(node.args[0] if node.args else given.get("fn"))
@@ -171,6 +176,17 @@ def _name_of(node: Function, constants: Names) -> str | None:
     return node.name
 
 
+@lru_cache(maxsize=400)
+def nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """The nodes that matter here, outer ones first; a tree is walked once, since that is slow."""
+    return tuple(n for n in ast.walk(tree) if isinstance(n, _KEPT) and not _is_load(n))
+
+
+def _is_load(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+
+
+@lru_cache(maxsize=400)
 def _constants(tree: ast.Module) -> dict[str, str | None]:
     """Names that the module binds once, at its top, to a text."""
     bound = Counter(_bound(tree))
@@ -188,8 +204,8 @@ def _constants(tree: ast.Module) -> dict[str, str | None]:
 
 
 def _bound(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+    for node in nodes(tree):
+        if isinstance(node, ast.Name):
             yield node.id
         elif isinstance(node, ast.arg):
             yield node.arg

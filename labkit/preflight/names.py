@@ -12,6 +12,7 @@ from labkit.preflight.owners import Code
 from labkit.preflight.sources import Sources
 
 KINDS = {"call_activity": "activity", "call_child_workflow": "workflow"}
+MOST_NAMES = 10
 AN = {"activity": "an activity", "workflow": "a workflow"}
 
 
@@ -23,25 +24,58 @@ def names(read: Manifests, code: Code) -> Iterator[Finding]:
         if code.of or code.given.files:
             why = "no call to another app stands in the sources that were read"
         yield Finding("names", "cannot be known", "-", why)
+    nowhere = _Nowhere(read)
+    by_id: dict[str, list[App]] = {}
+    for app in read.apps:
+        by_id.setdefault(app.app_id, []).append(app)
     for caller, call in calls:
-        near = [a for a in read.apps if caller is None or a.deployment == caller.deployment]
-        yield _judged(call, near, code)
+        targets = by_id.get(call.app_id or "", [])
+        near = [a for a in targets if caller is None or a.deployment == caller.deployment]
+        yield (
+            _judged(call, near, code, read.has_namespaces) if near else nowhere.judged(call, caller)
+        )
 
 
-def _judged(call: Call, near: Sequence[App], code: Code) -> Finding:
-    targets = [a for a in near if a.app_id == call.app_id]
-    target = next((a for a in targets if a in code.of), None)
-    if call.app_id is None:
-        return _finding(call, "cannot be known", "the app ID is computed at run time")
-    if not targets:
-        known = sorted({a.app_id for a in near})
+class _Nowhere:
+    """No app has the ID that is called: broken, unless what was not read may deploy it."""
+
+    def __init__(self, read: Manifests) -> None:
+        self.unread = _some(list(dict.fromkeys(read.unread)))
+        self.known: dict[str, set[str]] = {}
+        for app in read.apps:
+            self.known.setdefault(app.deployment, set()).add(app.app_id)
+        self.all = set[str]().union(*self.known.values())
+
+    def judged(self, call: Call, caller: App | None) -> Finding:
+        """Return the finding on a call."""
+        if call.app_id is None:
+            return _finding(call, "cannot be known", "the app ID is computed at run time")
         why = f"{call.name or 'a call'} goes to {call.app_id}, which no manifest deploys"
-        fix = f"deploy {call.app_id}, or call one of: {', '.join(known) or 'no app was found'}"
+        if not self.all:
+            return _finding(call, "cannot be known", f"{why}; no app was found at all")
+        if self.unread and (caller is None or caller.is_in_cluster):
+            why = f"{why} that was read; not read: {self.unread}"
+            return _finding(call, "cannot be known", why)
+        known = self.known[caller.deployment] if caller else self.all
+        fix = f"deploy {call.app_id}, or call one of: {_some(sorted(known))}"
         return _finding(call, "broken", f"{why}; the workflow would stay RUNNING", fix)
-    if call.name is None:
-        why = f"{call.app_id} is deployed; the name is computed at run time"
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMES]) + (", ..." if len(names) > MOST_NAMES else "")
+
+
+def _judged(call: Call, targets: Sequence[App], code: Code, several: bool) -> Finding:
+    target = next((a for a in targets if a in code.of), None)
+    if not any(a.is_sure for a in targets):
+        why = f"{targets[0].workload} names {call.app_id}; whether its sidecar runs, no file says"
         return _finding(call, "cannot be known", why)
-    return _in_its_source(call, target, code) if target else _in_given(call, code.given)
+    places = ", ".join(dict.fromkeys(a.namespace for a in targets if a.is_in_cluster))
+    deployed = f"{call.app_id} is deployed" + (f" in {places}" if several and places else "")
+    if call.name is None:
+        why = f"{deployed}; the name is computed at run time"
+        return _finding(call, "cannot be known", why)
+    return _in_its_source(call, target, code) if target else _in_given(call, code.given, deployed)
 
 
 def _in_its_source(call: Call, target: App, code: Code) -> Finding:
@@ -72,6 +106,9 @@ def _doubt(call: Call, own: Sources, given: Sources) -> str:
     kind = KINDS[call.kind]
     unsure = [r for r in own.registrations if r.kind == kind and not (r.name and r.is_sure)]
     elsewhere = [r for r in given.registrations if (r.kind, r.name) == (kind, call.name)]
+    beside = [r for r in own.beside if (r.kind, r.name) in ((kind, call.name), (kind, None))]
+    if beside:
+        return f"{beside[0].where} may, and no file that its command runs imports it"
     if unsure:
         return f"{unsure[0].where} registers a computed name"
     if elsewhere:
@@ -83,12 +120,12 @@ def _doubt(call: Call, own: Sources, given: Sources) -> str:
     return "" if call.is_sure else "the source of the function that is called was not read"
 
 
-def _in_given(call: Call, given: Sources) -> Finding:
+def _in_given(call: Call, given: Sources, deployed: str) -> Finding:
     """An app of which nobody knows the source; sources that were named may be its own."""
     kind = KINDS[call.kind]
     of_kind = [r for r in given.registrations if r.kind == kind]
     fits = next((r for r in of_kind if r.name == call.name), None)
-    why = f"{call.app_id} is deployed; whether it has registered {call.name} is known to its code"
+    why = f"{deployed}; whether it has registered {call.name} is known to its code"
     near = _nearest(call, of_kind)
     if fits:
         why = f"{fits.where} registers {call.name}; whether {call.app_id} runs it, no file says"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
-from labkit.preflight import sources
+from labkit.preflight import sources, started
 from labkit.preflight.files import is_folder
 from labkit.preflight.model import App
 from labkit.preflight.module import Call
@@ -20,8 +21,8 @@ class Code:
 
     Attributes:
         of: the sources of an app; only apps with Python files in their folder are there.
-        shared: apps that share their folder with another app, so that nobody can tell whose
-            code is whose.
+        shared: apps that share their folder with another app, and whose command does not say
+            which files it runs, so that nobody can tell whose code is whose.
         given: sources that were named; nobody says to which app they belong.
     """
 
@@ -29,7 +30,7 @@ class Code:
     shared: set[App] = field(default_factory=set)
     given: Sources = field(default_factory=Sources)
 
-    @property
+    @cached_property
     def calls(self) -> list[tuple[App | None, Call]]:
         """All calls with the app that makes them, where that is known."""
         mine = [
@@ -37,21 +38,22 @@ class Code:
             for app, read in self.of.items()
             for call in read.calls
         ]
+        known = {call for caller, call in mine if caller}
         once = dict.fromkeys([*mine, *((None, call) for call in self.given.calls)])
-        return list(once)
+        return [(caller, call) for caller, call in once if caller or call not in known]
 
-
-@dataclass(frozen=True)
-class Link:
-    """One app calls another."""
-
-    caller: App
-    target: App
+    @cached_property
+    def called(self) -> dict[str | None, set[str]]:
+        """The app IDs that are called, each with the ways it is called."""
+        found: dict[str | None, set[str]] = {}
+        for _, call in self.calls:
+            found.setdefault(call.app_id, set()).add(call.kind)
+        return found
 
 
 def read(apps: Sequence[App], given: Iterable[Path]) -> Code:
     """Read the sources of the apps and the given files; a file of an app is not read again."""
-    code, taken = Code(), set[str]()
+    code, taken, known = Code(), set[str](), dict[tuple[Path, ...], Sources]()
     for app in apps:
         if app.folder is None:
             continue
@@ -62,12 +64,11 @@ def read(apps: Sequence[App], given: Iterable[Path]) -> Code:
             if a.folder and a.deployment == app.deployment and a is not app
         ]
         others = [folder for folder in beside if folder != here]
-        files, is_all = sources.python_files(app.folder, others)
-        if files:
-            code.of[app] = sources.read(files, "cannot be known")
-            code.of[app].is_complete &= is_all
-            taken |= {os.path.realpath(f) for f in files}
-        if here in beside:
+        own = _of_app(app.folder, app.command, others, known)
+        if own.files or own.problems:
+            code.of[app] = own
+            taken |= {os.path.realpath(f) for f in own.files}
+        if here in beside and not own.is_started:
             code.shared.add(app)
     named = [f for path in given for f in _named(path)]
     once = {os.path.realpath(f): f for f in reversed(named)}
@@ -75,21 +76,28 @@ def read(apps: Sequence[App], given: Iterable[Path]) -> Code:
     return code
 
 
-def links(apps: Sequence[App], code: Code) -> list[Link]:
-    """Return which app calls which, as far as texts say so.
+def _of_app(
+    folder: Path,
+    command: Sequence[str],
+    others: Iterable[str],
+    known: dict[tuple[Path, ...], Sources],
+) -> Sources:
+    """What the command of an app runs; where that cannot be told, all files of its folder.
 
-    The caller of a named source is not known: it is taken to be the first app of a deployment
-    that nobody calls.
+    Args:
+        known: what was read already; apps may share it.
     """
-    called = {call.app_id for _, call in code.calls}
-    found: list[Link] = []
-    for caller, call in code.calls:
-        for target in (a for a in apps if a.app_id == call.app_id):
-            near = [a for a in apps if a.deployment == target.deployment]
-            guess = next((a for a in near if a.app_id not in called), near[0])
-            if caller is None or caller.deployment == target.deployment:
-                found.append(Link(caller or guess, target))
-    return list(dict.fromkeys(found))
+    files, is_all = sources.python_files(folder, others)
+    run = started.files(folder, command)
+    key = tuple(run or files)
+    if key not in known:
+        known[key] = sources.read(key, "cannot be known")
+    found = replace(known[key], is_started=bool(run))
+    if run:
+        found.not_run = [file for file in files if file not in run]
+    else:
+        found.is_complete &= is_all
+    return found
 
 
 def _named(path: Path) -> list[Path]:

@@ -7,12 +7,13 @@ knows the line to point at. Values are text, as they are written.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
+from labkit import yamltree
 
 _NULL = "tag:yaml.org,2002:null"
 
@@ -45,6 +46,11 @@ class Part:
         return str(self.node.value) if is_text and self.node else ""
 
     @property
+    def is_text(self) -> bool:
+        """Whether it is a text to YAML; ``true`` and ``8080`` without quotes are none."""
+        return isinstance(self.node, yaml.ScalarNode) and self.node.tag.endswith(":str")
+
+    @property
     def items(self) -> list[Part]:
         """The items of a list; none for anything else."""
         if not isinstance(self.node, yaml.SequenceNode):
@@ -71,22 +77,20 @@ class Part:
         return part
 
     def _value(self, key: str) -> Part:
-        for node in _merged(self.node):
-            for key_node, value in reversed(node.value):
-                if _text(key_node) == key:
-                    return Part(self.file, _line(key_node), value)
-        return Part(self.file, self.line)
+        found = yamltree.find(self.node, key)
+        if found is None:
+            return Part(self.file, self.line)
+        return Part(self.file, _line(found[0]), found[1])
 
 
 def documents(file: Path, data: bytes) -> Iterator[Part]:
     """Yield the documents of a file that are not empty.
 
     Raises:
-        Exception: of many kinds, where it is not valid YAML.
+        NotYaml: from there on it is not valid YAML, or beyond the bounds.
     """
-    for node in yaml.compose_all(data, Loader=yaml.SafeLoader):
-        if node is not None:
-            yield Part(file, _line(node), node)
+    for node in yamltree.documents(data):
+        yield Part(file, _line(node), node)
 
 
 def wrong_key(document: Part) -> tuple[str | None, Part] | None:
@@ -94,38 +98,25 @@ def wrong_key(document: Part) -> tuple[str | None, Part] | None:
 
     A map as a key is what ``{{ name }}`` of a template looks like.
     """
-    waiting, seen = [document], set[int]()
+    waiting, seen = [document.node], set[int]()
     while waiting:
-        part = waiting.pop()
-        if id(part.node) in seen:
+        node = waiting.pop()
+        if id(node) in seen or not isinstance(node, yaml.CollectionNode):
             continue
-        seen.add(id(part.node))
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+            continue
         names = set[str]()
-        for key, value in part.node.value if isinstance(part.node, yaml.MappingNode) else []:
-            name, place = _text(key), Part(part.file, _line(key), value)
+        for key, value in node.value:
+            name, place = _text(key), Part(document.file, _line(key), value)
             if not isinstance(key, yaml.ScalarNode):
                 return None, place
             if name in names and name != "<<":
                 return name, place
             names.add(name)
-        waiting += [*part.items, *(value for _, value in part.keys)]
+            waiting.append(value)
     return None
-
-
-def _merged(node: yaml.Node | None) -> Iterator[yaml.MappingNode]:
-    """A map, then those that it takes in with ``<<``; each once, also where they form a ring."""
-    waiting = deque([node] if isinstance(node, yaml.MappingNode) else [])
-    seen = set[int]()
-    while waiting:
-        one = waiting.popleft()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, yaml.SequenceNode):
-            waiting.extendleft(reversed(one.value))
-        elif isinstance(one, yaml.MappingNode):
-            yield one
-            waiting.extendleft(v for k, v in reversed(one.value) if _text(k) == "<<")
 
 
 def _line(node: yaml.Node) -> int:

@@ -6,158 +6,212 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from labkit.preflight import runfiles
+from labkit import plainfile
+from labkit.preflight import bundles, runfiles, workloads
 from labkit.preflight.files import is_file, is_folder, leads_nowhere
-from labkit.preflight.findings import Finding
-from labkit.preflight.model import TRUE, App, Document, Manifests
+from labkit.preflight.findings import Finding, State
+from labkit.preflight.model import Document, Manifests
 from labkit.preflight.parts import Part, documents, wrong_key
+from labkit.yamltree import MOST_BYTES, NotYaml
 
-WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet", "Pod")
-DAPR = ("Component", "Configuration", "Resiliency")
-KUSTOMIZE = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-MOST_BYTES = 4_000_000  # PyYAML reads half a megabyte a second
+MOST_OF_SIDECAR = 65_536
+"""bufio.MaxScanTokenSize of Go; what is longer makes the loop of dapr/dapr v1.18.1,
+pkg/internal/loader/disk/manifest.go:123 endless (measured: out of memory within a minute)."""
+DAPR = ("Component", "Configuration", "Resiliency", "Subscription", "WorkflowAccessPolicy")
 
 
 def load(paths: Iterable[Path]) -> Manifests:
     """Read files and folders, and the resource folders of the run files among them.
 
-    A file that is named twice, also by another path, is read once.
+    A file that is named twice, also by another path, is read once; a patch of Kustomize is no
+    document and is left out.
     """
-    read, seen = Manifests(), set[str]()
-    for file in _files(paths, read):
-        _load(file, read, seen, is_named=True)
-    for app in list(read.apps):
-        config = [Path(app.config)] if app.resources is not None and app.config else []
-        for file in [*(app.resources or ()), *config]:
-            _load(file, read, seen, is_named=False)
-    recipes = [d for d in read.documents if _is_recipe(d)]
-    if recipes and len(recipes) == len(read.documents):
-        why = "this is a recipe for Kustomize; what comes out of it is not in it"
-        fix = "render it first: kubectl kustomize FOLDER > all.yaml, and name that"
-        read.unreadable.append(Finding("file", "cannot be known", recipes[0].where, why, fix))
-    return read
+    return _Reading().load(paths)
 
 
-def _files(paths: Iterable[Path], read: Manifests) -> Iterator[Path]:
-    """Files as named; of folders the YAML files. Hidden folders below are left out."""
-    for path in paths:
-        if not is_folder(path):
-            yield path
-            continue
-        for folder, below, names in os.walk(path, onerror=lambda p: _closed(p, read)):
-            below[:] = sorted(n for n in below if n == ".dapr" or not n.startswith("."))
-            # Not a pipe or a folder with such a name; a link that leads nowhere is told.
-            files = [Path(folder, n) for n in sorted(names) if n.endswith((".yaml", ".yml"))]
-            yield from (f for f in files if is_file(f) or leads_nowhere(f))
+class _Reading:
+    """One reading; what was seen already is not read again."""
 
+    def __init__(self) -> None:
+        self.read = Manifests()
+        self.seen = set[str]()
+        self.templates: list[str] = []
+        self.long: dict[str, list[Finding]] = {}
 
-def _closed(problem: OSError, read: Manifests) -> None:
-    why = f"it cannot be read: {problem.strerror}"
-    is_shut = isinstance(problem, PermissionError)
-    fix = "give yourself the right to read it" if is_shut else "correct the path or the link"
-    read.unreadable.append(Finding("file", "cannot be known", str(problem.filename), why, fix))
+    def load(self, paths: Iterable[Path]) -> Manifests:
+        files = list(dict.fromkeys(self._files(paths)))
+        recipes = [f for f in files if f.name in bundles.KUSTOMIZE]
+        for file in recipes:
+            self._file(file, is_named=True)
+        self.seen |= bundles.patches(d for d in self.read.documents if bundles.is_recipe(d))
+        for file in files:
+            self._file(file, is_named=True)
+        for file in self.read.resource_files:
+            self._file(file, is_named=False)
+        self.read.unreadable += [f for real in self.read.local for f in self.long.get(real, ())]
+        self.read.unreadable += bundles.templates(self.templates)
+        self.read.unreadable += self._bundles()
+        return self.read
 
+    # --- files ------------------------------------------------------------------------------------
 
-def _load(file: Path, read: Manifests, seen: set[str], is_named: bool) -> None:
-    real = os.path.realpath(file)
-    if real in seen:
-        return
-    seen.add(real)
-    data = b""
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(MOST_BYTES + 1)
-        if len(data) > MOST_BYTES:
-            why = f"it is larger than {MOST_BYTES // 1_000_000} MB and was not read"
-            fix = "split it, and name the part with the apps and the components"
-            read.unreadable.append(Finding("file", "cannot be known", str(file), why, fix))
+    def _files(self, paths: Iterable[Path]) -> Iterator[Path]:
+        """Files as named; of folders the YAML files. Hidden folders below are left out."""
+        for path in paths:
+            if not is_folder(path):
+                yield path
+                continue
+            for folder, below, names in os.walk(path, onerror=self._closed):
+                here = Path(folder)
+                below[:] = sorted(n for n in below if n == ".dapr" or not n.startswith("."))
+                chart = bundles.chart_of(here)
+                if chart:
+                    self._chart(chart)
+                    below[:] = [n for n in below if n not in (bundles.TEMPLATES, "charts")]
+                    names = [] if chart != here else [n for n in names if _is_no_value(n)]
+                files = [here / n for n in sorted(names) if _is_manifest(here / n)]
+                # Not a pipe or a folder with such a name; a link that leads nowhere is told.
+                yield from (f for f in files if is_file(f) or leads_nowhere(f))
+
+    def _chart(self, chart: Path) -> None:
+        finding, name = bundles.chart(chart), f"the chart {chart.absolute().name}"
+        if name not in self.read.unread:
+            self.read.unreadable += [finding] if finding else []
+            self.read.unread.append(name)
+
+    def _closed(self, problem: OSError) -> None:
+        why, fix = plainfile.why_not(problem)
+        place = str(problem.filename)
+        self.read.unreadable.append(Finding("file", "cannot be known", place, why, fix))
+        self.read.unread.append(Path(place).name)
+
+    def _file(self, file: Path, is_named: bool) -> None:
+        real = os.path.realpath(file)
+        if real in self.seen:
             return
-        for body in documents(file, data):
-            for item in _items(body):
-                _take(Document(item, real, is_named), read)
-    except OSError as problem:
-        problem.filename = str(file)
-        _closed(problem, read)
-    except Exception as problem:  # PyYAML raises a dozen kinds on input that is not valid YAML
-        read.unreadable.append(_no_yaml(file, data, problem))
+        self.seen.add(real)
+        data = b""
+        try:
+            data = plainfile.read(file, MOST_BYTES)
+            is_daprs = b"dapr" in data or b"\0" in data  # UTF-16
+            self.long[real] = list(_long(file, data))
+            for body in runfiles.counted(documents(file, data), self.read.unreadable):
+                for item in _items(body):
+                    self._take(Document(item, real, is_named), is_daprs)
+        except OSError as problem:
+            problem.filename = str(file)
+            self._closed(problem)
+        except NotYaml as problem:
+            self._no_yaml(file, data, problem)
 
+    def _no_yaml(self, file: Path, data: bytes, problem: NotYaml) -> None:
+        place = f"{file}:{problem.line}:{problem.column}"
+        self.read.unread.append(file.name)
+        if b"{{" in data:
+            self.templates.append(place)
+            return
+        state: State = "cannot be known" if problem.is_bound else "broken"
+        self.read.unreadable.append(Finding("file", state, place, problem.what, problem.fix))
 
-def _items(body: Part) -> list[Part]:
-    """A document, or the items of a List."""
-    return body.get("items").distinct if body.get("kind").text == "List" else [body]
+    # --- documents --------------------------------------------------------------------------------
 
+    def _take(self, document: Document, is_daprs: bool) -> None:
+        is_run_file = runfiles.is_run_file(document.body)
+        is_workload = is_daprs and not is_run_file and workloads.is_workload(document)
+        if (is_run_file or is_workload or document.kind in DAPR) and self._is_wrong(document):
+            return
+        self.read.documents.append(document)
+        if not document.is_named:
+            return
+        if is_run_file:
+            apps, wrong = runfiles.apps_of(document.body)
+        elif is_workload:
+            apps, wrong = workloads.apps_of(document)
+            if not workloads.is_read(document):
+                self.read.unread.append(f"{document.kind} {document.name}")
+        else:
+            return
+        self.read.apps += apps
+        self.read.unreadable += wrong
 
-def _take(document: Document, read: Manifests) -> None:
-    is_run_file = runfiles.is_run_file(document.body)
-    if is_run_file or document.kind in (*WORKLOADS, *DAPR):
+    def _is_wrong(self, document: Document) -> bool:
+        """Whether it is a template; a key that stands twice becomes a finding."""
         found = wrong_key(document.body)
         marks = [document.namespace, document.body.get("metadata", "name"), document.actor_row]
         template = next((m for m in marks if "{{" in m.text), None)
         if template or (found and found[0] is None):
             at = template or (found[1] if found else document.body)
-            read.unreadable.append(_template(at.where))
-            return
-        if found:
+            self.templates.append(at.where)
+            self.read.unread.append(at.file.name)
+            return True
+        if found and not runfiles.is_run_file(document.body):  # of that the last one counts
             name, at = found
             why = f"the key {name} stands twice in one map; YAML forbids it, and readers differ"
             fix = "remove one of the two"
-            read.unreadable.append(Finding("file", "broken", at.where, why, fix))
-    read.documents.append(document)
-    if is_run_file and document.is_named:
-        apps, wrong = runfiles.apps_of(document.body)
-        read.apps += apps
-        read.unreadable += wrong
-    elif document.kind in WORKLOADS and document.is_named:
-        read.apps += _workload(document)
+            self.read.unreadable.append(Finding("file", "broken", at.where, why, fix))
+        return False
+
+    def _bundles(self) -> Iterator[Finding]:
+        """Kustomizations and Compose files, where what was read is not all that they make."""
+        read = self.read
+        recipes = [d for d in read.documents if bundles.is_recipe(d)]
+        others = [d for d in read.documents if not bundles.is_recipe(d)]
+        if recipes and not others:
+            yield bundles.only_recipe(recipes[0])
+            return
+        for recipe in recipes:
+            yield from self._overlay(recipe, others)
+        starts = [(d, bundles.sidecars_of_compose(d.body)) for d in others if d.is_named]
+        is_all = all(count is not None for _, count in starts)
+        self.read.unread += [f"{d.kind} {d.name}" for d in others if bundles.is_renderer(d)]
+        for document, count in starts:
+            if count or (count is not None and is_all):
+                yield bundles.compose(document, count)
+
+    def _overlay(self, recipe: Document, others: list[Document]) -> Iterator[Finding]:
+        sources = bundles.governed(recipe)
+        of = [d for d in others if d.kind and _is_below(d.real, sources)]
+        changed = bundles.changes(recipe, of)
+        if changed:
+            self.read.unread.append(f"the overlay {recipe.body.file.parent.absolute().name}")
+            self.read.changed |= {d.real for d in of}
+            yield bundles.overlay(recipe, changed)
 
 
-def _workload(document: Document) -> list[App]:
-    notes = _annotations(document.body)
-    if notes.get("dapr.io/enabled").text.lower() not in TRUE:
-        return []
-    place, config = document.namespace, notes.get("dapr.io/config")
-    return [
-        App(
-            notes.get("dapr.io/app-id").text or document.name or "an app without a name",
-            place.text or "default",
-            where=document.where,
-            namespace_at=place.where,
-            set_namespace=f"set namespace: {{}} in {place.where}",
-            config=config.text,
-            config_at=config.where,
-        )
-    ]
+def _long(file: Path, data: bytes) -> Iterator[Finding]:
+    """A sidecar reads resources with a buffer of 64 KB, and a longer document ends it."""
+    line = 1
+    for part in data.split(b"\n---") if len(data) >= MOST_OF_SIDECAR else ():
+        if len(part) >= MOST_OF_SIDECAR:
+            why = "this document is longer than 64 KB: its sidecar runs out of memory, and ends "
+            fix = "move it to another folder, or split it"
+            yield Finding("file", "broken", f"{file}:{line}", f"{why}(seen on 1.18.1)", fix)
+        line += part.count(b"\n") + 1
 
 
-def _annotations(body: Part) -> Part:
-    """The annotations of the pod template, wherever the kind keeps it; those of a pod itself."""
-    spec = body.get("spec")
-    for _ in range(2):  # a CronJob has a job template around the pod template
-        template = spec.get("template") or spec.get("jobTemplate")
-        notes = template.get("metadata", "annotations")
-        if notes:
-            return notes
-        spec = template.get("spec")
-    return body.get("metadata", "annotations")
+def _is_below(real: str, sources: list[str]) -> bool:
+    return any(real == s or real.startswith(s.rstrip(os.sep) + os.sep) for s in sources)
 
 
-def _is_recipe(document: Document) -> bool:
-    return document.kind == "Kustomization" or document.body.file.name in KUSTOMIZE
+def _is_manifest(file: Path) -> bool:
+    """YAML, a kustomization, or JSON that names Dapr; kubectl reads all three."""
+    if file.name.endswith(".json"):
+        return "node_modules" not in file.parts and _names_dapr(file)
+    return file.name.endswith(bundles.YAML) or file.name in bundles.KUSTOMIZE
 
 
-def _no_yaml(file: Path, data: bytes, problem: Exception) -> Finding:
-    mark = getattr(problem, "problem_mark", None)
-    place = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else str(file)
-    if b"{{" in data:
-        return _template(place)
-    what = getattr(problem, "problem", None) or getattr(problem, "reason", None)
-    if isinstance(problem, RecursionError):
-        what = "it is nested too deeply"
-    why = str(what or problem or type(problem).__name__)
-    fix = "put spaces in place of the tab" if "'\\t'" in why else "correct that line"
-    return Finding("file", "broken", place, f"it is not valid YAML: {why}", fix)
+def _names_dapr(file: Path) -> bool:
+    try:
+        return b"dapr.io/" in plainfile.read(file, MOST_BYTES)
+    except OSError:
+        return False
 
 
-def _template(place: str) -> Finding:
-    why = "it is a template of Helm, not what Helm makes of it"
-    return Finding("file", "broken", place, why, "helm template CHART > all.yaml, and name that")
+def _is_no_value(name: str) -> bool:
+    """Of the files of a chart itself those that are no recipe of it."""
+    return name != bundles.CHART and not name.startswith("values")
+
+
+def _items(body: Part) -> list[Part]:
+    """A document, or the items of a List."""
+    return body.get("items").distinct if body.get("kind").text == "List" else [body]

@@ -1,117 +1,136 @@
 """The apps of a ``dapr.yaml``, with the files that each sidecar would read.
 
-The rules are those of the Dapr CLI, as in :mod:`labkit.runfile`. That module refuses a run file at
-its first fault; here as much as possible is read, since every fault is worth a finding.
+They are read by :mod:`labkit.runfile`, from which a lab starts, too; its faults become findings.
+What ``dapr run`` refuses is broken. What it accepts, and a lab refuses, cannot be known; a key
+that it ignores is a note.
 """
 
 from __future__ import annotations
 
-import os
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from labkit import components, plainfile, runfile
 from labkit.preflight.files import is_file, is_folder
-from labkit.preflight.findings import Finding
+from labkit.preflight.findings import Finding, State
 from labkit.preflight.model import App
-from labkit.preflight.parts import Part
+from labkit.preflight.parts import Part, wrong_key
+from labkit.runfile import AppSpec, Fault
+from labkit.yamltree import NotYaml
+
+NAMES = ("dapr.yaml", "dapr.yml")
+_STATES: dict[str, State] = {
+    "refused": "broken",
+    "doubtful": "cannot be known",
+    "ignored": "note",
+}
+_EFFECTS = {
+    "refused": "dapr run ends with an error",
+    "doubtful": "dapr run accepts it, a lab refuses it",
+    "ignored": "dapr run ignores it, a lab refuses it",
+}
 
 
 def is_run_file(body: Part) -> bool:
-    """Whether a document is a run file: it has ``apps`` and ``version``, and no ``kind``."""
-    return bool(body.get("apps")) and bool(body.get("version")) and not body.get("kind")
+    """Whether a document is a run file: it has no ``kind``, and ``apps`` with ``version`` or paths.
+
+    In a file that has the name of one either of the two will do.
+    """
+    if body.get("kind") or not body.keys:
+        return False
+    marks = [bool(body.get("version")), bool(body.get("apps"))]
+    has_paths = any(item.get("appDirPath") for item in body.get("apps").items[: runfile.MOST_APPS])
+    return all(marks) or has_paths or (body.file.name in NAMES and any(marks))
+
+
+def counted(documents: Iterator[Part], found: list[Finding]) -> Iterator[Part]:
+    """Yield the documents of a file that count, and add a finding on others.
+
+    ``dapr run`` reads the first document of a file and stops there, even if the next is not valid
+    YAML (measured with yaml.v2 2.4.0).
+    """
+    for number, body in enumerate(documents):
+        if not is_run_file(body):
+            yield body
+        elif number:
+            why = f"dapr run reads the first document of a file; this is number {number + 1}"
+            fix = "give the run file a file of its own"
+            found.append(Finding("file", "broken", body.where, why, fix))
+        else:
+            yield body
+            found += _behind(documents)
+            return
+
+
+def _behind(documents: Iterator[Part]) -> Iterator[Finding]:
+    with suppress(NotYaml, StopIteration):
+        at = next(documents)
+        if at:
+            why = "dapr run does not read this document: it is not the first of the file"
+            yield Finding("file", "note", at.where, why, "give it a file of its own")
 
 
 def apps_of(body: Part) -> tuple[list[App], list[Finding]]:
-    """Return the apps of a run file, and what it names that is not there."""
-    wrong: list[Finding] = []
-    entries = [e for e in body.get("apps").distinct if e.keys]
-    return [_app(entry, body.get("common"), wrong) for entry in entries], wrong
+    """Return the apps of a run file, and what is wrong with it.
+
+    Its paths start at the run file, wherever a link to it lies.
+    """
+    read = runfile.read_root(body.file.absolute(), body.node)
+    wrong = [_finding(body.file, fault) for fault in read.faults]
+    folders = dict.fromkeys(folder for app in read.apps for folder in app.resources)
+    wrong += [*_key_twice(body), *(one for folder in folders for one in _stuck(folder))]
+    return [_app(spec, body.file) for spec in read.apps], wrong
 
 
-def _app(entry: Part, common: Part, wrong: list[Finding]) -> App:
-    here = entry.file.parent
-    folder = _there(here, entry.get("appDirPath"), wrong)
-    name = entry.get("appID").text or (folder.resolve().name if folder else "")
-    own = entry.get("env", "NAMESPACE")
-    resources, resources_at = _resources(entry, common, here, folder, wrong)
-    config = _config(entry, common, here, folder, wrong)
-    where = own.where if own else entry.where
-    verb = "set" if own else "add to env"
+def _finding(file: Path, fault: Fault) -> Finding:
+    effect = "" if fault.is_fine_in_a_lab else f"; {_EFFECTS[fault.effect]}"
+    where, state = f"{file}:{fault.line}", _STATES[fault.effect]
+    return Finding("file", state, where, fault.what + effect, fault.fix)
+
+
+def _key_twice(body: Part) -> Iterable[Finding]:
+    found = wrong_key(body)
+    if found and found[0] is not None:
+        name, at = found
+        why = f"the key {name} stands twice in one map; dapr run takes the last one"
+        yield Finding("file", "note", at.where, why, "remove one of the two")
+
+
+def _app(spec: AppSpec, file: Path) -> App:
+    def where(what: str) -> str:
+        return f"{file}:{spec.lines.get(what, spec.lines['app'])}"
+
+    verb = "set" if "NAMESPACE" in spec.lines else "add to env"
     return App(
-        name or "an app without a name",
-        own.text or common.get("env", "NAMESPACE").text or "default",
-        where=entry.where,
-        namespace_at=where,
-        set_namespace=f"{verb} NAMESPACE: {{}} in {where}",
-        deployment=str(entry.file),
-        resources=resources,
-        resources_at=resources_at,
-        folder=folder,
-        config=str(config or ""),
-        config_at=entry.where,
+        spec.app_id,
+        spec.env.get("NAMESPACE", "default"),  # an empty one is one of its own (1.18.1)
+        where=where("app"),
+        namespace_at=where("NAMESPACE"),
+        set_namespace=f"{verb} NAMESPACE: {{}} in {where('NAMESPACE')}",
+        deployment=str(file),
+        resources=tuple(dict.fromkeys(f for r in spec.resources for f in _resource_files(r))),
+        resources_at=where("resources") if spec.resources else "",
+        folder=spec.folder if is_folder(spec.folder) else None,
+        config=str(spec.config or ""),
+        config_at=where("config"),
+        # With a path of its own nobody knows what it imports.
+        command=() if "PYTHONPATH" in spec.env else spec.command,
     )
-
-
-def _resources(
-    entry: Part, common: Part, here: Path, folder: Path | None, wrong: list[Finding]
-) -> tuple[tuple[Path, ...], str]:
-    """The files of the app's own folders, else of its default folder, else of the common ones."""
-    default = folder / ".dapr" / "resources" if folder else None
-    own = _paths(entry)
-    if own:
-        named, base = own, folder or here
-    elif default and is_folder(default):
-        return tuple(_resource_files(default)), entry.where
-    else:
-        named, base = _paths(common), here
-    found = [_there(base, part, wrong) for part in named]
-    files = [file for one in found if one for file in _resource_files(one)]
-    return tuple(dict.fromkeys(files)), named[0].where if named else ""
-
-
-def _paths(given: Part) -> list[Part]:
-    many, one = given.get("resourcesPaths").items, given.get("resourcesPath")
-    return [part for part in [*many, one] if part.text]
 
 
 def _resource_files(folder: Path) -> list[Path]:
     """What daprd reads: YAML files directly in the folder."""
-    try:
-        inside = sorted(folder.iterdir()) if is_folder(folder) else [folder]
-        found = [p for p in inside if p.suffix in (".yaml", ".yml") and is_file(p)]
-    except OSError:  # told when it is named as a path; here nothing is in sight
-        return []
-    return found
+    return [file for file in components.files([folder]) if is_file(file)]
 
 
-def _config(
-    entry: Part, common: Part, here: Path, folder: Path | None, wrong: list[Finding]
-) -> Path | None:
-    if entry.get("configFilePath").text:
-        return _there(folder or here, entry.get("configFilePath"), wrong)
-    default = folder / ".dapr" / "config.yaml" if folder else None
-    if default and is_file(default):
-        return default
-    return _there(here, common.get("configFilePath"), wrong)
-
-
-def _there(base: Path, named: Part, wrong: list[Finding]) -> Path | None:
-    """The path that a part names, or None and a finding."""
-    if not named.text:
-        return None
-    try:
-        path = base / Path(named.text).expanduser()
-        short = Path(os.path.normpath(path))
-        if path.exists():  # a link before .. leads elsewhere than the text says
-            return short if short.exists() and short.samefile(path) else path.resolve()
-    except (OSError, ValueError, RuntimeError):  # e.g. a zero byte, an unknown ~user
-        pass
-    finding = Finding(
-        "file",
-        "broken",
-        named.where,
-        f"there is no {named.text}; dapr run refuses the run file",
-        f"make it, or correct the path (it starts at {base})",
-    )
-    if finding not in wrong:  # a path in common is asked for by each app
-        wrong.append(finding)
-    return None
+def _stuck(folder: Path) -> Iterator[Finding]:
+    """Name files at which a sidecar would wait for ever; see :mod:`labkit.components`."""
+    for file in components.files([folder]):
+        try:
+            plainfile.require_regular(file)
+        except OSError as problem:
+            if problem.errno == errno.EINVAL:
+                why = f"{problem.strerror}; a sidecar that reads it is never ready"
+                yield Finding("file", "broken", str(file), why, "remove it from the folder")

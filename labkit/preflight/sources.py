@@ -8,13 +8,16 @@ import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
+from labkit import plainfile
 from labkit.preflight.files import is_file
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.module import Call, Module, Registration, functions_of
 
-MOST_FILES, MOST_FOLDERS, MOST_BYTES = 300, 2000, 1_000_000
+MOST_FILES, MOST_FOLDERS, MOST_BYTES, MOST_TOGETHER = 300, 2000, 1_000_000, 2_000_000
+TOO_MUCH = f"with those before it, it is more than {MOST_TOGETHER // 1_000_000} MB of sources"
 
 
 @dataclass
@@ -24,6 +27,8 @@ class Sources:
     Attributes:
         is_worker: one of them uses the workflow SDK.
         is_complete: no file was too many, too large or no Python.
+        is_started: these are the files that the command of the app runs, not all of its folder.
+        not_run: the other files of the folder.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -32,6 +37,13 @@ class Sources:
     problems: list[Finding] = field(default_factory=list)
     is_worker: bool = False
     is_complete: bool = True
+    is_started: bool = False
+    not_run: list[Path] = field(default_factory=list)
+
+    @cached_property
+    def beside(self) -> list[Registration]:
+        """What the other files of the folder register; read when it is asked for."""
+        return read(self.not_run).registrations
 
 
 def calls_of(source: Path) -> list[Call]:
@@ -40,16 +52,20 @@ def calls_of(source: Path) -> list[Call]:
     Raises:
         SyntaxError: it is no Python.
     """
-    tree = _parse(source)
+    tree = parse(source)
     return Module(source, tree, functions_of(tree)).calls()
 
 
 def read(files: Iterable[Path], if_wrong: State = "broken") -> Sources:
     """Read files that belong together: a function of one may be called in another."""
-    found, trees = Sources(), list[tuple[Path, ast.Module]]()
+    found, trees, left = Sources(), list[tuple[Path, ast.Module]](), MOST_TOGETHER
     for file in files:
         try:
-            trees.append((file, _parse(file)))
+            size = file.stat().st_size
+            if size > left:
+                raise OSError(errno.EFBIG, TOO_MUCH)
+            trees.append((file, parse(file)))
+            left -= size
         except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as problem:
             found.is_complete = False
             found.problems.append(_wrong(file, problem, if_wrong))
@@ -94,11 +110,14 @@ def _is_source(name: str) -> bool:
     return name.endswith(".py") and not name.startswith(("test_", "conftest."))
 
 
-def _parse(file: Path) -> ast.Module:
-    with file.open("rb") as opened:
-        data = opened.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise OSError(errno.EFBIG, f"larger than {MOST_BYTES // 1_000_000} MB")
+def parse(file: Path) -> ast.Module:
+    """Return the syntax tree of a file.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: it is not valid Python.
+        OSError: it cannot be read, or is too large.
+    """
+    data = plainfile.read(file, MOST_BYTES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of escapes in texts that are not ours
         return ast.parse(data)
@@ -107,9 +126,7 @@ def _parse(file: Path) -> ast.Module:
 def _wrong(source: Path, problem: BaseException, state: State) -> Finding:
     line, column = getattr(problem, "lineno", None) or 1, getattr(problem, "offset", None) or 1
     if isinstance(problem, OSError):
-        why, state = f"it cannot be read: {problem.strerror}", "cannot be known"
-        is_shut = isinstance(problem, PermissionError)
-        fix = "give yourself the right to read it" if is_shut else "split it, or correct the path"
-        return Finding("file", state, str(source), why, fix)
-    why = f"it is no Python: {getattr(problem, 'msg', None) or problem or type(problem).__name__}"
-    return Finding("file", state, f"{source}:{line}:{column}", why, "correct that line")
+        return Finding("file", "cannot be known", str(source), *plainfile.why_not(problem))
+    what = getattr(problem, "msg", None) or problem or type(problem).__name__
+    place, why = f"{source}:{line}:{column}", f"it is not valid Python: {what}"
+    return Finding("file", state, place, why, "correct that line")

@@ -22,6 +22,8 @@ from labkit.errors import SetupError
 from labkit.runtime import manifest
 
 PROGRAMS = ("daprd", "placement", "scheduler", "sentry")
+PROGRAM_STARTS = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!")
+"""Of Linux, of macOS (one processor, several), of scripts."""
 NEEDED = PROGRAMS[:3]  # sentry is for lessons with mTLS; a Dapr CLI installs no sentry
 
 
@@ -143,9 +145,20 @@ def unfit(folder: Path) -> str | None:
         return f"no {', '.join(missing)} in {folder}"
     if manifest.read(folder):
         return None
+    if no_programs := [n for n in NEEDED if not _is_program(folder / n)]:
+        return f"no programs, or damaged ones, in {folder}: {', '.join(no_programs)}"
     daprd = folder / "daprd"
     found = _version_of(daprd, daprd.stat().st_mtime_ns)
     return None if found == versions.DAPR_RUNTIME else f"{folder / 'daprd'} is {found}"
+
+
+def _is_program(file: Path) -> bool:
+    """Whether a file begins as a program does; only daprd can be asked for its version."""
+    try:
+        with file.open("rb") as data:
+            return data.read(4).startswith(PROGRAM_STARTS)
+    except OSError:
+        return False
 
 
 def damaged(folder: Path, *, thorough: bool = True) -> list[str]:

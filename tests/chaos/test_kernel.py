@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,9 @@ def test_kernel_and_lifeline_killed_at_once_are_cleaned_up_by_the_next_lab(kerne
     os.kill(line, signal.SIGKILL)
     os.kill(pid, signal.SIGKILL)
     assert lifeline.marked(folder.name) != [], "nobody was there to end them"
+    first = json.loads((folder / "run.json").read_text())["first_port"]
+    with closing(ports.reserve(prefer=first)) as other:
+        assert other.first != first, "what is left still holds its ports"
     _begin(kernel(), small)
     assert _all_gone(folder.name)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from labkit.attached import Attached
+from labkit.client import WaitedTooLong
 from labkit.history import instance_ids_of
 from labkit.routing import Route, closed
 from labkit.runs import all_runs
@@ -100,7 +101,10 @@ def test_a_scheduler_that_was_killed_is_said_to_be_silent(make_lab, small, tmp_p
     outside = Attached(small, seen)
     assert [o.found.split(" was started")[0] for o in outside.obstacles()] == ["the scheduler"]
     (obstacle,) = lab.obstacles()
-    # A timer that is not heard of: the client's own call waits for the scheduler, too.
+    client = lab.client("caller")
+    with pytest.raises(WaitedTooLong) as caught:
+        client.wait_for_workflow_completion("absent", timeout_in_seconds=1)
+    assert "the scheduler was started" in caught.value.found
     with pytest.raises(NotInTime, match="the scheduler was started"):
         wait_until(lambda: False, 0.1)
     assert obstacle.fix == "wait for it: nothing is lost"

@@ -15,11 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from labkit import lifeline, paths, progress
 from labkit.waiting import wait_until
 from tests.support import stranger
+from tests.support.system import listening
 
 BROWSER = """\
 #!/bin/sh
@@ -96,6 +98,62 @@ def test_redis_asks_for_a_password_and_has_no_command_that_writes_or_loads_files
     assert all(answer.lower().startswith("-err unknown command") for answer in refused), refused
 
 
+DOCUMENTED = re.compile(r"^\| (`[^|]+`) \| ([^|]+) \|", re.M)
+
+
+def documented() -> dict[str, str]:
+    """What listens, and what it asks for, as docs/loopback.md has them."""
+    page = (paths.repo() / "docs" / "loopback.md").read_text("utf-8")
+    rows = DOCUMENTED.findall(page.partition("\n## On a host with other users\n")[2])
+    return {name: asks for names, asks in rows for name in re.findall(r"`([^`]+)`", names)}
+
+
+def listeners(lab) -> dict[int, str]:
+    """Port to the name that docs/loopback.md has for what listens there."""
+    app = lab.app("target")
+    longer = {
+        "raft": "placement raft",
+        "etcd": "scheduler etcd",
+        "etcd_peer": "scheduler etcd peer",
+    }
+    control = lab._control._port.items()
+    found = {port: longer.get(name, name).replace("_", " ") for name, port in control}
+    found |= {port: name for name, port in lab._infrastructure.ports.items()}
+    return found | {
+        app.http_port: "sidecar http",
+        app.grpc_port: "sidecar grpc",
+        app.internal_port: "sidecar internal",
+        app.metrics_port: "sidecar metrics",
+        app.app_port: "service",
+    }
+
+
+def test_what_another_user_can_reach_is_what_the_documentation_says(make_lab, small):
+    lab = make_lab(small)
+    lab.up("target", announce=False)
+    known = listeners(lab)
+    assert set(known.values()) == set(documented())
+    ports = {port for pairs in listening(lab.folder.name).values() for _, port in pairs}
+    assert ports <= set(known), "a port that nobody has described"
+    port_of = {name: port for port, name in known.items()}
+
+    def asked(name: str, path: str, **more) -> httpx.Response:
+        return httpx.request(url=f"http://127.0.0.1:{port_of[name]}{path}", trust_env=False, **more)
+
+    assert documented()["sidecar http"] == "the token"
+    assert asked("sidecar http", "/v1.0/metadata", method="GET").status_code == 401
+    assert asked("sidecar http", "/v1.0/healthz", method="GET").is_success
+    for name in ("sidecar metrics", "placement metrics", "scheduler metrics"):
+        assert documented()[name] == "nothing"
+        assert asked(name, "/metrics", method="GET").is_success
+    assert "target" in asked("placement health", "/placement/state", method="GET").text
+    # etcd's own gateway: what is scheduled can be read, and added to.
+    pair = {"key": "cHJvYmU=", "value": "cHJvYmU="}
+    assert asked("scheduler etcd", "/v3/kv/put", method="POST", json=pair).is_success
+    answer = asked("scheduler etcd", "/v3/kv/range", method="POST", json={"key": pair["key"]})
+    assert answer.json()["kvs"][0]["value"] == pair["value"]
+
+
 def test_the_token_of_jupyterlab_is_on_no_command_line_and_in_no_file_of_others(home):
     seen, script = home / "seen", home / "browser"
     script.write_text(BROWSER.format(seen=seen))
@@ -117,6 +175,13 @@ def test_the_token_of_jupyterlab_is_on_no_command_line_and_in_no_file_of_others(
         assert httpx.get(url, trust_env=False).status_code == 200
         for wrong in ("", "?token=", "?token=not-this-one"):
             assert httpx.get(address + wrong, trust_env=False).status_code in (302, 403)
+        kernel = start_kernel(url, home / "state")
+        for port in kernel.values():  # what cells hold and print
+            assert wait_until(lambda port=port: protection(port), 60, "it listens") == b"CURVE"
+        # One more is the kernel's ear for children that it forks: it sends nothing, and takes what
+        # begins with 16 random bytes (ipykernel 7.4.0, iostream.py).
+        described = {httpx.URL(url).port, *kernel.values()}
+        assert len(listening_below(process.pid) - described) <= 1
         page = re.search(r"file://\S+", seen.read_text())
         assert page, "it is opened by a file"
         file = Path(httpx.URL(page[0]).path)
@@ -131,6 +196,36 @@ def test_the_token_of_jupyterlab_is_on_no_command_line_and_in_no_file_of_others(
         _, err = process.communicate(timeout=60)
     assert "Traceback" not in err
     assert not list((home / "state" / "jupyter" / "servers").iterdir()), "the token is gone with it"
+
+
+HELLO = b"\xff" + bytes(8) + b"\x7f\x03\x00"
+
+
+def start_kernel(url: str, state: Path) -> dict[str, int]:
+    """Start a kernel as JupyterLab does, and return the ports on which it will listen."""
+    base, token = url.partition("/lab/")[0], url.rpartition("token=")[2]
+    header = {"Authorization": f"token {token}"}
+    asked = httpx.post(f"{base}/api/kernels", headers=header, json={}, trust_env=False, timeout=60)
+    connection = state / "jupyter" / "runtime" / f"kernel-{asked.json()['id']}.json"
+    noted = json.loads(connection.read_text())
+    return {name: port for name, port in noted.items() if name.endswith("_port")}
+
+
+def protection(port: int) -> bytes:
+    """Return how a socket of ZeroMQ protects what it sends, by the greeting of ZMTP 3."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as line:
+            line.sendall(HELLO)
+            return line.recv(64, socket.MSG_WAITALL)[12:32].rstrip(b"\0")
+    except OSError:
+        return b""
+
+
+def listening_below(pid: int) -> set[int]:
+    """Return the ports on which a process and its children listen."""
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    connections = [c for p in family for c in p.net_connections("inet")]
+    return {c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN}
 
 
 def every_process() -> list[int]:

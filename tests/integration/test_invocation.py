@@ -129,3 +129,16 @@ def test_an_app_is_invoked_that_was_started_later_or_anew(make_lab, combined):
     lab.up("shipping", announce=False)
     lab.restart("shipping", announce=False)
     assert _asked(lab, "by_http", "shipping").status == "COMPLETED"
+
+
+def test_a_configuration_of_the_run_file_keeps_the_resolver(make_lab, combined):
+    own = combined.parent / "own.yaml"
+    own.write_text(
+        "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata:\n  name: own\n"
+        'spec:\n  tracing:\n    samplingRate: "0"\n'
+    )
+    text = combined.read_text().replace("common:\n", "common:\n  configFilePath: own.yaml\n")
+    combined.write_text(text)
+    lab = make_lab(combined)
+    lab.up(announce=False)
+    assert _asked(lab, "by_http", "shipping").status == "COMPLETED"

@@ -11,7 +11,7 @@ import pytest
 from labkit import lifeline, paths
 from labkit.attached import Attached, LabNotRunning, RunFileChanged
 from labkit.cli import __main__ as cli
-from labkit.waiting import wait_until
+from labkit.waiting import patience, wait_until
 from tests.chaos.conftest import kernel
 from tests.support.deployments import TARGET
 
@@ -119,3 +119,18 @@ def test_ps_names_what_a_service_started_itself(make_lab, tmp_path, capsys):
     assert cli.main(["ps"]) == 0
     assert "started by target worker: sleep 1000" in capsys.readouterr().out
     assert paths.runs().exists()
+
+
+def test_a_look_from_outside_goes_on_with_what_is_started_later(make_lab, small):
+    lab = make_lab(small)
+    lab.up("caller", announce=False)
+    seen = Attached(small)
+    assert [a.app_id for a in seen.started_apps()] == ["caller"]
+    lab.up("target", announce=False)
+    assert seen.app("target").connected_workers() == 1
+    lab.kill("target", "worker", announce=False)
+    wait_until(lambda: [t.title for t in seen.troubles()] == ["target worker"], 10 * patience())
+    lab.up(announce=False)
+    assert seen.troubles() == []
+    assert seen.app("target").process("worker").pid == lab.app("target").process("worker").pid
+    seen.close()

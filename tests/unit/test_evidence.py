@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -303,7 +304,16 @@ def a_device(file):
     file.symlink_to("/dev/null")
 
 
-PLACES = [a_folder, a_pipe, a_link_to_nowhere, a_link_to_itself, a_device]
+def a_socket(file):
+    with socket.socket(socket.AF_UNIX) as server:
+        parent = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            server.bind(f"/proc/self/fd/{parent}/{file.name}")  # a path of a test is too long
+        finally:
+            os.close(parent)
+
+
+PLACES = [a_socket, a_folder, a_pipe, a_link_to_nowhere, a_link_to_itself, a_device]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -322,6 +332,21 @@ def test_what_stands_in_the_place_of_the_file_is_named_and_never_waited_for(plac
     for verb in ("status", "next"):
         assert lab.main([verb]) == 1
         assert "evidence-not-readable: your evidence cannot be read" in capsys.readouterr().err
+
+
+def test_a_file_that_this_user_may_not_read_is_named(monkeypatch):
+    progress.note("answer", "x")
+
+    def refused(path, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(evidence.os, "open", refused)
+    with pytest.raises(evidence.EvidenceNotReadable) as caught:
+        progress.entries()
+    assert caught.value.found == "Permission denied"
+    assert "a file of your own" in caught.value.fix
+    with pytest.raises(evidence.EvidenceNotKept):
+        progress.note("answer", "x")
 
 
 def test_a_link_to_a_file_is_followed_and_its_target_keeps_its_mode(tmp_path):

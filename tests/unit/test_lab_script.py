@@ -193,14 +193,17 @@ def test_python_home_of_another_python_is_not_passed_on(clone):
     assert (code, out) == (0, "home None\n"), err
 
 
-def test_files_in_the_folder_of_the_command_hide_no_module(clone):
+@pytest.mark.parametrize("way", ["cwd", "PYTHONPATH"])
+def test_files_of_others_hide_no_module_of_a_command(clone, way):
     (clone / ".venv").symlink_to(sys.prefix)
-    for name in ("json", "difflib", "psutil", "labkit"):
+    for name in ("json", "difflib", "psutil", "labkit", "subprocess"):
         (clone / "here").mkdir(exist_ok=True)
         (clone / "here" / f"{name}.py").write_text("raise SystemExit('the wrong one')\n")
+    others = {"PYTHONPATH": str(clone / "here")} if way == "PYTHONPATH" else {}
     done = subprocess.run(
         [sys.executable, str(clone / "lab"), "runtime", "--help"], cwd=clone / "here",
-        env={"PATH": os.environ["PATH"], "HOME": str(clone)}, capture_output=True, text=True,
+        env={"PATH": os.environ["PATH"], "HOME": str(clone), **others}, capture_output=True,
+        text=True,
     )  # fmt: skip
     assert done.stdout.startswith("usage: ./lab runtime"), done.stderr
 

@@ -6,6 +6,7 @@ import json
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,7 @@ def limited(monkeypatch, root: bool = False, **limit: int) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda kind: found.get(kind, free))
     monkeypatch.setattr(limits, "_is_real_root", lambda: root)
     monkeypatch.setattr(limits, "_threads", lambda: 40)
+    monkeypatch.setattr(limits, "CGROUP", Path("/nonexistent"))
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,31 @@ def test_the_root_of_the_machine_has_no_limit_on_processes(monkeypatch):
     limited(monkeypatch, root=True, processes=60)
     assert machine.processes().problem is None
     assert machine.processes().evidence == "processes: no limit"
+
+
+@pytest.mark.parametrize("layout", ["", "pids"], ids=["version 2", "version 1"])
+def test_the_limit_of_a_container_is_named_as_such(monkeypatch, tmp_path, layout):
+    limited(monkeypatch)
+    monkeypatch.setattr(limits, "CGROUP", tmp_path)
+    (tmp_path / layout).mkdir(exist_ok=True)
+    (tmp_path / layout / "pids.current").write_text("20\n")
+    (tmp_path / layout / "pids.max").write_text("max\n")
+    assert machine.processes().problem is None
+    (tmp_path / layout / "pids.max").write_text("100\n")
+    finding = machine.processes()
+    assert "the limit of this container is 100, 20 in use" in finding.problem
+    assert "--pids-limit" in finding.fix
+
+
+def test_the_memory_of_a_container_counts_and_what_files_take_of_it_is_free(monkeypatch, tmp_path):
+    monkeypatch.setattr(limits, "CGROUP", tmp_path)
+    (tmp_path / "memory.max").write_text("max\n")
+    assert limits.free_memory() > 0
+    (tmp_path / "memory.max").write_text("900000000\n")
+    (tmp_path / "memory.current").write_text("800000000\n")
+    (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 300000000\n")
+    assert limits.free_memory() == 400_000_000
+    assert "0.4 GB free" in machine.memory().problem
 
 
 def test_a_low_soft_limit_on_open_files_is_raised_and_not_reported():

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from types import SimpleNamespace as Fake
 
 import pytest
 
+import labkit
 from labkit import environments, foreign, limits, machine, paths, ports, sdk, versions, waiting
+from labkit.apps import App
 from labkit.cli import __main__ as cli
 from labkit.runtime import ensured, found
 
@@ -128,6 +131,18 @@ def test_a_broken_environment_of_an_app_is_found_with_its_cause(environment, har
         environments.require()
 
 
+def test_an_app_that_lacks_a_package_is_sent_to_the_set_up_only_when_its_environment_is_broken(
+    environment, monkeypatch
+):
+    app = Fake(spec=Fake(folder=environment.parent), app_id="ml")
+    life = Fake(last_line=lambda: "ModuleNotFoundError: No module named 'joblib'")
+    assert not App._lacks_its_packages(app, life), "a mistake of the learner"
+    without("joblib")(environment)
+    assert App._lacks_its_packages(app, life)
+    life.last_line = lambda: "KeyError: 'title'"
+    assert not App._lacks_its_packages(app, life)
+
+
 def test_a_whole_environment_is_good(environment):
     assert machine.ml_environment().problem is None
 
@@ -149,6 +164,60 @@ def test_two_halves_of_the_sdk_are_said_by_the_doctor_and_by_a_lab(monkeypatch, 
     sdk.warn()
     sdk.warn()
     assert capsys.readouterr().err.count("dapr-ext-workflow 1.17.0") == 1
+
+
+def test_an_sdk_that_cannot_be_loaded_is_named_in_a_terminal_and_in_a_cell(monkeypatch, capsys):
+    broken = ModuleNotFoundError("No module named 'dapr.ext.workflow._durabletask'")
+    monkeypatch.setattr("labkit.demo.main", raising(broken))
+    with pytest.raises(ModuleNotFoundError):
+        cli.main(["demo"])
+    halves = {"dapr": versions.PYTHON_SDK, "dapr-ext-workflow": "1.17.0"}
+    monkeypatch.setattr(sdk.metadata, "version", halves.__getitem__)
+    assert cli.main(["demo"]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("mixed-sdk: the Dapr SDK of this environment is not the one of the")
+    assert "pip install --force-reinstall" in shown
+    monkeypatch.setattr(labkit, "import_module", raising(broken))
+    with pytest.raises(sdk.MixedSdk):
+        _ = labkit.Lab
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        ModuleNotFoundError("No module named 'psutil'", name="psutil"),
+        ImportError("cannot import name 'Process' from 'psutil'", name="psutil"),
+    ],
+)
+def test_a_package_that_this_environment_has_lost_is_named(monkeypatch, capsys, problem):
+    monkeypatch.setattr("labkit.demo.main", raising(problem))
+    assert cli.main(["demo"]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("package-missing: the package psutil is missing from this environment")
+    assert "./lab setup" in shown or "pip install" in shown
+
+
+def test_an_error_of_labkit_itself_is_not_blamed_on_a_package(monkeypatch):
+    monkeypatch.setattr("labkit.demo.main", raising(ImportError("x", name="labkit.nothing")))
+    with pytest.raises(ImportError):
+        cli.main(["demo"])
+
+
+def test_a_broken_environment_is_made_again_and_one_that_a_link_leads_to_is_not(
+    environment, monkeypatch, tmp_path
+):
+    (environment / environments.STAMP).write_text("{}")
+    environments.discard()
+    assert not (environment / environments.STAMP).exists()
+    link = tmp_path / "link"
+    link.symlink_to(environment)
+    monkeypatch.setattr(environments, "folder", lambda: link)
+    (environment / environments.STAMP).write_text("{}")
+    without("joblib")(environment)
+    with pytest.raises(environments.EnvironmentBroken) as caught:
+        environments.discard()
+    assert "remove the link" in caught.value.fix
+    assert (environment / environments.STAMP).exists()
 
 
 def test_the_right_sdk_is_not_spoken_of(capsys):
@@ -204,6 +273,16 @@ def test_the_module_of_others_is_named_with_its_file_and_the_fix(tmp_path, monke
     assert shown.startswith("foreign-module: a file of somebody else hides the module mistaken_mod")
     assert str(tmp_path / "mistaken_module.py") in shown
     assert "unset PYTHONPATH, or rename mistaken_module.py" in shown
+
+
+def test_an_installed_labkit_that_is_older_than_the_course_is_found(monkeypatch, tmp_path):
+    assert machine.labkit_itself().problem is None
+    copy = shutil.copytree(paths.repo() / "labkit", tmp_path / "site-packages" / "labkit")
+    monkeypatch.setattr(machine, "__file__", str(copy / "machine.py"))
+    assert machine.labkit_itself().problem is None
+    (copy / "lab.py").write_text("# of last year\n")
+    assert "lab.py" in machine.labkit_itself().problem
+    assert "pip install ." in machine.labkit_itself().fix
 
 
 def test_a_busy_machine_is_named_and_is_no_problem(monkeypatch):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit import paths, runs
+from labkit import machine, paths, people, runs
 from labkit.cli import __main__ as lab
 
 FOLDERS = {
@@ -86,6 +86,22 @@ def test_a_folder_that_the_user_names_keeps_its_mode_and_what_is_made_in_it_is_c
     state.mkdir(mode=0o755)
     assert {mode(folder()) for folder in FOLDERS.values()} == {0o700}
     assert mode(paths.state()) == 0o755
+
+
+def test_the_doctor_says_which_folder_is_open_and_who_else_is_here(course, monkeypatch):
+    monkeypatch.setattr(people, "others", lambda: [])
+    assert machine.other_users().problem is None
+    assert "people" not in machine.other_users().evidence
+    target = course / "a shared folder"
+    target.mkdir(mode=0o755)
+    (course / "learn").rmdir()
+    (course / "learn").symlink_to(target)
+    found = machine.other_users()
+    assert found.problem == f"others may look into {target}"
+    assert found.fix == f"chmod 700 '{target}'"
+    monkeypatch.setattr(people, "others", lambda: ["anna", "ben"])
+    assert "2 other people have accounts here" in machine.other_users().evidence
+    assert "docs/loopback.md" in machine.other_users().evidence
 
 
 def test_nothing_outside_is_touched(state, tmp_path):

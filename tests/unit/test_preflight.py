@@ -11,7 +11,17 @@ import yaml
 
 from labkit import paths, preflight
 from labkit.preflight import inspect
-from tests.support.manifests import about, app, broken, line_of, run_file, store, worker, write
+from tests.support.manifests import (
+    about,
+    app,
+    broken,
+    line_of,
+    run_file,
+    states,
+    store,
+    worker,
+    write,
+)
 
 REPO = paths.repo()
 SOURCE = REPO / "services" / "task-orchestrator-service" / "main.py"
@@ -64,8 +74,8 @@ def test_an_app_that_is_called_for_activities_only_needs_no_store(tmp_path):
     call = "    yield ctx.call_activity('send', input=x, app_id='two')\n"
     source.write_text("def w(ctx, x):\n" + call)
     write(tmp_path, a=app("one"), b=app("two"), s=store(more="scopes: [one]"))
-    assert broken(inspect([tmp_path])) == ["state store"]
-    assert broken(inspect([tmp_path], [source])) == []
+    assert states(inspect([tmp_path]), "state store") == ["holds", "cannot be known"]
+    assert states(inspect([tmp_path], [source]), "state store") == ["holds", "holds"]
     source.write_text(
         "def w(ctx, x):\n" + call + call.replace("call_activity", "call_child_workflow")
     )
@@ -126,19 +136,22 @@ def test_a_file_name_that_is_no_text_is_shown(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("was", "is_now", "line"),
+    ("is_now", "state", "line"),
     [
-        ("  namespace: other\n", "", "metadata:"),
-        ("  namespace: other\n", "  namespace: other # mine\n", "namespace: other # mine"),
+        ("", "cannot be known", "metadata:"),  # kubectl -n may say it
+        ("  namespace: other # mine\n", "broken", "namespace: other # mine"),
     ],
 )
-def test_a_wrong_namespace_points_to_its_line_else_to_the_metadata(tmp_path, was, is_now, line):
-    write(tmp_path, a=app("one"), b=app("two", "other").replace(was, is_now))
+def test_a_wrong_namespace_points_to_its_line_else_to_the_metadata(tmp_path, is_now, state, line):
+    two = app("two", "other").replace("  namespace: other\n", is_now)
+    write(tmp_path, a=app("one"), b=two)
     (found,) = about(inspect([tmp_path]), "namespace")
-    assert (found.state, line_of(found)) == ("broken", line)
+    assert (found.state, line_of(found)) == (state, line)
+    assert found.fix.startswith("set namespace: tasks in ")
 
 
-STORE_LINES = """kind: Component
+STORE_LINES = """apiVersion: dapr.io/v1alpha1
+kind: Component
 metadata:
   name: s
   namespace: tasks
@@ -146,6 +159,7 @@ scopes:
   - another
 spec:
   type: state.redis
+  version: v1
   metadata:
     - name: redisHost
       value: x
@@ -154,13 +168,16 @@ spec:
 """
 
 
+ROWS = STORE_LINES[STORE_LINES.index("  metadata:\n    -") :]
+
+
 @pytest.mark.parametrize(
     ("was", "is_now", "line"),
     [
         ("", "", "scopes:"),
         ('"true"', '"no"', 'value: "no"'),
         ('    - name: actorStateStore\n      value: "true"\n', "", "metadata:"),
-        ("spec:\n", "spec: {type: state.redis}\nold:\n", "spec: {type: state.redis}"),
+        (ROWS, "  metadata: []\n", "metadata: []"),
         ("namespace: tasks", "namespace: else", "namespace: else"),
     ],
 )

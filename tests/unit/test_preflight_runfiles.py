@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import pytest
+
+from labkit import preflight
 from labkit.preflight import inspect
+from labkit.runfile import load
 from tests.support.manifests import (
     about,
     app,
@@ -109,3 +116,134 @@ def test_two_groups_that_never_meet_may_be_in_two_namespaces(tmp_path):
     for caller, target in (("a", "b"), ("c", "d")):
         worker(tmp_path / caller, calling(f"call_activity('work', app_id='{target}')"))
     assert states(inspect([file]), "namespace") == ["holds", "holds"]
+
+
+# --- the same reader as a lab's -------------------------------------------------------------------
+
+WEB = "version: 1\napps:\n- appID: web\n  appDirPath: web\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "resources", "namespace"),
+    [
+        (WEB + "  resourcesPath: ../a\n  <<: {resourcesPath: ../b}\n", "b", None),
+        (WEB + "  <<: {resourcesPath: ../b}\n  resourcesPath: ../a\n", "a", None),
+        (WEB + "  env: {NAMESPACE: x, <<: {NAMESPACE: y}}\n", "", "y"),
+        (WEB + "  env: {NAMESPACE: ''}\ncommon: {env: {NAMESPACE: pay}}\n", "", ""),
+        (WEB + "  env: {A: b}\ncommon: {env: {NAMESPACE: pay}}\n", "", "pay"),
+        (WEB + "---\nversion: 1\napps: [{appID: second, appDirPath: web}]\n", "", None),
+        (WEB + "---\nnot: [closed\n", "", None),
+        (WEB + "  appID: web\n  resourcesPath: ../a\n  resourcesPath: ../b\n", "b", None),
+    ],
+)
+def test_a_lab_and_preflight_read_a_run_file_alike(tmp_path, text, resources, namespace):
+    for name in ("a", "b", "web"):
+        local_store(tmp_path / name)
+    file = tmp_path / "dapr.yaml"
+    file.write_text(text)
+    (spec,) = load(file).apps
+    found = preflight.load([file])
+    (judged,) = found.apps
+    wanted = tmp_path / resources / "store.yaml" if resources else None
+    assert [p / "store.yaml" for p in spec.resources] == list(judged.resources or ())
+    assert list(judged.resources or ()) == ([wanted] if wanted else [])
+    assert spec.env.get("NAMESPACE") == namespace
+    assert judged.namespace == ("default" if namespace is None else namespace)
+    assert judged.app_id == spec.app_id == "web"
+    assert [f for f in found.unreadable if f.state != "note"] == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "state", "line", "words"),
+    [
+        ("env: [A=b]", "broken", 5, "env is a list; dapr run ends with an error"),
+        ("appPort: many", "broken", 5, "appPort is 'many'"),
+        ("appPort: 70000", "broken", 5, "appPort is 70000"),
+        ("command: python main.py", "broken", 5, "command is 'python main.py'"),
+        ("configFilePath: .", "broken", 5, ". is not a file"),
+        ("logDestination: file", "note", 5, "has no key 'logDestination'; dapr run ignores it"),
+        ("appID: web", "note", 5, "appID stands twice"),
+        ("env: {A=B: c}", "cannot be known", 5, "'A=B'; dapr run accepts it, a lab refuses it"),
+    ],
+)
+def test_a_fault_is_judged_by_what_dapr_run_does_with_it(tmp_path, lines, state, line, words):
+    (tmp_path / "web").mkdir()
+    file = tmp_path / "dapr.yaml"
+    file.write_text(f"{WEB}  {lines}\n")
+    (found,) = about(inspect([file]), "file")
+    assert (found.state, found.where) == (state, f"{file}:{line}")
+    assert words in found.why
+    assert found.fix
+
+
+@pytest.mark.parametrize(
+    ("app_id", "state"),
+    [("a.b", "broken"), ("--help", "cannot be known"), ("a/b", "cannot be known")],
+)
+def test_an_app_id_that_no_lab_takes_is_named(tmp_path, app_id, state):
+    (tmp_path / "web").mkdir()
+    file = tmp_path / "dapr.yaml"
+    file.write_text(WEB.replace("appID: web", f"appID: {app_id}"))
+    (found,) = about(inspect([file]), "file")
+    assert (found.state, line_of(found)) == (state, f"- appID: {app_id}")
+
+
+def test_an_app_id_that_two_apps_have_is_named(tmp_path):
+    file = run_file(tmp_path, "one", "two")
+    file.write_text(file.read_text().replace("appID: two", "appID: one"))
+    (found,) = about(inspect([file]), "file")
+    assert (found.state, line_of(found)) == ("cannot be known", "- appID: one")
+    assert found.why.startswith("two apps have the app ID 'one'")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("apps: [{appID: web, appDirPath: web}]\n", "the run file has no version"),
+        ("version: 1\n", "the run file has no apps"),
+        ("version: 1\napps: []\n", "the run file has no apps"),
+        ("version: 1\napps: {a: b}\n", "the run file has no apps"),
+        ("version: 1\napps: [text]\n", "an app is not a map"),
+        ("kind: Component\n---\n" + WEB, "reads the first document of a file; this is number 2"),
+    ],
+)
+def test_a_run_file_that_dapr_run_cannot_start_is_broken(tmp_path, text, words):
+    (tmp_path / "web").mkdir()
+    (tmp_path / "dapr.yaml").write_text(text)
+    found = [f for f in about(inspect([tmp_path]), "file") if f.state == "broken"]
+    assert words in found[0].why
+
+
+def test_yaml_of_others_with_apps_in_it_is_no_run_file(tmp_path):
+    write(tmp_path, a="apps: {web: {port: 1}}\n", b="version: 2\nservices: {}\n", c="apps: [a]\n")
+    assert about(inspect([tmp_path]), "file") == []
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "ring", "long name"])
+def test_what_is_not_a_file_is_named_at_once(tmp_path, kind):
+    path = {"device": Path("/dev/zero"), "long name": tmp_path / ("x" * 300)}.get(kind)
+    path = path or tmp_path / kind
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "ring":
+        path.symlink_to(path)
+    (found,) = about(inspect([path]), "file")
+    assert found.state == "cannot be known"
+    assert found.why.startswith("it cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (os.mkfifo, "it is a pipe"),
+        (lambda file: file.symlink_to(file.parent), "it is a folder"),
+    ],
+    ids=["pipe", "link to a folder"],
+)
+def test_a_resource_at_which_the_sidecar_waits_for_ever_is_broken(tmp_path, make, words):
+    file = run_file(tmp_path, "one", "two")
+    assert about(inspect([file]), "file") == []
+    make(tmp_path / "components" / "more.yaml")
+    (found,) = about(inspect([file]), "file")
+    assert (found.state, words in found.why) == ("broken", True)
+    assert "a sidecar that reads it is never ready" in found.why

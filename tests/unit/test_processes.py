@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import signal
@@ -12,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labkit import lifeline
+from labkit import lifeline, processes
+from labkit.hosterrors import DiskFull, LimitReached
 from labkit.processes import ProcessEnded, ProgramMissing, Supervisor, stop
 from labkit.waiting import wait_until
 
@@ -76,6 +78,49 @@ def test_a_missing_folder_is_an_error_that_names_it(supervisor, tmp_path):
     with pytest.raises(ProgramMissing) as caught:
         supervisor.start("x", ["true"], dict(os.environ), tmp_path / "gone", tmp_path / "x.log")
     assert "gone" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 99], ids=["empty", "garbage"])
+def test_a_damaged_program_of_the_lab_is_not_blamed_on_the_run_file(tmp_path, content):
+    daprd = tmp_path / "daprd"
+    daprd.write_bytes(content)
+    daprd.chmod(0o755)
+    fixes = {str(daprd): "the Dapr runtime is damaged: ./lab setup gets it again"}
+    own = Supervisor("test-" + secrets.token_hex(4), [], fixes=fixes)
+    try:
+        with pytest.raises(ProgramMissing) as caught:
+            own.start("sidecar", [str(daprd)], dict(os.environ), tmp_path, tmp_path / "x.log")
+    finally:
+        own.close()
+    assert "Exec format error" in caught.value.found
+    assert caught.value.fix == fixes[str(daprd)]
+    assert "run file" not in str(caught.value)
+
+
+def test_an_app_whose_environment_is_broken_is_sent_to_the_set_up(supervisor, tmp_path):
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch(0o755)
+    with pytest.raises(ProgramMissing) as caught:
+        supervisor.start(
+            "ml worker", [".venv/bin/python", "main.py"], dict(os.environ), tmp_path,
+            tmp_path / "x.log",
+        )  # fmt: skip
+    assert caught.value.fix == "./lab setup makes the environment of the app"
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(errno.EAGAIN, LimitReached), (errno.ENOSPC, DiskFull)]
+)
+def test_what_the_system_refuses_is_not_blamed_on_the_run_file(
+    supervisor, tmp_path, monkeypatch, number, error
+):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(processes.subprocess, "Popen", refuse)
+    with pytest.raises(error):
+        supervisor.start("x", ["true"], dict(os.environ), tmp_path, tmp_path / "x.log")
 
 
 def test_what_a_process_started_in_its_own_session_is_ended_too(tmp_path):

@@ -6,7 +6,7 @@ from types import SimpleNamespace as Fake
 
 import pytest
 
-from labkit import readiness
+from labkit import lives, readiness
 from labkit.apps import SidecarSilent
 
 SILENT = SidecarSilent("silent", asked="a", found="b", look_at="c", fix="d")
@@ -15,13 +15,15 @@ SILENT = SidecarSilent("silent", asked="a", found="b", look_at="c", fix="d")
 class App:
     """An app as far as ways are concerned."""
 
-    def __init__(self, app_id, space="default", worker=True, alive=True, started_at=10.0):
+    def __init__(
+        self, app_id, space="default", worker=True, alive=True, started_at=10.0, folder=None
+    ):
         self.app_id, self.internal_address = app_id, f"host:{app_id}"
         kind = f"dapr.internal.{space}.{app_id}"
         types = [{"type": f"{kind}.workflow"}, {"type": f"{kind}.retentioner"}]
         self.said = {"actorRuntime": {"activeActors": types if worker else []}}
         self.sidecar = Fake(is_alive=alive, started_at=started_at)
-        self.started = []
+        self.started, self.shared = [], Fake(folder=folder)
 
     def process(self, part):
         return self.sidecar if part == "sidecar" else None
@@ -81,8 +83,10 @@ def clock(monkeypatch):
     [(20.0, readiness.BLOCKED_SECONDS), (5.0, readiness.SHUT_SECONDS)],
     ids=["it has lost a placement", "it has always had this one"],
 )
-def test_a_sidecar_that_stays_closed_is_started_again_once(clock, placement_started, limit):
-    app = App("a")
+def test_a_sidecar_that_stays_closed_is_started_again_once(
+    clock, placement_started, limit, tmp_path
+):
+    app = App("a", folder=tmp_path)
     control = Fake(processes={"placement": Fake(started_at=placement_started)})
     ways = readiness.Routes(control, [app])
     ways.closed([app])
@@ -92,6 +96,7 @@ def test_a_sidecar_that_stays_closed_is_started_again_once(clock, placement_star
     assert ways.start_again() == [app]
     assert ways.start_again() == []
     assert app.started == ["sidecar"]
+    assert lives.started_by_the_lab(tmp_path) == ["a sidecar"], "no learner has done it"
 
 
 def test_a_sidecar_that_answers_in_between_is_not_lost(clock, monkeypatch):

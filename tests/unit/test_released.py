@@ -228,6 +228,20 @@ def test_a_lab_names_a_damaged_runtime_and_the_command_that_repairs_it(server, n
     assert caught.value.fix.startswith("./lab setup")
 
 
+@pytest.mark.parametrize("content", [b"", b"garbage"], ids=["empty", "garbage"])
+@pytest.mark.parametrize("program", PROGRAMS[:3])
+def test_damaged_programs_without_a_manifest_are_not_used(server, program, content):
+    folder = ensure().folder
+    (folder / manifest.NAME).unlink()
+    assert runtime.binaries().folder == folder
+    (folder / program).write_bytes(content)
+    with pytest.raises(RuntimeMissing) as caught:
+        runtime.binaries()
+    assert program in caught.value.found
+    assert ensure().folder == folder
+    assert manifest.read(folder), "set-up has got them again"
+
+
 def test_a_lab_asks_the_checksums_once_and_again_when_a_file_was_touched(server, monkeypatch):
     folder = ensure().folder
     asked = []
@@ -270,3 +284,15 @@ def test_what_a_shared_read_only_cache_lacks_goes_to_a_cache_of_ones_own(
     closed_to_us(monkeypatch, tmp_path / "cache")
     assert ensure().folder.is_relative_to(tmp_path / ".cache" / paths.NAME)
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_damaged_runtime_in_a_shared_read_only_cache_is_replaced_by_ones_own(
+    server, monkeypatch, tmp_path
+):
+    shared = ensure().folder
+    DAMAGE["seven bytes"](shared / "scheduler")
+    closed_to_us(monkeypatch, tmp_path / "cache")
+    own = ensure().folder
+    assert own.is_relative_to(tmp_path / ".cache" / paths.NAME)
+    assert runtime.binaries(thorough=True).folder == own
+    assert manifest.damaged(shared, PROGRAMS, tmp_path, thorough=True) == ["scheduler"]

@@ -111,6 +111,31 @@ def test_a_torn_file_does_not_hide_a_run():
     run.close()
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"[1, 2]",
+        b"[" * 100_000,
+        b"\xff\xfe",
+        b"\0",
+        b'{"created": "yesterday", "apps": 7, "kernel_pid": [], "token": 1, "run_file": {}}',
+    ],
+)
+def test_a_file_that_is_not_as_we_write_it_does_not_hide_other_runs(written):
+    odd, good = (runs.create(Path("a.yaml"), None) for _ in range(2))
+    (odd.path / "run.json").write_bytes(written)
+    (odd.path / "processes.jsonl").write_bytes(b"7\n[]\n{}\n" + written + b"\n")
+    assert {r.id for r in runs.all_runs()} == {odd.run_id, good.run_id}
+    assert _info(odd.run_id).apps == {}
+    assert _info(odd.run_id).was_stopped is False
+    odd.close()
+    good.close()
+    taken = runs.resumable(Path("a.yaml"), None)
+    assert taken is not None
+    assert taken.run_id == good.run_id
+    taken.close()
+
+
 def test_the_facts_of_a_run_are_for_this_user_only():
     run = runs.create(Path("a.yaml"), None)
     assert (run.path / "run.json").stat().st_mode & 0o077 == 0

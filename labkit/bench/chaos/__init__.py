@@ -42,7 +42,7 @@ def measure(cycles: int = CYCLES, seed: int = 0) -> dict[str, Any]:
     return {
         "cycles": len(reports),
         **found,
-        "wrong": [r.seed for r in reports if r.problems],
+        "wrong": ", ".join(str(r.seed) for r in reports if r.problems) or "none",
         "slowest_wait_s": max((r.slowest for r in reports), default=0.0),
         "seconds": round(time.monotonic() - began),
         "each_in": str(log),

@@ -15,7 +15,7 @@ wfr = wf.WorkflowRuntime()
 def work(ctx, key):
     with NOTES.open("a") as out:
         out.write(key + "\n")
-    time.sleep(0.05)
+    time.sleep(0.2)
     return key
 
 
