@@ -111,6 +111,7 @@ PROGRAMS = (
     Scenario("approve", F, "approve", None, (event("approval", "yes"),)),
     Scenario("approve-none", F, "approve", None, (event("approval", 0),)),
     Scenario("approve-waits", F, "approve"),
+    Scenario("approve-resumed", F, "approve", None, (("resume",),)),  # the SDK fails it
     Scenario("approve-ended", F, "approve", None, (("terminate",),)),
     Scenario("after-work", F, "approve_after_work", None, (event("APPROVAL", {"by": "Ada"}),)),
     Scenario("in-time", F, "approve_or_late", 4, (event("approval", 1),)),

@@ -185,20 +185,26 @@ def _played(lab: Lab, scenario: Scenario) -> Outcomes:
 
 def _outcomes(lab: Lab, run: Run) -> Outcomes:
     """Return what became of a workflow and its children; empty while one is still moving."""
-    histories = list(run.history.walk())
-    made = {f"{h.app_id}/{h.instance_id}": _outcome(lab, h) for h in histories}
-    parents_end = status_of(made[f"{run.app_id}/{run.instance_id}"].events) in ENDED
-    moving = [
-        o
-        for o in made.values()
-        if status_of(o.events) != o.status
-        or (parents_end and o.status == "RUNNING" and "executionTerminated" in _kinds(made))
-    ]
-    return {} if moving else made
+    made = {f"{h.app_id}/{h.instance_id}": _outcome(lab, h) for h in run.history.walk()}
+    return {} if any(_moves(made, name) for name in made) else made
 
 
-def _kinds(made: Outcomes) -> set[str]:
-    return {e.kind for o in made.values() for e in o.events}
+def _moves(made: Outcomes, name: str) -> bool:
+    """Whether more will be written for an instance: to itself, or to children that it saw end.
+
+    A child tells its parent that it has ended before its own end is written.
+    """
+    events = made[name].events
+    if status_of(events) != made[name].status:
+        return True
+    done = {e.task_id for e in events if e.kind.startswith("childWorkflowInstance")}
+    terminated = any(e.kind == "executionTerminated" for e in events)
+    for event in events:
+        child = f"{event.target_app_id or event.app_id}/{event.child_instance_id}"
+        due = terminated or event.event_id in done
+        if due and child in made and made[child].status not in ENDED:
+            return True
+    return False
 
 
 def _rested(run: Run, quiet: float) -> tuple[HistoryEvent, ...]:
