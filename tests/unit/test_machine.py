@@ -237,6 +237,13 @@ def test_a_module_of_others_on_pythonpath_is_found(monkeypatch, tmp_path):
     assert machine.foreign_modules().problem is None
 
 
+def test_a_lab_without_pythonpath_does_not_look_for_modules_of_others(monkeypatch, capsys):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.setattr(foreign.metadata, "packages_distributions", raising(AssertionError))
+    foreign.warn()
+    assert capsys.readouterr().err == ""
+
+
 FOREIGN = {
     "raises": "raise ValueError('not ours')\n",
     "is wrong Python": "def\n",
