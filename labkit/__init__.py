@@ -36,9 +36,10 @@ def _loaded(module: str, name: str) -> Any:
     try:
         return getattr(import_module(module), name)
     except Exception as problem:
-        from labkit import foreign, sdk
+        from labkit import foreign, packages, sdk
 
-        told = foreign.explained(problem) or sdk.explained(problem)
+        ways = (foreign.explained, sdk.explained, packages.explained)
+        told = next((t for way in ways if (t := way(problem))), None)
         if told is None:
             raise
         raise told from problem

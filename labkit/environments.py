@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from packaging.markers import Marker
@@ -19,6 +20,8 @@ from labkit.errors import SetupError
 
 SERVICE = "ml-inference-service"
 SECONDS = 60.0
+STAMP = "lab-stamp.json"
+"""By this file ``lab`` knows an environment that it has made."""
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)\s*(?:;\s*([^\\]+?))?\s*\\?$", re.MULTILINE)
 _ASK = """\
 import importlib.metadata, json, sys
@@ -51,8 +54,22 @@ def require() -> None:
             asked=f"the packages of requirements/{SERVICE}.lock in {folder()}",
             found=problem,
             look_at=str(folder()),
-            fix="./lab setup makes it again",
+            fix="remove the link, then ./lab setup"
+            if folder().is_symlink()
+            else "./lab setup makes it again",
         )
+
+
+def discard() -> None:
+    """Let ``./lab`` make the environment again; one that a link leads to is not ours to change.
+
+    Raises:
+        EnvironmentBroken: it is a link.
+    """
+    if folder().is_symlink():
+        require()
+    with suppress(OSError):
+        (folder() / STAMP).unlink()
 
 
 def trouble() -> str | None:

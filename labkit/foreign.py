@@ -32,8 +32,10 @@ def shadowed(folders: Iterable[str] | None = None) -> Iterator[tuple[str, Path]]
         folders: where to look; none means those of PYTHONPATH.
     """
     own = [f for f in (folders or on_pythonpath()) if not _is_environment(f)]
+    if not own:  # the list of names takes half a second
+        return
     for name in sorted({*metadata.packages_distributions(), *sys.stdlib_module_names}):
-        spec = PathFinder.find_spec(name, own) if own and name != "labkit" else None
+        spec = PathFinder.find_spec(name, own) if name != "labkit" else None
         if spec is not None and spec.origin:
             yield name, Path(spec.origin)
 

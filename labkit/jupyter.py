@@ -49,6 +49,11 @@ SETTINGS = {
 }
 
 
+WITHOUT = {"disabledExtensions": {"@jupyterlab/debugger-extension": True}}
+"""The server of the debugger runs code for whoever connects to it, and every user of the host can
+(tried with debugpy 1.8.22). It would see the kernel only: services have processes of their own."""
+
+
 class JupyterPortTaken(StartError):
     """The port that was asked for JupyterLab is in use."""
 
@@ -225,6 +230,10 @@ def write_settings(folder: Path) -> None:
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values), "utf-8")
+    page = folder / "config" / "labconfig" / "page_config.json"
+    if not page.exists():
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(json.dumps(WITHOUT), "utf-8")
     css = folder / "config" / "custom" / "custom.css"
     css.parent.mkdir(parents=True, exist_ok=True)
     css.write_text(PRINTED_CSS, "utf-8")

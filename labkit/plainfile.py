@@ -41,6 +41,17 @@ def read(path: Path, most: int) -> bytes:
     return data
 
 
+def why_not(problem: OSError) -> tuple[str, str]:
+    """Return why a file could not be read, and what to do about it."""
+    why = f"it cannot be read: {problem.strerror or problem}"
+    if isinstance(problem, PermissionError):
+        return why, "give yourself the right to read it"
+    if problem.errno == errno.EFBIG:
+        return why, "split it, or name the part that matters"
+    is_pipe = problem.errno == errno.EINVAL
+    return why, "save it as a file, and name that" if is_pipe else "correct the path or the link"
+
+
 def require_regular(path: Path) -> None:
     """Refuse what is not a regular file, without opening it.
 

@@ -296,7 +296,8 @@ class Run:
 
     def _not_finished(self, late: float, status: str, stuck: list[Trouble]) -> NotFinished:
         troubles = stuck or self._lab.troubles()
-        if not troubles and (obstacles := self._lab.obstacles()):
+        moving = status not in ("STALLED", "SUSPENDED")
+        if moving and not troubles and (obstacles := self._lab.obstacles()):
             return self._held_up(late, status, obstacles)
         title = f"workflow {self.instance_id} has not ended after {late:.0f} s"
         if stuck:

@@ -213,9 +213,9 @@ class _Composer:
 
 
 def _scalar(event: Any) -> yaml.ScalarNode:
-    return yaml.ScalarNode(
-        _tag(event), event.value, event.start_mark, event.end_mark, style=event.style
-    )
+    is_text = event.tag in ("!", "tag:yaml.org,2002:str")  # as if it had quotes
+    style = "'" if is_text and not event.style else event.style
+    return yaml.ScalarNode(_tag(event), event.value, event.start_mark, event.end_mark, style=style)
 
 
 def _tag(event: Any) -> str:

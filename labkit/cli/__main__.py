@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from labkit import foreign, hosterrors, sdk
+from labkit import foreign, hosterrors, packages, sdk
 from labkit.errors import LabError
 
 # verb: (module with main(argv) -> exit code, what it does)
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _explained(problem: Exception) -> LabError | None:
-    ways = (foreign.explained, sdk.explained, hosterrors.explained)
+    ways = (foreign.explained, sdk.explained, packages.explained, hosterrors.explained)
     return next((told for way in ways if (told := way(problem))), None)
 
 

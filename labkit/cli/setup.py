@@ -19,6 +19,9 @@ from labkit.console import Console
 def main(argv: Sequence[str]) -> int:
     """Bring everything that a lesson needs on this machine; the environment exists by then."""
     argparse.ArgumentParser(prog="./lab setup", description=__doc__).parse_args(argv)
+    if environments.trouble():
+        environments.discard()
+        _make_environments()
     prepare(Console())
     return 0
 

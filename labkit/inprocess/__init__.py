@@ -4,7 +4,8 @@ It runs the SDK's own executor on real workflow and activity functions; there is
 placement, no state store. So it shows what workflow code decides, and replay step by step; it
 shows nothing of routing, absence, crashes or delivery. Those need a :class:`labkit.Lab`.
 
-An activity runs to its end when it is called, one after the other, and takes no virtual time.
+An activity runs to its end when it is called, one after the other, and takes no virtual time; one
+that asks a sidecar fails, as there is none.
 Whatever the executor and the runtime exchange is carried: versions, patches, propagated history,
 suspension, failures of children, events that are taken along. What is not raises
 :class:`~labkit.history.CannotBeShown`.
@@ -14,6 +15,7 @@ Touches private names of the SDK, as :mod:`labkit.turns` does.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -70,6 +72,7 @@ class InProcess:
         self._registries = {app_id: registry_of(runtime) for app_id, runtime in apps.items()}
         self._clock = Clock()
         self._activities = Activities()
+        self._count = itertools.count()
         self._all: dict[tuple[str, str], Instance] = {}
         self.instances: dict[str, Instance] = {}
 
@@ -158,16 +161,21 @@ class InProcess:
 
     def step(self) -> bool:
         """Run one turn of one instance, or move the clock to the next timer; False at the end."""
-        for instance in list(self._all.values()):
-            if instance.status in ENDED:
-                instance.inbox.clear()  # accepted and lost
-            elif instance.inbox and instance.held is None:
-                self._turn(instance)
-                return True
+        if ready := [i for i in self._all.values() if self._is_ready(i)]:
+            self._turn(min(ready, key=lambda i: i.since))
+            return True
         if (fired := self._clock.take()) is None:
             return False
-        fired[0].inbox.append(self._stamped(fired[1]))
+        self._give(fired[0], fired[1])
         return True
+
+    def _is_ready(self, instance: Instance) -> bool:
+        """Whether an instance has its turn: something has arrived, and nothing holds it."""
+        if instance.status in ENDED:
+            instance.inbox.clear()  # accepted and lost
+        if instance.blocked_by and all(i.status in ENDED for i in instance.blocked_by):
+            instance.held, instance.blocked_by = None, []
+        return bool(instance.inbox) and instance.held is None
 
     def instance(self, instance_id: str, app_id: str | None = None) -> Instance:
         """Return an instance, also by its app where two apps use one ID.
@@ -245,7 +253,7 @@ class InProcess:
         for call in result.activities:
             registry = self._registries[call.target or instance.app_id]
             ended = self._activities.ended(registry, instance.instance_id, call)
-            instance.inbox.append(self._stamped(ended))
+            self._give(instance, ended)
         for call in result.children:
             self._begin_child(instance, call)
 
@@ -257,8 +265,9 @@ class InProcess:
         if terminated:
             self._end_children(instance)
         parent = instance.parent
-        if parent is not None and (caller := self._all.get((parent.app_id, parent.instance_id))):
-            caller.inbox.append(self._stamped(answer_of(instance, parent.number, end)))
+        caller = self._all.get((parent.app_id, parent.instance_id)) if parent else None
+        if parent and caller and caller.generation == parent.generation:
+            self._give(caller, answer_of(instance, parent.number, end))
 
     def _end_children(self, instance: Instance) -> None:
         """Terminate the children as the instance was (durabletask-go 0.12.1, ``backend.go``)."""
@@ -269,13 +278,14 @@ class InProcess:
             child = self._all.get((app_id, created))
             if child is not None and order.executionTerminated.recurse:
                 told = pb.HistoryEvent(eventId=-1, executionTerminated=order.executionTerminated)
-                child.inbox.append(self._stamped(told))
+                self._give(child, told)
 
     def _begin_again(self, instance: Instance, result: Applied) -> None:
         instance.generation += 1
         instance.history = []
         clock, start, *events = result.begins_again
         instance.inbox = [self._stamped(clock), self._stamped(start), *events]
+        instance.since = next(self._count)
         instance.propagated = result.passed_over or instance.propagated
 
     # --- what cannot go on -------------------------------------------------------------------
@@ -306,16 +316,16 @@ class InProcess:
                 found[call.event.eventId] = f"app {target} is not there"
         for call in result.children:
             if there := self._in_use(instance, call):
-                found.setdefault(call.event.eventId, there)
+                instance.blocked_by.append(there)
+                words = f"an active workflow with ID '{there.instance_id}' already exists"
+                found.setdefault(call.event.eventId, f"{words} on {there.app_id}")
         return found
 
-    def _in_use(self, instance: Instance, call: Call) -> str | None:
-        """Return why a child cannot begin under its ID, or None (``orchestrator/create.go``)."""
+    def _in_use(self, instance: Instance, call: Call) -> Instance | None:
+        """Return who has the ID of a child and has not ended (``orchestrator/create.go``)."""
         child_id = call.event.childWorkflowInstanceCreated.instanceId
         there = self._all.get((call.target or instance.app_id, child_id))
-        if there is None or there.status in ENDED:
-            return None
-        return f"an active workflow with ID '{child_id}' already exists on {there.app_id}"
+        return None if there is None or there.status in ENDED else there
 
     def _hold(self, instance: Instance, result: Applied, missing: Mapping[int, str]) -> None:
         """Keep the inbox for the next try; of a first turn the rest is written and handed on."""
@@ -332,7 +342,7 @@ class InProcess:
 
     def _release(self) -> None:
         for instance in self._all.values():
-            instance.held = None
+            instance.held, instance.blocked_by = None, []
 
     # --- instances ---------------------------------------------------------------------------
 
@@ -340,7 +350,7 @@ class InProcess:
         self, app_id: str, instance_id: str, started: Any, parent: Parent | None, propagated: Any
     ) -> Instance:
         instance = Instance(app_id, instance_id, parent, propagated=propagated)
-        instance.inbox.append(self._stamped(started))
+        self._give(instance, started)
         there = self.instances.get(instance_id)
         if there is None or there.app_id == app_id:
             self.instances[instance_id] = instance
@@ -356,7 +366,7 @@ class InProcess:
         info = started.executionStarted.parentInstance
         info.taskScheduledId, info.appID = call.event.eventId, caller.app_id
         info.workflowInstance.instanceId = caller.instance_id
-        parent = Parent(caller.app_id, caller.instance_id, call.event.eventId)
+        parent = Parent(caller.app_id, caller.instance_id, call.event.eventId, caller.generation)
         self._begin(app_id, created.instanceId, started, parent, call.propagated)
 
     def _root(self, instance: Instance) -> Instance:
@@ -373,6 +383,12 @@ class InProcess:
         if instance.status == "STALLED":
             fix = "remove what stalls it first: connect() the app with code that it can go on with"
             raise not_accepted(instance, str(event.WhichOneof("eventType")), fix)
+        self._give(instance, event)
+
+    def _give(self, instance: Instance, event: Any) -> None:
+        """Put an event into an inbox; turns are taken in the order in which inboxes fill."""
+        if not instance.inbox:
+            instance.since = next(self._count)
         instance.inbox.append(self._stamped(event))
 
     def _find(self, instance_id: str, app_id: str | None = None) -> Instance:

@@ -35,11 +35,12 @@ class CallNotAccepted(ObservationError):
 
 @dataclass(frozen=True)
 class Parent:
-    """Who called a child workflow: its instance, and the number of the step there."""
+    """Who called a child workflow: its instance, how often that had continued, and the step."""
 
     app_id: str
     instance_id: str
     number: int
+    generation: int
 
 
 @dataclass
@@ -55,6 +56,8 @@ class Instance:
         turns: how often its workflow function was run from the start: once per replay.
         held: why the runtime would not go on with it, e.g. since it calls an app that is not
             there; None when nothing holds it.
+        blocked_by: the instances whose end lets it go on, of those that hold it.
+        since: its turn comes before those of a higher number.
     """
 
     app_id: str
@@ -67,6 +70,8 @@ class Instance:
     custom_status: str | None = None
     turns: int = 0
     held: str | None = None
+    blocked_by: list[Instance] = field(default_factory=list, repr=False)
+    since: int = 0
     generation: int = 0
     propagated: Any = field(default=None, repr=False)
     history: list[Any] = field(default_factory=list, repr=False)

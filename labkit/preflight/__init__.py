@@ -92,7 +92,7 @@ def _inspect(manifests: Iterable[Path], sources: Iterable[Path]) -> list[Finding
         *twins.twins(read),
         *controlplane.addresses(read),
         *requirements.namespaces(read, known),
-        *requirements.stores(read, code),
+        *requirements.stores(read, code, known),
         *names.names(read, code),
         *access.policies(read, code),
         *policies.resiliency(read, code),

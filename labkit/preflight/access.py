@@ -15,7 +15,6 @@ import re
 from collections.abc import Iterator, Sequence
 
 from labkit.preflight.findings import Finding, State
-from labkit.preflight.links import callers
 from labkit.preflight.model import App, Document, Manifests
 from labkit.preflight.module import Call
 from labkit.preflight.owners import Code
@@ -36,12 +35,13 @@ def policies(read: Manifests, code: Code) -> Iterator[Finding]:
     for caller, call in code.calls:
         for target in (a for a in read.apps if a.app_id == call.app_id):
             near = [a for a in read.apps if _are_near(a, target)]
-            possible = [a for a in callers(call, caller, near, code) if a.app_id != target.app_id]
+            others = [a for a in near if a.app_id != target.app_id]
+            possible = others if caller is None else [a for a in others if a == caller]
             if possible and of[target]:
-                found.append(_judged(call, target, possible, of[target], is_secure))
+                found.append(_judged(call, target, possible, of[target], is_secure, read))
             if possible and call.kind == "call_child_workflow":
-                found += _result(target, possible, of)
-    yield from dict.fromkeys([*found, *_unasked(of, code, is_secure)])
+                found += _result(target, possible, of, read)
+    yield from dict.fromkeys([*found, *_unasked(of, code, is_secure, read)])
 
 
 def _are_near(app: App, target: App) -> bool:
@@ -62,29 +62,32 @@ def _is_system(document: Document) -> bool:
 
 
 def _judged(
-    call: Call, target: App, possible: Sequence[App], found: Sequence[Document], is_secure: bool
+    call: Call,
+    target: App,
+    possible: Sequence[App],
+    found: Sequence[Document],
+    is_secure: bool,
+    read: Manifests,
 ) -> Finding:
     what, at = call.name or "a call", found[0].body.get("spec", "rules").where
     ids = sorted({a.app_id for a in possible})
     who = " or ".join(ids)
     if not (target.is_in_cluster and is_secure):
-        why = f"{found[0].name} makes {target.app_id} refuse every call from {who}: {NO_MTLS}"
+        why = f"{found[0].name} makes {read.title(target)} refuse every call from {who}: {NO_MTLS}"
         fix = f"hide {found[0].name} from {target.app_id} with scopes, or remove it"
         return _finding("broken", at, why, fix)
     allowed = {a: any(_allows(rule, a, call) for d in found for rule in _rules(d)) for a in ids}
     if call.name is None and any(allowed.values()):
-        why = f"whether a policy of {target.app_id} allows the call is not known: its name is "
+        why = f"whether a policy of {read.title(target)} allows the call is not known: its name is "
         return _finding("cannot be known", at, why + "computed at run time")
     if all(allowed.values()):
-        return _finding("holds", at, f"{who} may call {what} of {target.app_id}")
+        return _finding("holds", at, f"{who} may call {what} of {read.title(target)}")
     if any(allowed.values()):
         some = ", ".join(a for a in ids if allowed[a])
-        why = f"of the apps that may call {what} of {target.app_id}, only {some} is allowed to"
+        why = f"of the apps that may call {what} of {read.title(target)}, only {some} is allowed to"
         return _finding("cannot be known", at, why, "name the others as callers of a rule")
-    why = (
-        f"{', '.join(d.name for d in found)} makes {target.app_id} refuse {what} from {who}: no "
-        "rule allows it"
-    )
+    names = ", ".join(d.name for d in found)
+    why = f"{names} makes {read.title(target)} refuse {what} from {who}: no rule allows it"
     return _finding("broken", at, why, _fix(call, ids, found[0]))
 
 
@@ -146,7 +149,7 @@ def _translated(token: re.Match[str]) -> str:
 
 
 def _result(
-    target: App, possible: Sequence[App], of: dict[App, list[Document]]
+    target: App, possible: Sequence[App], of: dict[App, list[Document]], read: Manifests
 ) -> Iterator[Finding]:
     """A child workflow tells its parent's app when it has ended; a policy there refuses that."""
     closed = [a for a in possible if of[a]]
@@ -154,7 +157,7 @@ def _result(
         return
     caller, policy = closed[0], of[closed[0]][0]
     why = (
-        f"{policy.name} makes {caller.app_id} refuse what a child workflow in {target.app_id} "
+        f"{policy.name} makes {read.title(caller)} refuse what a child workflow in {target.app_id} "
         "returns; its parent would stay RUNNING (seen on 1.18.1)"
     )
     at = policy.body.get("scopes").where
@@ -163,13 +166,17 @@ def _result(
     yield _finding(state, at, why, fix)
 
 
-def _unasked(of: dict[App, list[Document]], code: Code, is_secure: bool) -> Iterator[Finding]:
+def _unasked(
+    of: dict[App, list[Document]], code: Code, is_secure: bool, read: Manifests
+) -> Iterator[Finding]:
     """A policy where no source that was read calls."""
     for app, found in of.items():
         if found and app.app_id not in code.called:
-            why = f"{found[0].name} makes {app.app_id} refuse what no rule allows"
+            why = f"{found[0].name} makes {read.title(app)} refuse what no rule allows"
             if not (app.is_in_cluster and is_secure):
-                why = f"{found[0].name} makes {app.app_id} refuse calls from outside: {NO_MTLS}"
+                why = (
+                    f"{found[0].name} makes {read.title(app)} refuse calls from outside: {NO_MTLS}"
+                )
             why += "; no source that was read calls it"
             yield _finding("cannot be known", found[0].body.get("spec", "rules").where, why)
 

@@ -25,6 +25,7 @@ HARMLESS = {
     *("configMapGenerator", "secretGenerator", "generatorOptions"),
 }
 """Keys of a kustomization that change no app ID, annotation or component."""
+RENDERERS = ("helm.toolkit.fluxcd.io", "kustomize.toolkit.fluxcd.io", "helm.cattle.io")
 MOST_TEMPLATES = 1000
 
 
@@ -52,9 +53,11 @@ def chart_files(chart: Path) -> list[Path]:
     return found
 
 
-def chart(folder: Path) -> Finding:
-    """One finding for all templates of a chart."""
+def chart(folder: Path) -> Finding | None:
+    """One finding for all templates of a chart; none for one without any."""
     count = len(chart_files(folder))
+    if not count:
+        return None
     why = f"a chart of Helm with {_many(count, 'template')}; they are not what Helm makes of them"
     return _unread(str(folder / CHART), why, f"helm template {folder} > all.yaml, and name that")
 
@@ -76,7 +79,14 @@ def templates(places: Sequence[str]) -> Iterator[Finding]:
 
 def is_recipe(document: Document) -> bool:
     """Whether it is a kustomization."""
-    return document.kind == "Kustomization" or document.body.file.name in KUSTOMIZE
+    is_one = document.kind == "Kustomization" and document.group in ("", "kustomize.config.k8s.io")
+    return is_one or (document.body.file.name in KUSTOMIZE and not is_renderer(document))
+
+
+def is_renderer(document: Document) -> bool:
+    """Whether it deploys what stands elsewhere: of Flux, Argo CD or K3s."""
+    is_argo = document.group == "argoproj.io" and document.kind.startswith("Application")
+    return is_argo or document.group in RENDERERS
 
 
 def patches(recipes: Iterable[Document]) -> set[str]:

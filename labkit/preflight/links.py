@@ -19,12 +19,14 @@ class Link:
     """One app calls another.
 
     Attributes:
-        doubt: why another app may be the caller; "" for no doubt.
+        doubt: why it may not hold for another app that may be the caller; "" for no doubt.
+        is_sure: no other app may be the caller.
     """
 
     caller: App
     target: App
     doubt: str = ""
+    is_sure: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,15 @@ def _link(possible: list[list[App]], targets: list[App], result: Links) -> None:
             f"no file says whether {chosen[0].app_id} calls {targets[0].app_id}, or "
             f"{other.app_id} in {other.namespace}"
         )
+    is_sure = len(possible) == 1
     met = {copy: _met(copy, targets) for copy in chosen}
     for copy, target in met.items():
         if target:
-            result.found.append(Link(copy, target, doubt))
+            result.found.append(Link(copy, target, doubt, is_sure))
         elif any(met.values()):
             result.missing.append(Missing(copy, tuple(targets)))
         else:
-            result.found.append(Link(copy, targets[0], doubt))
+            result.found.append(Link(copy, targets[0], doubt, is_sure))
 
 
 def _met(caller: App, targets: Sequence[App]) -> App | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,14 @@ API_VERSION = f"{GROUP}/v1alpha1"
 BY_KIND_ALONE = ("Configuration", "Resiliency")
 """What a sidecar of a run file takes without asking for the apiVersion (dapr/dapr v1.18.1,
 pkg/config/configuration.go:627, pkg/resiliency/resiliency.go:243)."""
+
+
+PLACEHOLDER = re.compile(r"\$[{(]|#\{|\{\{|<[^<>]+>|%\w+%|@\w+@")
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether something else is written there before it is applied, as by ``envsubst``."""
+    return bool(PLACEHOLDER.search(text))
 
 
 def is_true(text: str) -> bool:
@@ -63,6 +72,11 @@ class App:
     is_sure: bool = True
     placement: Part | None = None
     scheduler: Part | None = None
+
+    @cached_property
+    def real(self) -> str:
+        """The file of its entry or document, without links."""
+        return os.path.realpath(re.sub(r"(:\d+)+$", "", self.where))
 
     @property
     def is_in_cluster(self) -> bool:
@@ -209,6 +223,26 @@ class Manifests:
     def _of_app(self) -> dict[tuple[Path, ...], frozenset[str]]:
         sets = {a.resources for a in self.apps if a.resources is not None}
         return {s: frozenset(os.path.realpath(p) for p in s) for s in sets}
+
+    @cached_property
+    def has_namespaces(self) -> bool:
+        """Whether apps of a cluster are in several namespaces, and one of these has several."""
+        apps = {(a.namespace, a.app_id) for a in self.apps if a.is_in_cluster}
+        return 1 < len({namespace for namespace, _ in apps}) < len(apps)
+
+    def title(self, app: App) -> str:
+        """An app, with its namespace where there are several."""
+        is_one_of_many = self.has_namespaces and app.is_in_cluster
+        return f"{app.app_id} in {app.namespace}" if is_one_of_many else app.app_id
+
+    def configuration_of(self, app: App) -> list[Document]:
+        """Return the Configuration of an app, if it is among the documents."""
+        found = [d for d in self._by_kind.get("Configuration", []) if d.group in ("", GROUP)]
+        if app.resources is not None:
+            real = os.path.realpath(app.config) if app.config else ""
+            return [d for d in found if d.real == real]
+        mine = [d for d in found if d.is_named and d.name == app.config and app.config]
+        return [d for d in mine if is_in_namespace(app, d)]
 
     def near(self, app: App, kind: str) -> list[Document]:
         """Return the documents of a kind in its folders, or in its cluster.

@@ -25,14 +25,15 @@ def names(read: Manifests, code: Code) -> Iterator[Finding]:
             why = "no call to another app stands in the sources that were read"
         yield Finding("names", "cannot be known", "-", why)
     nowhere = _Nowhere(read)
-    several = len({a.namespace for a in read.apps if a.is_in_cluster}) > 1
     by_id: dict[str, list[App]] = {}
     for app in read.apps:
         by_id.setdefault(app.app_id, []).append(app)
     for caller, call in calls:
         targets = by_id.get(call.app_id or "", [])
         near = [a for a in targets if caller is None or a.deployment == caller.deployment]
-        yield _judged(call, near, code, several) if near else nowhere.judged(call, caller)
+        yield (
+            _judged(call, near, code, read.has_namespaces) if near else nowhere.judged(call, caller)
+        )
 
 
 class _Nowhere:
@@ -67,7 +68,7 @@ def _some(names: list[str]) -> str:
 def _judged(call: Call, targets: Sequence[App], code: Code, several: bool) -> Finding:
     target = next((a for a in targets if a in code.of), None)
     if not any(a.is_sure for a in targets):
-        why = f"{targets[0].workload} names {call.app_id}; whether it gets a sidecar, no file says"
+        why = f"{targets[0].workload} names {call.app_id}; whether its sidecar runs, no file says"
         return _finding(call, "cannot be known", why)
     places = ", ".join(dict.fromkeys(a.namespace for a in targets if a.is_in_cluster))
     deployed = f"{call.app_id} is deployed" + (f" in {places}" if several and places else "")

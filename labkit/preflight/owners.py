@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class Code:
 
 def read(apps: Sequence[App], given: Iterable[Path]) -> Code:
     """Read the sources of the apps and the given files; a file of an app is not read again."""
-    code, taken = Code(), set[str]()
+    code, taken, known = Code(), set[str](), dict[tuple[Path, ...], Sources]()
     for app in apps:
         if app.folder is None:
             continue
@@ -64,7 +64,7 @@ def read(apps: Sequence[App], given: Iterable[Path]) -> Code:
             if a.folder and a.deployment == app.deployment and a is not app
         ]
         others = [folder for folder in beside if folder != here]
-        own = _of_app(app.folder, app.command, others)
+        own = _of_app(app.folder, app.command, others, known)
         if own.files or own.problems:
             code.of[app] = own
             taken |= {os.path.realpath(f) for f in own.files}
@@ -76,17 +76,25 @@ def read(apps: Sequence[App], given: Iterable[Path]) -> Code:
     return code
 
 
-def _of_app(folder: Path, command: Sequence[str], others: Iterable[str]) -> Sources:
-    """What the command of an app runs; where that cannot be told, all files of its folder."""
+def _of_app(
+    folder: Path,
+    command: Sequence[str],
+    others: Iterable[str],
+    known: dict[tuple[Path, ...], Sources],
+) -> Sources:
+    """What the command of an app runs; where that cannot be told, all files of its folder.
+
+    Args:
+        known: what was read already; apps may share it.
+    """
     files, is_all = sources.python_files(folder, others)
     run = started.files(folder, command)
-    found = sources.read(run or files, "cannot be known")
+    key = tuple(run or files)
+    if key not in known:
+        known[key] = sources.read(key, "cannot be known")
+    found = replace(known[key], is_started=bool(run))
     if run:
-        rest = {os.path.realpath(f): f for f in files}
-        for file in run:
-            rest.pop(os.path.realpath(file), None)
-        found.is_started = True
-        found.beside = sources.read(rest.values()).registrations
+        found.not_run = [file for file in files if file not in run]
     else:
         found.is_complete &= is_all
     return found

@@ -5,12 +5,11 @@ Seen on 1.18.1. A note is no verdict: the file may be right for everything else 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from labkit.preflight.findings import Finding
 from labkit.preflight.links import Links
-from labkit.preflight.model import BY_KIND_ALONE, GROUP, App, Document, Manifests, is_in_namespace
+from labkit.preflight.model import GROUP, App, Document, Manifests
 from labkit.preflight.owners import Code
 from labkit.preflight.parts import Part
 
@@ -28,7 +27,7 @@ RETRY = "for thrown errors give the call a retry_policy"
 
 def resiliency(read: Manifests, code: Code) -> Iterator[Finding]:
     """Note policies for apps and actor types that a workflow calls."""
-    for document in (d for d in read.documents if _is_of_dapr(d, "Resiliency")):
+    for document in (d for d in read.documents if _is_resiliency(d)):
         targets = document.body.get("spec", "targets")
         marked = [(k, v) for k, v in targets.get("apps").keys if k in code.called]
         marked += [(k, v) for k, v in targets.get("actors").keys if k.startswith("dapr.internal.")]
@@ -39,13 +38,12 @@ def resiliency(read: Manifests, code: Code) -> Iterator[Finding]:
 
 def configurations(read: Manifests, known: Links) -> Iterator[Finding]:
     """Say where a Configuration is missing, and where its limits do not count."""
-    documents = [d for d in read.documents if _is_of_dapr(d, "Configuration")]
     called: dict[App, set[str]] = {}
     for link in known.found:
         if link.caller != link.target:
             called.setdefault(link.caller, set()).add(link.target.app_id)
     for app in (a for a in read.apps if a.config):
-        mine = [d for d in documents if _is_of(app, d)]
+        mine = read.configuration_of(app)
         limits = [part for d in mine for part in _limits(d)]
         if not mine and app.resources is None:
             why = f"the Configuration {app.config} of {app.app_id} is not in these files"
@@ -63,15 +61,8 @@ def _limit(app: App, called: list[str], limit: Part) -> Finding:
     return Finding("configuration", "note", limit.where, why, fix)
 
 
-def _is_of_dapr(document: Document, kind: str) -> bool:
-    return document.kind == kind in BY_KIND_ALONE and document.group in ("", GROUP)
-
-
-def _is_of(app: App, document: Document) -> bool:
-    if app.resources is not None:
-        return document.real == os.path.realpath(app.config)
-    is_one = document.is_named and document.name == app.config
-    return is_one and is_in_namespace(app, document)
+def _is_resiliency(document: Document) -> bool:
+    return document.kind == "Resiliency" and document.group in ("", GROUP)
 
 
 def _limits(configuration: Document) -> list[Part]:

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from labkit import plainfile
 from labkit.preflight import bundles, runfiles, workloads
-from labkit.preflight.files import is_file, is_folder, leads_nowhere, why_not
+from labkit.preflight.files import is_file, is_folder, leads_nowhere
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.model import Document, Manifests
 from labkit.preflight.parts import Part, documents, wrong_key
 from labkit.yamltree import MOST_BYTES, NotYaml
 
+MOST_OF_SIDECAR = 65_536
+"""bufio.MaxScanTokenSize of Go; what is longer makes the loop of dapr/dapr v1.18.1,
+pkg/internal/loader/disk/manifest.go:123 endless (measured: out of memory within a minute)."""
 DAPR = ("Component", "Configuration", "Resiliency", "Subscription", "WorkflowAccessPolicy")
 
 
@@ -33,6 +36,7 @@ class _Reading:
         self.read = Manifests()
         self.seen = set[str]()
         self.templates: list[str] = []
+        self.long: dict[str, list[Finding]] = {}
 
     def load(self, paths: Iterable[Path]) -> Manifests:
         files = list(dict.fromkeys(self._files(paths)))
@@ -44,6 +48,7 @@ class _Reading:
             self._file(file, is_named=True)
         for file in self.read.resource_files:
             self._file(file, is_named=False)
+        self.read.unreadable += [f for real in self.read.local for f in self.long.get(real, ())]
         self.read.unreadable += bundles.templates(self.templates)
         self.read.unreadable += self._bundles()
         return self.read
@@ -64,18 +69,18 @@ class _Reading:
                     self._chart(chart)
                     below[:] = [n for n in below if n not in (bundles.TEMPLATES, "charts")]
                     names = [] if chart != here else [n for n in names if _is_no_value(n)]
-                files = [here / n for n in sorted(names) if _is_manifest(n)]
+                files = [here / n for n in sorted(names) if _is_manifest(here / n)]
                 # Not a pipe or a folder with such a name; a link that leads nowhere is told.
                 yield from (f for f in files if is_file(f) or leads_nowhere(f))
 
     def _chart(self, chart: Path) -> None:
-        finding = bundles.chart(chart)
-        if finding not in self.read.unreadable:
-            self.read.unreadable.append(finding)
-            self.read.unread.append(f"the chart {chart.absolute().name}")
+        finding, name = bundles.chart(chart), f"the chart {chart.absolute().name}"
+        if name not in self.read.unread:
+            self.read.unreadable += [finding] if finding else []
+            self.read.unread.append(name)
 
     def _closed(self, problem: OSError) -> None:
-        why, fix = why_not(problem)
+        why, fix = plainfile.why_not(problem)
         place = str(problem.filename)
         self.read.unreadable.append(Finding("file", "cannot be known", place, why, fix))
         self.read.unread.append(Path(place).name)
@@ -89,6 +94,7 @@ class _Reading:
         try:
             data = plainfile.read(file, MOST_BYTES)
             is_daprs = b"dapr" in data or b"\0" in data  # UTF-16
+            self.long[real] = list(_long(file, data))
             for body in runfiles.counted(documents(file, data), self.read.unreadable):
                 for item in _items(body):
                     self._take(Document(item, real, is_named), is_daprs)
@@ -121,6 +127,8 @@ class _Reading:
             apps, wrong = runfiles.apps_of(document.body)
         elif is_workload:
             apps, wrong = workloads.apps_of(document)
+            if not workloads.is_read(document):
+                self.read.unread.append(f"{document.kind} {document.name}")
         else:
             return
         self.read.apps += apps
@@ -155,6 +163,7 @@ class _Reading:
             yield from self._overlay(recipe, others)
         starts = [(d, bundles.sidecars_of_compose(d.body)) for d in others if d.is_named]
         is_all = all(count is not None for _, count in starts)
+        self.read.unread += [f"{d.kind} {d.name}" for d in others if bundles.is_renderer(d)]
         for document, count in starts:
             if count or (count is not None and is_all):
                 yield bundles.compose(document, count)
@@ -169,12 +178,33 @@ class _Reading:
             yield bundles.overlay(recipe, changed)
 
 
+def _long(file: Path, data: bytes) -> Iterator[Finding]:
+    """A sidecar reads resources with a buffer of 64 KB, and a longer document ends it."""
+    line = 1
+    for part in data.split(b"\n---") if len(data) >= MOST_OF_SIDECAR else ():
+        if len(part) >= MOST_OF_SIDECAR:
+            why = "this document is longer than 64 KB: its sidecar runs out of memory, and ends "
+            fix = "move it to another folder, or split it"
+            yield Finding("file", "broken", f"{file}:{line}", f"{why}(seen on 1.18.1)", fix)
+        line += part.count(b"\n") + 1
+
+
 def _is_below(real: str, sources: list[str]) -> bool:
     return any(real == s or real.startswith(s.rstrip(os.sep) + os.sep) for s in sources)
 
 
-def _is_manifest(name: str) -> bool:
-    return name.endswith(bundles.YAML) or name in bundles.KUSTOMIZE
+def _is_manifest(file: Path) -> bool:
+    """YAML, a kustomization, or JSON that names Dapr; kubectl reads all three."""
+    if file.name.endswith(".json"):
+        return "node_modules" not in file.parts and _names_dapr(file)
+    return file.name.endswith(bundles.YAML) or file.name in bundles.KUSTOMIZE
+
+
+def _names_dapr(file: Path) -> bool:
+    try:
+        return b"dapr.io/" in plainfile.read(file, MOST_BYTES)
+    except OSError:
+        return False
 
 
 def _is_no_value(name: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.links import Link, Links, Missing
@@ -149,6 +150,7 @@ class _Sight:
         near: the state stores of its folders or cluster.
         seen: those of them that its sidecar reads and that call themselves an actor store.
         needs: whether it hosts workflows; None where no text says it.
+        denied: the actor store that its Configuration keeps from it.
     """
 
     app: App
@@ -156,13 +158,14 @@ class _Sight:
     near: list[Document]
     seen: list[Document]
     needs: bool | None
+    denied: Document | None = None
 
 
-def stores(read: Manifests, code: Code) -> Iterator[Finding]:
+def stores(read: Manifests, code: Code, known: Links) -> Iterator[Finding]:
     """Say for each app whether its sidecar finds exactly one actor state store, if it needs one."""
-    several = len({a.namespace for a in read.apps if a.is_in_cluster}) > 1
     apps = {(a.deployment, a.namespace, a.app_id, a.resources): a for a in reversed(read.apps)}
-    sights = [_sight(app, several, read, code) for app in reversed(apps.values())]
+    callers = {k.caller for k in known.found if k.is_sure} | {m.caller for m in known.missing}
+    sights = [_sight(app, read, code, app in callers) for app in reversed(apps.values())]
     served = {(s.app.deployment, s.app.namespace) for s in sights if len(s.seen) == 1}
     for sight in sights:
         finding = _store(sight, code)
@@ -183,12 +186,26 @@ def _alone(read: Manifests) -> Iterator[Finding]:
             yield Finding("state store", "broken", store.body.get("spec", "type").where, why, USE)
 
 
-def _sight(app: App, several: bool, read: Manifests, code: Code) -> _Sight:
+def _sight(app: App, read: Manifests, code: Code, calls: bool) -> _Sight:
     in_sight = [d for d in read.in_sight(app, "Component") if d.type.startswith(STATE)]
     seen = [d for d in in_sight if d.is_actor_store is not False]
     near = seen or [d for d in read.near(app, "Component") if d.type.startswith(STATE)]
-    title = f"{app.app_id} in {app.namespace}" if several and app.is_in_cluster else app.app_id
-    return _Sight(app, title, near, seen, _hosts_workflows(app, code))
+    denied = _denied(read.configuration_of(app))
+    allowed = [d for d in seen if not _is_denied(d, denied)]
+    shut = next((d for d in seen if d not in allowed), None) if not allowed else None
+    needs = calls or _hosts_workflows(app, code)  # only a workflow can call
+    return _Sight(app, read.title(app), near, allowed, needs, shut)
+
+
+def _denied(configurations: Sequence[Document]) -> set[str]:
+    """Types that a Configuration lets no sidecar load (pkg/runtime/authorizer/component.go:56)."""
+    lists = [d.body.get("spec", "components", "deny").items for d in configurations]
+    return {item.text for items in lists for item in items}
+
+
+def _is_denied(component: Document, denied: set[str]) -> bool:
+    version = component.body.get("spec", "version").text
+    return bool(denied & {component.type, f"{component.type}/{version}"})
 
 
 def _hosts_workflows(app: App, code: Code) -> bool | None:
@@ -211,6 +228,8 @@ def _store(sight: _Sight, code: Code) -> Finding:
         return _elsewhere(sight)
     if sure:
         return _one_store(sight, sure[0])
+    if sight.denied and sight.needs is not False:
+        return _kept_away(sight, sight.denied)
     if sight.needs is False:
         is_called = sight.app.app_id in code.called
         known = "is called for activities only" if is_called else "registers no workflow"
@@ -242,11 +261,23 @@ def _elsewhere(sight: _Sight) -> Finding:
     return Finding("state store", "cannot be known", store.actor_row.where, why, fix)
 
 
+def _kept_away(sight: _Sight, store: Document) -> Finding:
+    why = f"the Configuration of {sight.title} denies {store.type}, so it does not see {store.name}"
+    fix = f"remove {store.type} from spec.components.deny"
+    return Finding("state store", "broken", sight.app.config_at, why, fix)
+
+
 def _too_many(sight: _Sight, seen: list[Document]) -> Finding:
     names, at = ", ".join(d.name for d in seen), seen[1].actor_row.where
     why = f"{sight.title} sees {len(seen)} actor state stores ({names}); its sidecar ends"
     fix = f'set actorStateStore to "false" in {at}, or hide it with scopes'
-    return Finding("state store", "broken", at, why, fix)
+    folders = {Path(d.real).parent for d in seen}
+    if not (sight.app.is_in_cluster and len(folders) == len(seen)):
+        return Finding("state store", "broken", at, why, fix)
+    # Each in a folder of its own: they may be for one environment each.
+    why += f", unless only one of these {len(folders)} folders is applied"
+    fix = "name only the folders that are applied together"
+    return Finding("state store", "cannot be known", at, why, fix)
 
 
 def _no_store(sight: _Sight) -> Finding:

@@ -1,8 +1,8 @@
 """The apps of a ``dapr.yaml``, with the files that each sidecar would read.
 
 They are read by :mod:`labkit.runfile`, from which a lab starts, too; its faults become findings.
-What ``dapr run`` refuses is broken. What it takes, and a lab does not, cannot be known; a key that
-it ignores is a note.
+What ``dapr run`` refuses is broken. What it accepts, and a lab refuses, cannot be known; a key
+that it ignores is a note.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from labkit.preflight.findings import Finding, State
 from labkit.preflight.model import App
 from labkit.preflight.parts import Part, wrong_key
 from labkit.runfile import AppSpec, Fault
-from labkit.yamltree import MOST_BYTES, NotYaml
+from labkit.yamltree import NotYaml
 
 NAMES = ("dapr.yaml", "dapr.yml")
 _STATES: dict[str, State] = {
@@ -27,9 +27,9 @@ _STATES: dict[str, State] = {
     "ignored": "note",
 }
 _EFFECTS = {
-    "refused": "dapr run refuses the run file",
-    "doubtful": "dapr run takes it, a lab does not",
-    "ignored": "dapr run ignores it, a lab does not take it",
+    "refused": "dapr run ends with an error",
+    "doubtful": "dapr run accepts it, a lab refuses it",
+    "ignored": "dapr run ignores it, a lab refuses it",
 }
 
 
@@ -129,14 +129,8 @@ def _stuck(folder: Path) -> Iterator[Finding]:
     """Name files at which a sidecar would wait for ever; see :mod:`labkit.components`."""
     for file in components.files([folder]):
         try:
-            data = plainfile.read(file, MOST_BYTES)
+            plainfile.require_regular(file)
         except OSError as problem:
             if problem.errno == errno.EINVAL:
                 why = f"{problem.strerror}; a sidecar that reads it is never ready"
                 yield Finding("file", "broken", str(file), why, "remove it from the folder")
-            continue
-        line = components.too_long(data)
-        if line:
-            why = "a document of more than 64 KiB; a sidecar that reads it is never ready (1.18.1)"
-            fix = "split it with a line ---, or shorten it"
-            yield Finding("file", "broken", f"{file}:{line}", why, fix)

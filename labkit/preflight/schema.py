@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from labkit.preflight.findings import Finding, State
-from labkit.preflight.model import BY_KIND_ALONE, GROUP, Document, Manifests
+from labkit.preflight.model import BY_KIND_ALONE, GROUP, App, Document, Manifests, is_placeholder
 from labkit.preflight.parts import Part
 
 CRDS = Path(__file__).with_name("crds")
@@ -37,6 +37,7 @@ CATEGORIES = (
     *("secretstores", "state"),
 )
 """What the type of a component may begin with (pkg/runtime/processor/processor.go:233)."""
+TOP = ("scopes", "auth")
 KEPT = ("type", "enum", "minLength", "minItems", "required")
 RULES = {
     "(has(self.workflows) && size(self.workflows) > 0) || (has(self.activities) && "
@@ -62,11 +63,41 @@ def problems(read: Manifests) -> Iterator[Finding]:
         why = f"{len(mine)} documents of Dapr; only the first {MOST_DOCUMENTS} were checked"
         yield _finding("cannot be known", mine[MOST_DOCUMENTS].where, why, "name fewer at a time")
     for document in mine[:MOST_DOCUMENTS]:
-        is_local = document.real in read.local or not document.is_named
-        found = [*_head(document, is_local), *_body(document, is_local)]
+        found = _checked(document, read)
         if any(f.state == "broken" for f in found):
             read.refused.add(id(document))
         yield from found
+
+
+def _checked(document: Document, read: Manifests) -> list[Finding]:
+    """Judge a document by who reads it; what only a cluster refuses may be for a sidecar."""
+    if document.real in read.local or not document.is_named:
+        return [*_head(document, is_local=True), *_body(document, is_local=True)]
+    found = [*_head(document, is_local=False), *_body(document, is_local=False)]
+    if _is_applied(document, read) or not any(f.state == "broken" for f in found):
+        return found
+    both = [*_head(document, is_local=True), *_body(document, is_local=True)]
+    if any(f.state == "broken" for f in both):
+        return found
+    return [replace(f, state="cannot be known") if f.state == "broken" else f for f in found]
+
+
+def _is_applied(document: Document, read: Manifests) -> bool:
+    """Whether it is for a cluster: apps of one are near, and of a Configuration one that asks."""
+    apps = [a for a in read.apps if a.is_in_cluster]
+    if document.kind == "Configuration":
+        return any(a.config == document.name for a in apps)
+    return any(_is_near(a, document) for a in apps)
+
+
+def _is_near(app: App, document: Document) -> bool:
+    """Whether an app is below the folder above a document: ``deploy`` beside ``components``.
+
+    What stands elsewhere in a repository may be for another project, and for sidecars without a
+    cluster, which miss less.
+    """
+    above = Path(document.real).parent.parent
+    return above in Path(app.real).parents
 
 
 def _is_dapr(document: Document) -> bool:
@@ -96,12 +127,13 @@ def _head(document: Document, is_local: bool) -> Iterator[Finding]:
     if not name.text and not (by_kind or body.get("metadata", "generateName")):
         why = f"it has no metadata.name, so {_refused(kind, is_local)}"
         yield _broken(name, kind, why, "give it a name")
-    elif name.text and not is_local and not NAME.fullmatch(name.text):
+    elif not (is_local or NAME.fullmatch(name.text or "x") or is_placeholder(name.text)):
         why = f"the name {name.text!r} is not one of Kubernetes, so {_refused(kind, is_local)}"
         yield _broken(name, kind, why, "use small letters, digits, - and . only")
     given = body.get("spec", "type")
     ignores = body.get("spec", "ignoreErrors").text == "true"
-    if kind == "Component" and given.text and not ignores and not _has_category(given.text):
+    is_known = not given.text or _has_category(given.text) or is_placeholder(given.text)
+    if kind == "Component" and not (ignores or is_known):
         why = f"Dapr has no component of type {given.text}; each sidecar that sees it ends"
         near = get_close_matches(given.text.partition(".")[0], CATEGORIES, 1)
         yield _broken(given, kind, why, f"did you mean {near[0]}.?" if near else "correct the type")
@@ -219,7 +251,8 @@ def _findings(error: ValidationError, tree: _Tree, kind: str, is_local: bool) ->
         return
     what, fix = _what(error, where)
     why = f"this {kind} does not fit: {what}, so {_refused(kind, is_local)}"
-    yield Finding("schema", "broken", place.where, why, fix)
+    is_open = isinstance(error.instance, str) and is_placeholder(error.instance)
+    yield _finding("cannot be known" if is_open else "broken", place.where, why, fix)
 
 
 def _what(error: ValidationError, where: str) -> tuple[str, str]:
@@ -238,10 +271,12 @@ def _what(error: ValidationError, where: str) -> tuple[str, str]:
 
 
 def _unknown(place: Part, where: str, key: str, known: Sequence[str]) -> Finding:
-    owner = f"{where} has" if where else "it has"
+    owner = f"{where} has"
     why = f"{owner} no key {key}: kubectl refuses it, and everything else passes over it"
     near = get_close_matches(key, known, 1)
-    return _finding("note", place.where, why, f"did you mean {near[0]}?" if near else "remove it")
+    fix = f"did you mean {near[0]}?" if near else "remove it"
+    fix = "write it at the top, beside spec" if key in TOP and where else fix
+    return _finding("note", place.where, why, fix)
 
 
 def _at(root: Part, path: Sequence[str | int]) -> Part:

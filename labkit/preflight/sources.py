@@ -8,10 +8,11 @@ import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from labkit import plainfile
-from labkit.preflight.files import is_file, why_not
+from labkit.preflight.files import is_file
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.module import Call, Module, Registration, functions_of
 
@@ -27,7 +28,7 @@ class Sources:
         is_worker: one of them uses the workflow SDK.
         is_complete: no file was too many, too large or no Python.
         is_started: these are the files that the command of the app runs, not all of its folder.
-        beside: what files of the same folder register that the app does not import.
+        not_run: the other files of the folder.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -37,7 +38,12 @@ class Sources:
     is_worker: bool = False
     is_complete: bool = True
     is_started: bool = False
-    beside: list[Registration] = field(default_factory=list)
+    not_run: list[Path] = field(default_factory=list)
+
+    @cached_property
+    def beside(self) -> list[Registration]:
+        """What the other files of the folder register; read when it is asked for."""
+        return read(self.not_run).registrations
 
 
 def calls_of(source: Path) -> list[Call]:
@@ -120,7 +126,7 @@ def parse(file: Path) -> ast.Module:
 def _wrong(source: Path, problem: BaseException, state: State) -> Finding:
     line, column = getattr(problem, "lineno", None) or 1, getattr(problem, "offset", None) or 1
     if isinstance(problem, OSError):
-        return Finding("file", "cannot be known", str(source), *why_not(problem))
+        return Finding("file", "cannot be known", str(source), *plainfile.why_not(problem))
     what = getattr(problem, "msg", None) or problem or type(problem).__name__
     place, why = f"{source}:{line}:{column}", f"it is not valid Python: {what}"
     return Finding("file", state, place, why, "correct that line")

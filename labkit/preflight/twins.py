@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from labkit.preflight import runfiles
 from labkit.preflight.findings import Finding
 from labkit.preflight.model import (
     API_VERSION,
@@ -25,6 +27,7 @@ LOADED = ("Component", "WorkflowAccessPolicy")
 def twins(read: Manifests) -> Iterator[Finding]:
     """Say what two documents of one name do; note two workloads with one app ID."""
     yield from _clashes(read)
+    yield from _folders(read)
     yield from _replaced(read)
     yield from _shared(read)
 
@@ -70,6 +73,30 @@ def _in_order(app: App, kind: str, read: Manifests) -> list[Document]:
         if id(document) not in read.refused and is_in_namespace(app, document):
             by_file.setdefault(document.real, []).append(document)
     return [d for p in app.resources or () for d in by_file.get(os.path.realpath(p), [])]
+
+
+def _folders(read: Manifests) -> Iterator[Finding]:
+    """One folder that is named twice has each of its components twice (measured on 1.18.1)."""
+    full = {os.path.dirname(d.real) for d in read.documents if d.kind in LOADED}  # noqa: PTH120
+    for document in (d for d in read.documents if runfiles.is_run_file(d.body)):
+        here = document.body.file.parent
+        for entry in (document.body.get("common"), *document.body.get("apps").items):
+            base = here / entry.get("appDirPath").text
+            seen = set[str]()
+            for part in (*entry.get("resourcesPaths").items, entry.get("resourcesPath")):
+                real = _real(base, part.text)
+                if real in seen and real in full:
+                    why = f"{part.text} is named twice, so its components are there twice; the "
+                    fix = "name it once"
+                    yield Finding("component", "broken", part.where, f"{why}sidecar ends", fix)
+                seen.add(real)
+
+
+def _real(base: Path, text: str) -> str:
+    try:
+        return os.path.realpath(base / text) if text else ""
+    except (OSError, ValueError):  # a zero byte
+        return ""
 
 
 # --- Kubernetes -----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from labkit.preflight.findings import Finding, State
-from labkit.preflight.model import App, Document
+from labkit.preflight.model import App, Document, is_placeholder
 from labkit.preflight.parts import Part
 
 CORE = (
@@ -80,8 +80,8 @@ def apps_of(document: Document) -> tuple[list[App], list[Finding]]:
         return [], [*_misplaced(pods)] or [*_disabled(pods)]
     wrong = [f for key, part in pods.notes.keys for f in _no_text(key, part)]
     names, more = _app_ids(pods)
-    doubt = [] if pods.is_sure else [_of_others(pods)]
-    apps = [_app(name, pods) for name in names]
+    doubt = [*([] if pods.is_sure else [_of_others(pods)]), *_no_pods(pods)]
+    apps = [replace(_app(name, pods), is_sure=not doubt) for name in names]
     return apps, [*wrong, *more, *_control_plane(pods), *doubt]
 
 
@@ -214,7 +214,7 @@ def _app_ids(pods: Pods) -> tuple[list[str], list[Finding]]:
 def _ordinals(pods: Pods, at: str, add: str) -> tuple[list[str], list[Finding]]:
     spec, name = pods.document.body.get("spec"), pods.document.name
     start = _number(spec.get("ordinals", "start"), 0)
-    count = min(_number(spec.get("replicas"), 1), MOST_REPLICAS)
+    count = min(_number(spec.get("replicas"), 1), MOST_REPLICAS) or 1
     names, wrong = _checked([f"{name}-{n}" for n in range(start, start + count)], at)
     why = f"without {APP_ID} each pod of {pods.title} is an app of its own: {name}-{start}, ..."
     return names, [*wrong, _finding("note", at, why, add)]
@@ -225,6 +225,11 @@ def _number(part: Part, default: int) -> int:
 
 
 def _checked(names: list[str], where: str) -> tuple[list[str], list[Finding]]:
+    if is_placeholder(names[0]):
+        why = f"the app ID {names[0]!r} is not written yet"
+        return [], [
+            _finding("cannot be known", where, why, "fill it in first, and name the result")
+        ]
     wrong = next(((n, invalid(n)) for n in names if invalid(n)), None)
     if not wrong:
         return names, []
@@ -277,13 +282,19 @@ def _app(name: str, pods: Pods) -> App:
     )
 
 
+def is_read(document: Document) -> bool:
+    """Whether it is known where this kind keeps its pods, and what their app ID is."""
+    pods = _pods(document)
+    return pods is not None and not is_placeholder(pods.notes.get(APP_ID).text)
+
+
 def _elsewhere(document: Document) -> tuple[list[App], list[Finding]]:
     """A kind that is not known names Dapr, in a place that its controller may copy to pods."""
-    place = next(_mentions(document.body))
-    pods = Pods(document, place, place, is_sure=False)
-    why = f"{pods.title} names Dapr, and is of a kind that is not read"
-    name = place.get(APP_ID).text or document.name
-    return [_app(name, pods)], [_finding("cannot be known", place.get(ENABLED).where, why)]
+    places = list(_mentions(document.body))
+    found = [Pods(document, place, place, is_sure=False) for place in places]
+    apps = [_app(p.notes.get(APP_ID).text, p) for p in found if p.notes.get(APP_ID).text]
+    why = f"{found[0].title} names Dapr, and is of a kind that is not read"
+    return apps, [_finding("cannot be known", places[0].get(ENABLED).where, why)]
 
 
 def _of_others(pods: Pods) -> Finding:
@@ -293,6 +304,13 @@ def _of_others(pods: Pods) -> Finding:
     )
     fix = "set dapr_sidecar_injector.allowedServiceAccounts when you install Dapr"
     return _finding("cannot be known", pods.notes.get(ENABLED).where, why, fix)
+
+
+def _no_pods(pods: Pods) -> Iterator[Finding]:
+    replicas = pods.document.body.get("spec", "replicas")
+    if replicas.text == "0":
+        why = f"{pods.title} has no pods until something scales it up: replicas is 0"
+        yield _finding("cannot be known", replicas.where, why, "set replicas: 1")
 
 
 def _own_sidecar(pods: Pods) -> Part | None:

@@ -20,7 +20,7 @@ from dapr.ext.workflow._durabletask.internal import protos as pb
 
 from labkit.history import HistoryEvent, RunHistory
 from labkit.replay.loading import NoService, runtime_of
-from labkit.replay.recording import Recording
+from labkit.replay.recording import Recording, no_turn
 from labkit.turns import Taken, patch_mismatch, registry_of, take, version_in
 
 __all__ = ["NoService", "Turn", "replay", "restarted", "runtime_of"]
@@ -96,6 +96,8 @@ def restarted(
         CannotBeShown: as in :func:`replay`.
     """
     recording = Recording(list(events), ancestors)
+    if not recording.turns:
+        raise no_turn(recording.instance_id)
     return _taken(recording, registry_of(runtime), *recording.turns[-1])
 
 

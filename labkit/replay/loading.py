@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -25,16 +25,16 @@ class NoService(ObservationError):
 def runtime_of(file: Path) -> wf.WorkflowRuntime:
     """Load a service again and return its ``wfr``; nothing is started.
 
-    Modules beside the file are found as they are when it is run, and are loaded again, too.
+    Modules beside the file are found as they are when it is run, and are loaded again, too. Where
+    the file itself starts its worker, loading ends.
 
     Raises:
-        NoService: there is no such Python file, or it has no runtime, or it starts one while it
-            is read.
+        NoService: there is no such Python file, or it has no runtime.
     """
     if not file.is_file() or file.suffix != ".py":
         found = "not a Python file" if file.is_file() else "no such file"
         raise _no_service(file, found, str(file.parent))
-    with _beside(file.resolve().parent), _not_started(file):
+    with _beside(file.resolve().parent), _not_started():
         module = _loaded(file)
     named = getattr(module, "wfr", None)
     if isinstance(named, wf.WorkflowRuntime):
@@ -52,7 +52,8 @@ def _loaded(file: Path) -> ModuleType:
     assert spec.loader is not None, "it is a plain file"
     module = importlib.util.module_from_spec(spec)
     sys.modules[_MODULE] = module  # dataclasses and annotations look for their module there
-    spec.loader.exec_module(module)
+    with suppress(_Started):
+        spec.loader.exec_module(module)
     return module
 
 
@@ -70,13 +71,17 @@ def _beside(folder: Path) -> Iterator[None]:
                 del sys.modules[name]
 
 
+class _Started(BaseException):
+    """The file would start its worker now: all that it registers is registered."""
+
+
 @contextmanager
-def _not_started(file: Path) -> Iterator[None]:
-    def refuse(self: object) -> None:
-        raise _no_service(file, "it starts its worker while it is read", f"wfr.start() in {file}")
+def _not_started() -> Iterator[None]:
+    def started(self: object) -> None:
+        raise _Started
 
     start = wf.WorkflowRuntime.start
-    wf.WorkflowRuntime.start = refuse  # type: ignore[method-assign] # for the time of the load
+    wf.WorkflowRuntime.start = started  # type: ignore[method-assign] # for the time of the load
     try:
         yield
     finally:
@@ -85,9 +90,7 @@ def _not_started(file: Path) -> Iterator[None]:
 
 def _no_service(file: Path, found: str, look_at: str) -> NoService:
     fix = 'give the path of a main.py, e.g. paths.repo() / "services" / APP_ID / "main.py"'
-    if "starts" in found:
-        fix = 'put what starts it below: if __name__ == "__main__":'
-    elif "WorkflowRuntime" in found:
+    if "WorkflowRuntime" in found:
         fix = "name the one that has the workflows wfr"
     return NoService(
         "there is no service to replay with",

@@ -27,7 +27,8 @@ class Recording:
         made = [(e, event_of(e)) for e in events]
         self.pairs = [(e, raw) for e, raw in made if KINDS[e.kind].replay != "end"]
         begins = [i for i, (e, _) in enumerate(self.pairs) if e.kind == "workflowStarted"]
-        self.turns = list(zip(begins, [*begins[1:], len(self.pairs)], strict=True))
+        ends = [*begins[1:], len(self.pairs)][: len(begins)]
+        self.turns = list(zip(begins, ends, strict=True))
         self.instance_id = events[0].instance_id if events else ""
         decided = (e for e in events if KINDS[e.kind].replay == "decided")
         self.names = {e.event_id: str(e.name or "timer") for e in decided}
@@ -120,4 +121,15 @@ def _no_call(instance_id: str, parent: RunHistory) -> CannotBeShown:
         found="no such call" + ("; the parent continued as new" if parent.is_continued else ""),
         look_at=f"the {len(parent.events)} events of {parent.instance_id}",
         fix="give the history of the parent that made the call",
+    )
+
+
+def no_turn(instance_id: str) -> CannotBeShown:
+    """Return the error for a history in which no turn was written."""
+    return CannotBeShown(
+        "cannot be shown here: a history without a turn",
+        asked=f"replay the last turn of {instance_id or 'an instance'}",
+        found="no workflowStarted event",
+        look_at="the events that were given",
+        fix="give all events of an instance whose worker has begun it",
     )

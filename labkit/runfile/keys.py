@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # Keys that `common` and an app share, with the daprd flag that each becomes (None: no flag).
 SHARED: dict[str, tuple[type, str | None]] = {
     "configFilePath": (str, None),
@@ -53,4 +55,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "daprdLogDestination": _LOGS,
     "appLogDestination": _LOGS,
     "containerImagePullPolicy": ("Always", "Never", "IfNotPresent"),
+    # At another one the sidecar ends (measured on 1.18.1); it takes capital letters, too.
+    "logLevel": ("debug", "info", "warn", "error", "fatal"),
+    "appProtocol": ("http", "https", "grpc", "grpcs", "h2c"),
 }
+IN_ANY_CASE = ("logLevel", "appProtocol")
+SIZES = ("maxBodySize", "readBufferSize")
+SIZE = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,3})?")
+"""A quantity of Kubernetes, as which the CLI and the sidecar read a size."""

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import yaml
 
 from labkit import plainfile, yamltree
-from labkit.runfile.keys import ALLOWED, APP, COMMON, TOP
+from labkit.runfile.keys import ALLOWED, APP, COMMON, IN_ANY_CASE, SIZE, SIZES, TOP
 from labkit.runfile.spec import AppSpec
 from labkit.yamltree import Effect, Given, NotYaml, WrongNode, cut, shown
 
@@ -62,8 +62,8 @@ def read(path: Path) -> Reading:
     try:
         root = next(yamltree.documents(plainfile.read(full, yamltree.MOST_BYTES)), None)
     except OSError as problem:
-        what = f"it cannot be read: {problem.strerror}"
-        return Reading(full, (), (Fault(what, 0, "name a dapr.yaml that exists"),))
+        what, fix = plainfile.why_not(problem)
+        return Reading(full, (), (Fault(what, 0, fix),))
     except NotYaml as wrong:
         effect: Effect = "doubtful" if wrong.is_bound else "refused"
         return Reading(full, (), (Fault(wrong.what, wrong.line, wrong.fix, effect),))
@@ -98,6 +98,7 @@ class _Shared:
 class _Reader:
     def __init__(self, path: Path) -> None:
         self.here = path.parent
+        self.there: dict[tuple[Path, str, str], Path] = {}  # what was looked for and found
         self.wrong: list[WrongNode] = []
         self.fine_in_a_lab: list[WrongNode] = []
 
@@ -198,9 +199,12 @@ class _Reader:
 
     def _check_value(self, key: str, given: Given) -> None:
         allowed = ALLOWED.get(key)
-        if allowed and given.value not in allowed:
+        value = given.value.lower() if key in IN_ANY_CASE else given.value
+        if allowed and value not in allowed:
             fix = f"use one of: {', '.join(allowed)}"
             self._add(f"{key} is {cut(given.value)!r}", given.node, fix)
+        if key in SIZES and not SIZE.fullmatch(value):
+            self._add(f"{key} is {cut(value)!r}", given.node, "write a size such as 4Mi or 512Ki")
         if key.endswith("Port") and given.value > 65535:
             self._add(f"{key} is {given.value}", given.node, "use a port up to 65535")
 
@@ -216,10 +220,10 @@ class _Reader:
         node = own["appID" if _value(own, "appID") else "appDirPath"].node
         named = "the app ID" if _value(own, "appID") else "without appID, the folder is the app ID:"
         if "." in app.app_id:  # validation.go:45, and measured on 1.18.1
-            what = f"{named} {cut(app.app_id)!r} has a dot; the sidecar refuses it"
+            what = f"{named} {cut(app.app_id)!r} has a dot, which no sidecar accepts"
             self._add(what, node, _APP_ID_FIX)
         elif not _APP_ID.fullmatch(app.app_id):
-            self._add(f"{named} {cut(app.app_id)!r} is no name", node, _APP_ID_FIX, "doubtful")
+            self._add(f"{named} {cut(app.app_id)!r} cannot be used", node, _APP_ID_FIX, "doubtful")
 
     def _check_app_ids(self, apps: Iterable[AppSpec], entries: list[yaml.Node]) -> None:
         seen = set[str]()
@@ -248,20 +252,28 @@ class _Reader:
         self, base: Path, text: str, node: yaml.Node, kind: Literal["file", "folder"]
     ) -> Path | None:
         """Make a path absolute; None, and a fault, when what it should name is not there."""
+        known = self.there.get((base, text, kind))
+        if known:
+            return known
         full = _absolute(base, text)
-        try:
-            mode = full.stat().st_mode
-            is_right = stat.S_ISDIR(mode) if kind == "folder" else stat.S_ISREG(mode)
-            if is_right:
-                return full
-            what = f"{cut(text)} is not a {kind}"
-        except (OSError, ValueError) as problem:
-            why = getattr(problem, "strerror", None) or "it is not a path"
-            is_absent = getattr(problem, "errno", 0) in (errno.ENOENT, errno.ENOTDIR)
-            what = f"there is no {cut(text)}" if is_absent else f"{cut(text)}: {why}"
-        fix = f"make it, or correct the path (it starts at {cut(str(base), 200)})"
-        self._add(what, node, fix)
-        return None
+        why = _why_not(full, text, kind)
+        if why:
+            fix = f"make it, or correct the path (it starts at {cut(str(base), 200)})"
+            self._add(why, node, fix)
+            return None
+        return self.there.setdefault((base, text, kind), full)
+
+
+def _why_not(full: Path, text: str, kind: str) -> str:
+    """Why a path does not name a file or folder; "" when it does."""
+    try:
+        mode = full.stat().st_mode
+    except (OSError, ValueError) as problem:
+        if getattr(problem, "errno", 0) in (errno.ENOENT, errno.ENOTDIR):
+            return f"there is no {cut(text)}"
+        return f"{cut(text)}: {getattr(problem, 'strerror', None) or 'it is not a path'}"
+    is_right = stat.S_ISDIR(mode) if kind == "folder" else stat.S_ISREG(mode)
+    return "" if is_right else f"{cut(text)} is not a {kind}"
 
 
 def _absolute(base: Path, text: str) -> Path:

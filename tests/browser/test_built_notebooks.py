@@ -38,3 +38,11 @@ def test_a_link_of_an_exercise_opens_the_learners_file(opened):
     page.get_by_role("link", name="dapr.yaml").first.click()
     opened.shows("learn/files/move-the-mail/dapr.yaml")
     opened.picture("exercise-linked")
+
+
+@pytest.mark.timeout(900)
+def test_the_debugger_of_notebooks_is_not_there(opened):
+    """Its server runs code for whoever connects, and every user of the host can connect."""
+    commands = opened.page.evaluate("() => window.jupyterapp.commands.listCommands()")
+    assert "notebook:run-all-cells" in commands
+    assert [name for name in commands if name.startswith("debugger:")] == []

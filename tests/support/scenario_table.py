@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from labkit import paths
+from tests.support.lessons import deployed
 from tests.support.scenarios import DATA, Deployment, Scenario
 
 SERVICES = paths.repo() / "services"
@@ -110,6 +111,7 @@ PROGRAMS = (
     Scenario("approve", F, "approve", None, (event("approval", "yes"),)),
     Scenario("approve-none", F, "approve", None, (event("approval", 0),)),
     Scenario("approve-waits", F, "approve"),
+    Scenario("approve-resumed", F, "approve", None, (("resume",),)),  # the SDK fails it
     Scenario("approve-ended", F, "approve", None, (("terminate",),)),
     Scenario("after-work", F, "approve_after_work", None, (event("APPROVAL", {"by": "Ada"}),)),
     Scenario("in-time", F, "approve_or_late", 4, (event("approval", 1),)),
@@ -182,6 +184,76 @@ PROGRAMS = (
     ),
 )
 
+_C = "caller"
+LESSONS = (
+    Scenario("greeted", "hello-service", "greet_team", ["Ada"]),
+    Scenario(
+        "mailed",
+        "tester",
+        "send_one",
+        {"recipient": "a@example.com", "subject": "s", "body": "b"},
+    ),
+    Scenario("stamped", "tester", "stamp_it"),  # fails: an activity has no clock
+    Scenario("as-dict", "sender", "send", "dict"),
+    Scenario("as-dataclass", "sender", "send", "dataclass"),
+    Scenario("as-model", "sender", "send", "Pydantic"),
+    Scenario("received", "receiver", "send", "dict"),
+    Scenario("clocks", "orders", "clocks", "o-0"),
+    Scenario("ordered", "orders", "order", "o-1"),
+    Scenario("approved", "approvals", "approval", None, (event("approved"),)),
+    Scenario("four-eyes", "desk", "four_eyes", None, (event("approval", 1), event("approval", 2))),
+    Scenario("asked", "desk", "ask", None, (event("answer", {"a": 1}),)),
+    Scenario("limited", "desk", "limited", 1),
+    Scenario(
+        "careful",
+        "desk",
+        "watch",
+        {"each": 2, "noted": 0, "save": True},
+        (("suspend",), *(event("change", c) for c in "abcde"), ("resume",)),
+    ),
+    Scenario(
+        "lossy",
+        "desk",
+        "watch",
+        {"each": 2, "noted": 0, "save": False},
+        (("suspend",), *(event("change", c) for c in "abcde"), ("resume",)),
+    ),
+    Scenario("offered", "desk", "offer", ["ada", "bo"], (event("answer"),)),
+)
+CHILDREN = (
+    Scenario("parent", _C, "parent", "/"),  # a gate that is open
+    Scenario("child-alone", "target", "child", "/"),
+)
+_WORK = {"app": "target", "name": "work"}
+REACH = (
+    Scenario("activity", _C, "activity", _WORK),
+    Scenario("child", _C, "child", {**_WORK, "name": "work_in_a_child"}),
+    Scenario("misspelt", _C, "child", _WORK),
+    Scenario("absent", _C, "activity", {**_WORK, "app": "nobody"}),
+    Scenario("in-a-child", "target", "work_in_a_child"),
+)
+FAILURES = (
+    Scenario("raises", _C, "attempt", {"app": "target", "activity": "raises"}),
+    Scenario("refuses", _C, "attempt", {"app": "target", "activity": "refuses"}),
+    Scenario("raced", _C, "race", {"app": "target", "activity": "raises"}),
+    Scenario(
+        "slow",
+        _C,
+        "race",
+        {"app": "target", "activity": "slow"},
+        only_real="an activity takes no time in process",
+    ),
+    Scenario("watched", _C, "watched", {"app": "target", "activity": "refuses"}),
+    Scenario("hands-off", _C, "hands_off", {"app": "target", "activity": "refuses"}),
+    Scenario("by-http", _C, "by_http", {"app": "target", "activity": "raises"}),
+)
+LEFT_OUT = {
+    "01-why-multi-app-workflows": "its services look for a sidecar while they are loaded",
+    "06-a-service-with-its-own-needs": "two calls of the model, as in task_with_priority",
+    "08-stores-and-manifests": "the workflows of lesson 07",
+}
+"""Lessons that write services and have no scenario, and why."""
+
 DEPLOYMENTS = (
     Deployment("programs", DATA / "programs" / "dapr.yaml", PROGRAMS, True),
     Deployment("tasks", SERVICES / "dapr.yaml", TASKS),
@@ -189,5 +261,19 @@ DEPLOYMENTS = (
     Deployment("fulfilment", SERVICES / "fulfilment" / "dapr.yaml", FULFILMENT),
     Deployment("centralised", SERVICES / "patterns" / "centralised" / "dapr.yaml", CENTRALISED),
     Deployment("domains", SERVICES / "patterns" / "domain-specific" / "dapr.yaml", DOMAINS),
+    Deployment(
+        "lessons",
+        deployed(
+            "00-start-here",
+            "02-build-the-notification-service",
+            "03-call-remote-activities",
+            "05-change-running-workflows",
+            "11-wait-for-people-and-the-world",
+        ),
+        LESSONS,
+    ),
+    Deployment("children", deployed("04-call-child-workflows"), CHILDREN),
+    Deployment("reach", deployed("07-reach-the-other-app"), REACH),
+    Deployment("failures", deployed("09-when-a-remote-app-fails"), FAILURES),
     Deployment("gateway", SERVICES / "patterns" / "gateway" / "dapr.yaml", GATEWAY),
 )

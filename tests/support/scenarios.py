@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dapr.ext.workflow as wf
 
@@ -115,11 +117,22 @@ def workflows_of(deployment: Deployment) -> set[tuple[str, str]]:
     """Return app ID and name of each workflow that the apps register."""
     found = set()
     for app_id, file in deployment.apps.items():
-        with suppress(ImportError):  # packages of its own: it has activities only
-            registry = registry_of(runtime_of(file))
+        if has_workflows(file):
+            registry = registry_of(service(file))
             names = {*registry.orchestrators, *registry.versioned_orchestrators}
             found |= {(app_id, name) for name in names}
     return found
+
+
+def service(file: Path) -> wf.WorkflowRuntime:
+    """Load a service as in a lab, where each has a ledger."""
+    with patch.dict(os.environ, {"LEDGER": str(file.with_name("ledger.sqlite"))}):
+        return runtime_of(file)
+
+
+def has_workflows(file: Path) -> bool:
+    """Whether a service names workflows; one with activities only may need what is not here."""
+    return "workflow(" in file.read_text("utf-8").replace("child_workflow(", "")
 
 
 # --- on the real runtime ---------------------------------------------------------------------
@@ -172,20 +185,26 @@ def _played(lab: Lab, scenario: Scenario) -> Outcomes:
 
 def _outcomes(lab: Lab, run: Run) -> Outcomes:
     """Return what became of a workflow and its children; empty while one is still moving."""
-    histories = list(run.history.walk())
-    made = {f"{h.app_id}/{h.instance_id}": _outcome(lab, h) for h in histories}
-    parents_end = status_of(made[f"{run.app_id}/{run.instance_id}"].events) in ENDED
-    moving = [
-        o
-        for o in made.values()
-        if status_of(o.events) != o.status
-        or (parents_end and o.status == "RUNNING" and "executionTerminated" in _kinds(made))
-    ]
-    return {} if moving else made
+    made = {f"{h.app_id}/{h.instance_id}": _outcome(lab, h) for h in run.history.walk()}
+    return {} if any(_moves(made, name) for name in made) else made
 
 
-def _kinds(made: Outcomes) -> set[str]:
-    return {e.kind for o in made.values() for e in o.events}
+def _moves(made: Outcomes, name: str) -> bool:
+    """Whether more will be written for an instance: to itself, or to children that it saw end.
+
+    A child tells its parent that it has ended before its own end is written.
+    """
+    events = made[name].events
+    if status_of(events) != made[name].status:
+        return True
+    done = {e.task_id for e in events if e.kind.startswith("childWorkflowInstance")}
+    terminated = any(e.kind == "executionTerminated" for e in events)
+    for event in events:
+        child = f"{event.target_app_id or event.app_id}/{event.child_instance_id}"
+        due = terminated or event.event_id in done
+        if due and child in made and made[child].status not in ENDED:
+            return True
+    return False
 
 
 def _rested(run: Run, quiet: float) -> tuple[HistoryEvent, ...]:
@@ -261,7 +280,7 @@ def in_process(
 
     def app(app_id: str) -> wf.WorkflowRuntime:
         if deployment.activities_are_run:
-            return runtime_of(files[app_id])
+            return service(files[app_id])
         return answering(files[app_id], recorded)
 
     system = InProcess({app_id: app(app_id) for app_id in files})
@@ -299,10 +318,7 @@ def _made(system: InProcess, instance_id: str, app_id: str) -> Outcome:
 
 def answering(file: Path, recorded: Outcomes) -> wf.WorkflowRuntime:
     """Return the runtime of a service whose activities answer as they were recorded."""
-    try:
-        runtime = runtime_of(file)
-    except ImportError:
-        runtime = wf.WorkflowRuntime()  # activities only, with packages of their own
+    runtime = service(file) if has_workflows(file) else wf.WorkflowRuntime()
     registry = registry_of(runtime)
     answers = {
         (e.instance_id, e.task_id): e
@@ -312,14 +328,16 @@ def answering(file: Path, recorded: Outcomes) -> wf.WorkflowRuntime:
     }
 
     def answer(ctx: Any, _: Any = None) -> Any:
-        # A workflow that continued as new has no record of its earlier calls.
-        event = answers.get((ctx.orchestration_id, ctx.task_id)) or next(iter(answers.values()))
+        # Not written: a call before the workflow continued as new, or before one to an absent app.
+        event = answers.get((ctx.orchestration_id, ctx.task_id))
+        if event is None:
+            return None
         if event.failure is not None:
             raise type(event.failure.error_type, (Exception,), {})(event.failure.message)
         return event.value
 
     names = {e.name for o in recorded.values() for e in o.events if e.kind == "taskScheduled"}
-    registry.activities = {str(name): answer for name in names}
+    registry.activities = {str(name): answer for name in {*names, *registry.activities}}
     return runtime
 
 
@@ -367,7 +385,7 @@ def _replayed(
     file = _file_of(deployment, app_id, folder)
     if app_id == scenario.app_id and deployment.activities_are_run:
         _set_release(file.parent, newer)
-    return replay(runtime_of(file), outcomes[name].events, _ancestors(name, outcomes))
+    return replay(service(file), outcomes[name].events, _ancestors(name, outcomes))
 
 
 def _file_of(deployment: Deployment, app_id: str, folder: Path) -> Path:

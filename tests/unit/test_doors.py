@@ -67,10 +67,12 @@ def test_an_installation_holds_every_module_and_the_data_of_labkit():
     settings = tomllib.loads(text("pyproject.toml"))["tool"]["setuptools"]
     include = settings["packages"]["find"]["include"]
     packages = setuptools.find_namespace_packages(str(REPO), include=include)
-    data = settings["package-data"]["*"]
+    data = settings["package-data"]
     for file in (REPO / "labkit").rglob("*"):
         if file.is_file() and "__pycache__" not in file.parts:
             package = ".".join(file.relative_to(REPO).parent.parts)
             assert package in packages, f"{package} would not be installed"
-            assert file.suffix == ".py" or file.name in data, f"{file.name} would not be installed"
+            named = [*data["*"], *data.get(package, ())]
+            found = file.suffix == ".py" or any(file.match(pattern) for pattern in named)
+            assert found, f"{file.name} would not be installed"
     assert all(re.match(r"labkit(\.|$)", name) for name in packages)

@@ -182,6 +182,44 @@ def test_an_sdk_that_cannot_be_loaded_is_named_in_a_terminal_and_in_a_cell(monke
         _ = labkit.Lab
 
 
+@pytest.mark.parametrize(
+    "problem",
+    [
+        ModuleNotFoundError("No module named 'psutil'", name="psutil"),
+        ImportError("cannot import name 'Process' from 'psutil'", name="psutil"),
+    ],
+)
+def test_a_package_that_this_environment_has_lost_is_named(monkeypatch, capsys, problem):
+    monkeypatch.setattr("labkit.demo.main", raising(problem))
+    assert cli.main(["demo"]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("package-missing: the package psutil is missing from this environment")
+    assert "./lab setup" in shown or "pip install" in shown
+
+
+def test_an_error_of_labkit_itself_is_not_blamed_on_a_package(monkeypatch):
+    monkeypatch.setattr("labkit.demo.main", raising(ImportError("x", name="labkit.nothing")))
+    with pytest.raises(ImportError):
+        cli.main(["demo"])
+
+
+def test_a_broken_environment_is_made_again_and_one_that_a_link_leads_to_is_not(
+    environment, monkeypatch, tmp_path
+):
+    (environment / environments.STAMP).write_text("{}")
+    environments.discard()
+    assert not (environment / environments.STAMP).exists()
+    link = tmp_path / "link"
+    link.symlink_to(environment)
+    monkeypatch.setattr(environments, "folder", lambda: link)
+    (environment / environments.STAMP).write_text("{}")
+    without("joblib")(environment)
+    with pytest.raises(environments.EnvironmentBroken) as caught:
+        environments.discard()
+    assert "remove the link" in caught.value.fix
+    assert (environment / environments.STAMP).exists()
+
+
 def test_the_right_sdk_is_not_spoken_of(capsys):
     sdk.warn()
     assert capsys.readouterr().err == ""
@@ -197,6 +235,13 @@ def test_a_module_of_others_on_pythonpath_is_found(monkeypatch, tmp_path):
     assert finding.fix == "unset PYTHONPATH"
     monkeypatch.setenv("PYTHONPATH", str(paths.repo()))
     assert machine.foreign_modules().problem is None
+
+
+def test_a_lab_without_pythonpath_does_not_look_for_modules_of_others(monkeypatch, capsys):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.setattr(foreign.metadata, "packages_distributions", raising(AssertionError))
+    foreign.warn()
+    assert capsys.readouterr().err == ""
 
 
 FOREIGN = {

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from labkit import plainfile
+from labkit.runfile import RunFileError, load
 
 
 def pipe(path: Path) -> Path:
@@ -78,3 +79,35 @@ def test_a_file_of_just_the_size_is_read_also_behind_a_link(tmp_path):
     assert plainfile.read(tmp_path / "link", 5) == b"12345"
     with pytest.raises(OSError, match="larger than 4 bytes"):
         plainfile.read(tmp_path / "link", 4)
+
+
+@pytest.fixture
+def nobody():
+    """The rights of a user who owns nothing; only root can take them."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    os.seteuid(65534)
+    yield
+    os.seteuid(0)
+
+
+def test_a_file_of_another_user_is_named_as_closed(tmp_path, nobody):
+    with pytest.raises(PermissionError) as caught:
+        plainfile.read(tmp_path / "x", 100)
+    assert plainfile.why_not(caught.value) == (
+        "it cannot be read: Permission denied",
+        "give yourself the right to read it",
+    )
+    with pytest.raises(RunFileError) as refused:
+        load(tmp_path / "dapr.yaml")
+    assert refused.value.fix == "give yourself the right to read it"
+
+
+@pytest.mark.parametrize(
+    ("make", "fix"),
+    [(pipe, "save it as a file"), (huge, "split it"), (ring, "correct the path or the link")],
+)
+def test_each_reason_has_its_fix(tmp_path, make, fix):
+    with pytest.raises(OSError, match=r"it is|links") as caught:
+        plainfile.read(make(tmp_path / "x"), 4_000_000)
+    assert plainfile.why_not(caught.value)[1].startswith(fix)

@@ -98,6 +98,16 @@ def test_who_may_be_the_caller_is_not_known_of_several(tmp_path):
     assert "only orders is allowed" in found[0].why
 
 
+def test_a_called_app_may_be_the_caller_of_another(tmp_path):
+    source = SDK + calling(ACTIVITY) + calling("call_activity('log', app_id='audit')")
+    rule = "- {callers: [{appID: billing}], activities: [{name: log}]}"
+    write(tmp_path, a=app("orders"), b=app("billing"), c=app("audit"), s=store())
+    write(tmp_path, p=policy(rule, scopes="[audit]"))
+    (tmp_path / "all.py").write_text(source)
+    found = inspect([tmp_path], [tmp_path / "all.py"])
+    assert states(found, "access policy") == ["cannot be known"]
+
+
 def test_a_policy_in_sight_of_the_parent_refuses_what_a_child_returns(tmp_path):
     """Measured on 1.18.1: the parent stays RUNNING; an activity gets through by a reminder."""
     gate = policy(SCHEDULES, ALLOWS, scopes="[]")

@@ -147,6 +147,19 @@ def test_a_flag_in_a_secret_cannot_be_known(tmp_path):
     assert states(inspect([tmp_path]), "state store") == ["cannot be known"]
 
 
+def test_two_actor_stores_of_one_folder_are_broken_and_one_each_of_several_cannot_be_known(
+    tmp_path,
+):
+    texts = [store(), store("other")]
+    for name, text in zip(("local", "azure"), texts, strict=True):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, store=text)
+    write(tmp_path, orders=app("orders"))
+    assert states(inspect([tmp_path]), "state store") == ["cannot be known"]
+    write(tmp_path / "azure", more=store("third"))
+    assert "broken" in states(inspect([tmp_path]), "state store")
+
+
 def test_an_app_without_a_store_is_broken_only_where_none_has_one(tmp_path):
     write(tmp_path, a=app("one"), b=app("two"), s=store(more="scopes: [one]"))
     assert states(inspect([tmp_path]), "state store") == ["holds", "cannot be known"]
@@ -154,10 +167,40 @@ def test_an_app_without_a_store_is_broken_only_where_none_has_one(tmp_path):
     assert states(inspect([tmp_path]), "state store") == ["broken", "broken"]
 
 
+def test_the_only_app_that_may_call_needs_a_store(tmp_path):
+    write(tmp_path, a=app("orders"), b=app("billing"), s=store(more="scopes: [billing]"))
+    assert states(inspect([tmp_path]), "state store") == ["cannot be known", "holds"]
+    found = inspect([tmp_path], [source(tmp_path)])
+    assert states(found, "state store") == ["broken", "holds"]
+
+
 def test_a_sidecar_without_namespace_takes_a_component_of_any(tmp_path):
     file = run_file(tmp_path, "one", "two: env: {NAMESPACE: pay}")
     write(tmp_path / "components", store=store())
     assert states(inspect([file]), "state store") == ["holds", "broken"]
+
+
+@pytest.mark.parametrize("denied", ["state.redis", "state.redis/v1"])
+def test_a_store_whose_type_is_denied_is_not_seen(tmp_path, denied):
+    head = "apiVersion: dapr.io/v1alpha1\nkind: Configuration\n"
+    strict = f"{head}metadata: {{name: strict}}\nspec: {{components: {{deny: [{denied}]}}}}\n"
+    one = app("one", extra="        dapr.io/config: strict\n")
+    write(tmp_path, a=one, c=strict, s=store())
+    (found,) = about(inspect([tmp_path]), "state store")
+    assert (found.state, line_of(found)) == ("broken", "dapr.io/config: strict")
+    write(tmp_path, c=strict.replace(denied, "state.mysql"))
+    assert states(inspect([tmp_path]), "state store") == ["holds"]
+
+
+def test_a_long_document_among_resources_ends_the_sidecar(tmp_path):
+    """Measured on 1.18.1: out of memory within a minute."""
+    file = run_file(tmp_path, "one")
+    text = store(name="other", value='"false"') + "---\nkind: ConfigMap\ndata: {a: "
+    write(tmp_path / "components", zz=text + "x" * 70_000 + "}\n")
+    for named in (file, tmp_path):
+        (found,) = about(inspect([named]), "file")
+        assert (found.state, found.where) == ("broken", f"{tmp_path / 'components/zz.yaml'}:10")
+    assert about(inspect([tmp_path / "components"]), "file") == []  # a cluster takes it
 
 
 # --- what stands twice ----------------------------------------------------------------------------
@@ -172,6 +215,20 @@ def test_two_components_of_one_name_end_the_sidecar_of_a_run_file(tmp_path):
     assert one.state == "broken"
     assert one.why.startswith("one: a Component named statestore is in ")
     assert one.where.endswith("zz.yaml:1")
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        "resourcesPaths: [../components, ../components]",
+        "resourcesPaths: [.././components]; resourcesPath: ../components",
+    ],
+)
+def test_a_folder_that_is_named_twice_ends_the_sidecar(tmp_path, twice):
+    (one,) = about(inspect([run_file(tmp_path, f"one: {twice}")]), "component")
+    assert one.state == "broken"
+    assert "named twice" in one.why
+    assert about(inspect([run_file(tmp_path, "one: resourcesPaths: [.]")]), "component") == []
 
 
 @pytest.mark.parametrize(("scope", "count"), [("one", 1), ("another", 0)])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+import yaml
 
 from labkit.preflight import inspect
 from labkit.preflight.workloads import invalid
@@ -169,6 +172,64 @@ def test_of_a_kind_with_a_controller_of_its_own_it_cannot_be_known(tmp_path, tex
     assert [f.state for f in about(found, "sidecar")] == ["cannot be known"]
     assert [f.state for f in about(found, "names")] == ["cannot be known"]
     assert broken(found) == []
+
+
+def test_an_app_inside_an_object_of_another_kind_cannot_be_known(tmp_path):
+    inner = workload("Deployment", "apps/v1", BILLING).replace("\n", "\n  ")
+    text = f"apiVersion: template.openshift.io/v1\nkind: Template\nobjects:\n- {inner}"
+    write(tmp_path, a=ORDERS, b=text, s=STORE)
+    found = inspect([tmp_path], [source(tmp_path)])
+    assert [f.state for f in about(found, "names")] == ["cannot be known"]
+    assert broken(found) == []
+
+
+@pytest.mark.parametrize(
+    ("api", "kind"),
+    [
+        ("argoproj.io/v1alpha1", "Application"),
+        ("helm.toolkit.fluxcd.io/v2", "HelmRelease"),
+        ("kustomize.toolkit.fluxcd.io/v1", "Kustomization"),
+    ],
+)
+def test_what_deploys_from_elsewhere_may_deploy_the_app(tmp_path, api, kind):
+    text = f"apiVersion: {api}\nkind: {kind}\nmetadata: {{name: shop}}\nspec: {{path: x}}\n"
+    write(tmp_path, a=ORDERS, b=text, s=STORE)
+    found = inspect([tmp_path], [source(tmp_path)])
+    assert about(found, "names")[0].why.endswith(f"not read: {kind} shop")
+    assert broken(found) == []
+
+
+@pytest.mark.parametrize("app_id", ["${APP_ID}", "$(APP_ID)", "#{app}#", "<app>", "%APP%"])
+def test_an_app_id_that_is_filled_in_later_cannot_be_known(tmp_path, app_id):
+    text = workload("Deployment", "apps/v1", f'{ON}, dapr.io/app-id: "{app_id}"')
+    write(tmp_path, a=ORDERS, b=text, s=STORE)
+    found = inspect([tmp_path], [source(tmp_path)])
+    assert [f.state for f in about(found, "sidecar")] == ["cannot be known"]
+    assert [f.state for f in about(found, "names")] == ["cannot be known"]
+    assert broken(found) == []
+
+
+def test_a_workload_without_replicas_has_no_pods_yet(tmp_path):
+    text = workload("Deployment", "apps/v1", BILLING, spec="  replicas: 0\n")
+    write(tmp_path, a=ORDERS, b=text, s=STORE)
+    found = inspect([tmp_path], [source(tmp_path)])
+    assert [f.state for f in about(found, "sidecar")] == ["cannot be known"]
+    assert "whether its sidecar runs" in about(found, "names")[0].why
+
+
+def test_manifests_in_json_are_read_from_a_folder_where_they_name_dapr(tmp_path):
+    body = yaml.safe_load(workload("Deployment", "apps/v1", BILLING))
+    (tmp_path / "billing.json").write_text(json.dumps(body))
+    (tmp_path / "package.json").write_text("{")
+    write(tmp_path, a=ORDERS, s=STORE)
+    assert about(inspect([tmp_path]), "namespace")[0].why == "2 apps, all in default"
+
+
+@pytest.mark.parametrize("kind", ["Service", "Namespace", "Ingress"])
+def test_annotations_of_what_makes_no_pods_say_nothing(tmp_path, kind):
+    text = f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: x, annotations: {{{BILLING}}}}}\n"
+    write(tmp_path, a=ORDERS, b=text, s=STORE)
+    assert about(inspect([tmp_path]), "sidecar") == []
 
 
 def test_a_template_of_jobs_inside_another_kind_is_found(tmp_path):

@@ -75,7 +75,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("kind", "text", "words"), WRONG)
 def test_what_kubernetes_refuses_is_broken_with_its_line(tmp_path, kind, text, words):
-    write(tmp_path, x=body(kind, text))
+    write(tmp_path, x=body(kind, text), a=app("one", extra="        dapr.io/config: x\n"))
     found = [f for f in about(inspect([tmp_path]), "schema") if f.state == "broken"]
     assert len(found) == 1
     assert words in found[0].why
@@ -99,6 +99,21 @@ def test_a_component_without_its_head_does_not_count(tmp_path, was, is_now):
     assert about(found, "state store")[0].state != "holds"
 
 
+def test_what_only_a_cluster_refuses_cannot_be_known_without_one(tmp_path):
+    """Such a file may be one that a sidecar is started with."""
+    write(tmp_path, x=body("Configuration", "spec: {mtls: {enabled: false}}\n"))
+    assert {f.state for f in about(inspect([tmp_path]), "schema")} == {"cannot be known"}
+    write(tmp_path, x=body("Configuration", "spec: {mtls: {enabled: 3}}\n"))
+    assert "broken" in {f.state for f in about(inspect([tmp_path]), "schema")}
+
+
+def test_scopes_within_the_spec_are_noted_with_their_right_place(tmp_path):
+    text = store().replace("  version: v1", "  version: v1\n  scopes: [one]")
+    write(tmp_path, a=app("one"), s=text)
+    (one,) = about(inspect([tmp_path]), "schema")
+    assert (one.state, one.fix) == ("note", "write it at the top, beside spec")
+
+
 def test_a_key_that_dapr_does_not_know_is_noted(tmp_path):
     write(tmp_path, a=app("one"), s=store(more="scope: [one]"))
     (one,) = about(inspect([tmp_path]), "schema")
@@ -117,6 +132,19 @@ def test_a_key_that_dapr_does_not_know_is_noted(tmp_path):
 def test_kinds_of_the_same_name_of_other_projects_are_left_alone(tmp_path, text):
     write(tmp_path, x=text, a=app("one"))
     assert about(inspect([tmp_path]), "schema") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        store().replace("name: statestore", 'name: "${STORE}"'),
+        store().replace("state.redis", '"${TYPE}"'),
+        body("Configuration", 'spec: {workflow: {maxConcurrentActivityInvocations: "${N}"}}\n'),
+    ],
+)
+def test_what_is_filled_in_later_is_not_broken(tmp_path, text):
+    write(tmp_path, x=text, a=app("one", extra="        dapr.io/config: x\n"))
+    assert "schema" not in broken(inspect([tmp_path]))
 
 
 def test_a_null_counts_as_nothing(tmp_path):
@@ -195,3 +223,17 @@ def test_every_schema_is_understood(kind, is_local):
 def test_our_own_components_fit():
     found = inspect([paths.repo() / "components"])
     assert [f for f in about(found, "schema") if f.state != "note"] == []
+
+
+@pytest.mark.parametrize(("place", "state"), [("app", "broken"), ("other/app", "cannot be known")])
+def test_what_only_a_cluster_refuses_is_broken_near_its_apps(tmp_path, place, state):
+    """A repository of several projects: the components of one are no business of another."""
+    without = body("Component", "spec: {type: pubsub.in-memory, metadata: []}\n")
+    for folder in ("shop/components", f"shop/{place}" if place == "app" else place):
+        (tmp_path / folder).mkdir(parents=True)
+    write(tmp_path / "shop/components", pubsub=without)
+    write(
+        tmp_path / (f"shop/{place}" if place == "app" else place),
+        all=app("orders") + "---\n" + store(),
+    )
+    assert [f.state for f in about(inspect([tmp_path]), "schema")] == [state]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import pytest
 
 from labkit import paths
-from tests.support.scenario_table import DEPLOYMENTS
+from tests.support.lessons import SOURCES, files_of
+from tests.support.scenario_table import DEPLOYMENTS, LEFT_OUT
 from tests.support.scenarios import (
     copied,
     in_process,
@@ -27,6 +28,21 @@ IDS = [f"{d.name}-{s.name}" for d, s in KEPT]
 def test_every_run_file_of_the_services_is_a_deployment():
     files = {f for f in (paths.repo() / "services").rglob("dapr.yaml") if ".venv" not in f.parts}
     assert files <= {d.run_file for d in DEPLOYMENTS}
+
+
+def test_every_lesson_that_writes_services_is_a_deployment_or_says_why_not():
+    writing = {
+        source.stem
+        for source in SOURCES.glob("*.py")
+        if any(name.endswith("main.py") for name in files_of(source.stem))
+    }
+    deployed = {
+        f"{lesson}"
+        for lesson in writing
+        for d in DEPLOYMENTS
+        if any((d.run_file.parent / name).is_file() for name in files_of(lesson))
+    }
+    assert writing == deployed | set(LEFT_OUT)
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda d: d.name)

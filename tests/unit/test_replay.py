@@ -6,11 +6,13 @@ from datetime import timedelta
 
 import dapr.ext.workflow as wf
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from labkit import paths
-from labkit.history import CannotBeShown, RunHistory, from_json, to_json
+from labkit.history import CannotBeShown, RunHistory, from_json, status_of, to_json
 from labkit.inprocess import InProcess
-from labkit.replay import NoService, replay, runtime_of
+from labkit.replay import NoService, replay, restarted, runtime_of
 from labkit.turns import registry_of
 from tests.support.recorded import recorded
 
@@ -252,7 +254,6 @@ def waits_for_go(ctx, _):
     [
         ("x = 1\n", "no WorkflowRuntime at the top level"),
         ("import dapr.ext.workflow as wf\na, b = wf.WorkflowRuntime(), wf.WorkflowRuntime()", "2"),
-        ("import dapr.ext.workflow as wf\nw = wf.WorkflowRuntime()\nw.start()", "starts its work"),
     ],
 )
 def test_a_file_that_is_no_service_is_told_what_it_lacks(tmp_path, text, found):
@@ -260,6 +261,16 @@ def test_a_file_that_is_no_service_is_told_what_it_lacks(tmp_path, text, found):
     file.write_text(text)
     with pytest.raises(NoService, match=found):
         runtime_of(file)
+
+
+def test_a_file_that_starts_its_worker_when_it_is_read_is_loaded_up_to_there(tmp_path):
+    file = tmp_path / "main.py"
+    file.write_text(
+        "import dapr.ext.workflow as wf\nw = wf.WorkflowRuntime()\n"
+        "@w.workflow(name='one')\ndef one(ctx, _):\n    return None\n"
+        "w.start()\nraise SystemExit('and waits here for ever')\n"
+    )
+    assert list(registry_of(runtime_of(file)).orchestrators) == ["one"]
 
 
 def test_a_service_of_several_files_is_loaded_again_with_all_of_them(tmp_path):
@@ -272,3 +283,68 @@ def test_a_service_of_several_files_is_loaded_again_with_all_of_them(tmp_path):
         )
         (folder / "app.py").write_text("from flows import runtime\n")
         assert list(registry_of(runtime_of(folder / "app.py")).orchestrators) == [name]
+
+
+def test_a_history_without_a_turn_has_nothing_to_replay():
+    assert replay(noting(), []) == []
+    with pytest.raises(CannotBeShown, match="a history without a turn"):
+        restarted(noting(), [])
+
+
+STEPS = {
+    "activity": lambda ctx, n: ctx.call_activity("note", input=n),
+    "failing": lambda ctx, n: ctx.call_activity("nobody"),
+    "retried": lambda ctx, n: ctx.call_activity("nobody", retry_policy=TWICE),
+    "timer": lambda ctx, n: ctx.create_timer(timedelta(seconds=n)),
+    "event": lambda ctx, n: ctx.wait_for_external_event("go"),
+    "limited": lambda ctx, n: ctx.wait_for_external_event("go", timeout=timedelta(seconds=n + 1)),
+    "child": lambda ctx, n: ctx.call_child_workflow("child", input=n),
+    "failing child": lambda ctx, n: ctx.call_child_workflow("nobody"),
+}
+TWICE = wf.RetryPolicy(first_retry_interval=timedelta(seconds=1), max_number_of_attempts=2)
+STEP = st.sampled_from(sorted(STEPS))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    plan=st.lists(
+        st.tuples(st.sampled_from(["one", "all", "any"]), st.lists(STEP, min_size=1, max_size=3)),
+        max_size=5,
+    ),
+    acts=st.lists(st.sampled_from(["go", "suspend", "resume", "terminate"]), max_size=5),
+    again=st.booleans(),
+)
+def test_whatever_a_workflow_does_in_process_is_replayed(plan, acts, again):
+    runtime = noting()
+
+    def steps(ctx, first):
+        for number, (how, names) in enumerate(plan):
+            made = [STEPS[name](ctx, number) for name in names]
+            waited = made[0] if how == "one" else getattr(wf, f"when_{how}")(made)
+            try:
+                yield waited
+            except (TimeoutError, wf.TaskFailedError):
+                yield ctx.call_activity("note", input=f"failed {number}")
+            if ctx.is_patched(f"patch {number}"):
+                ctx.set_custom_status(str(number))
+        if again and first:
+            ctx.continue_as_new(False, save_events=True)
+        return len(plan)
+
+    runtime.register_workflow(steps, name="w")
+    runtime.register_workflow(lambda ctx, n: n, name="child")
+    system = InProcess({"a": runtime})
+    system.schedule("a", "w", True)
+    for act in acts:
+        system.run()
+        if act == "go":
+            system.raise_event("instance", "go", 1)
+        else:
+            getattr(system, act)("instance")
+    system.run()
+    history, instance = system.history("instance"), system.instance("instance")
+    assert status_of(history) == instance.status
+    assert from_json(to_json(history)) == history
+    turns = replay(runtime, history)
+    assert (turns[-1].status or instance.status) == instance.status, turns[-1]
+    assert turns[-1].failure == instance.error
