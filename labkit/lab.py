@@ -204,7 +204,7 @@ class Lab(View):
 
     def _announce(self, asked: Sequence[App], again: Sequence[App]) -> None:
         for app in again:
-            print(f"{app.app_id} sidecar: started again; it had lost placement for good")
+            print(f"{app.app_id} sidecar: started again; calls would never have arrived there")
         silence = self.silence()
         for app in asked:
             late = ", without the scheduler" if silence else ""

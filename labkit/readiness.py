@@ -37,6 +37,10 @@ will. Any other may be in a round of placement, which gives up a silent sidecar 
 of ``--disseminate-timeout``, cmd/placement/options/options.go of v1.18.1)."""
 
 
+STREAM_OPENED, STREAM_CLOSED = "work item stream established", "work item stream closed"
+"""What a sidecar logs when a worker comes and goes (pkg/runtime/wfengine of v1.18.1)."""
+
+
 class AppWithoutWorker(StartError):
     """A sidecar is healthy, but no worker has connected to it."""
 
@@ -71,6 +75,13 @@ class Routes:
     def __init__(self, control: ControlPlane, apps: Iterable[App]) -> None:
         self._control, self._apps = control, list(apps)
         self._since: dict[str, float] = {}
+        self._deaf_since: dict[str, float] = {}
+
+    def listen(self, apps: Iterable[App]) -> None:
+        """Note which sidecars of these apps have a worker and do not take it."""
+        now = time.monotonic()
+        deaf = [a.app_id for a in apps if is_deaf(a)]
+        self._deaf_since = {app_id: self._deaf_since.get(app_id, now) for app_id in deaf}
 
     def closed(self, asked: Sequence[App]) -> list[Route] | None:
         """Return the closed ways from the sidecars of these apps, and from the older ones.
@@ -93,20 +104,40 @@ class Routes:
         for app in gone:
             lives.note(app.shared.folder, "again", name=f"{app.app_id} sidecar", at=time.time())
             app.start("sidecar")
-            del self._since[app.app_id]
+            self._since.pop(app.app_id, None)
+            self._deaf_since.pop(app.app_id, None)
         return gone
 
     def _is_lost(self, app: App) -> bool:
-        if app.app_id not in self._since:
-            return False
-        late = time.monotonic() - self._since[app.app_id]
-        limit = BLOCKED_SECONDS if self._is_older(app) else SHUT_SECONDS
-        return late >= limit * min(patience(), MOST_PATIENCE)
+        shut = BLOCKED_SECONDS if self._is_older(app) else SHUT_SECONDS
+        now, longer = time.monotonic(), min(patience(), MOST_PATIENCE)
+        return any(
+            app.app_id in since and now - since[app.app_id] >= limit * longer
+            for since, limit in ((self._since, shut), (self._deaf_since, SHUT_SECONDS))
+        )
 
     def _is_older(self, app: App) -> bool:
         """Whether the sidecar was there before this placement: so it has lost another one."""
         sidecar, placement = app.process("sidecar"), self._control.processes.get("placement")
         return bool(sidecar and placement and sidecar.started_at < placement.started_at)
+
+
+def is_deaf(app: App) -> bool:
+    """Whether a worker has connected, and the sidecar does not take it.
+
+    When a worker goes, its sidecar halts the actors and waits for each of them without a deadline,
+    with a lock that the next worker needs (dapr/dapr v1.18.1, pkg/actors/table/table.go:198,
+    pkg/runtime/wfengine/wfengine.go:217). An actor that never halts leaves it deaf: seen once in
+    some 400 cycles of chaos. Its log then says that a stream is there, and its metadata that no
+    worker is.
+    """
+    worker, sidecar = app.process("worker"), app.process("sidecar")
+    if not (worker and worker.is_alive and sidecar and sidecar.is_alive):
+        return False
+    if app.connected_workers() != 0:
+        return False
+    said = sidecar.output()
+    return said.rfind(STREAM_OPENED) > said.rfind(STREAM_CLOSED)
 
 
 def routes(sources: Iterable[App], offers: Mapping[str, str]) -> list[Route]:
@@ -158,8 +189,18 @@ def hindrances(apps: Iterable[App]) -> list[Reason]:
     refused = [(app, cause) for app in apps if (cause := app.refused())]
     return [
         *blocked(apps),
+        *(_deaf(app) for app in apps if is_deaf(app)),
         *(Reason(f"{a.app_id}: {c.found}", c.look_at, c.fix) for a, c in refused),
     ]
+
+
+def _deaf(app: App) -> Reason:
+    return Reason(
+        f"the sidecar of {app.app_id} does not take its worker: it still waits for what the one"
+        " before has left",
+        str(app.shared.folder / "logs" / f"{app.app_id}.sidecar.log"),
+        f"lab.up() starts it again; or lab.restart({app.app_id!r}, 'sidecar')",
+    )
 
 
 def blocked(apps: Iterable[App]) -> list[Reason]:
@@ -193,7 +234,8 @@ def wait(
         around: all apps that were started, these among them.
 
     Returns:
-        The apps whose sidecar was started again, because it would never have found the others.
+        The apps whose sidecar was started again, because it would never have found the others, or
+        never taken its worker.
 
     Raises:
         ProcessEnded: a process ended while starting; carries the telling line of its log.
@@ -224,6 +266,7 @@ def wait(
                 if movement.is_starved:
                     raise _busy(waiting or apps, late)
                 raise _shut(shut, late) if shut else _too_late(control, waiting or list(apps), late)
+        ways.listen(waiting if late > OPTIONAL_WORKER_SECONDS else ())
         if again := ways.start_again():
             repaired += again
             waiting = [*apps, *(a for a in again if a not in apps and _has_worker(a))]

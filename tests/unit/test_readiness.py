@@ -22,11 +22,15 @@ class App:
         kind = f"dapr.internal.{space}.{app_id}"
         types = [{"type": f"{kind}.workflow"}, {"type": f"{kind}.retentioner"}]
         self.said = {"actorRuntime": {"activeActors": types if worker else []}}
-        self.sidecar = Fake(is_alive=alive, started_at=started_at)
+        self.log, self.workers = "", 1
+        self.sidecar = Fake(is_alive=alive, started_at=started_at, output=lambda: self.log)
         self.started, self.shared = [], Fake(folder=folder)
 
     def process(self, part):
-        return self.sidecar if part == "sidecar" else None
+        return self.sidecar if part == "sidecar" else Fake(is_alive=True)
+
+    def connected_workers(self):
+        return self.workers
 
     def alive(self):
         return []
@@ -115,3 +119,38 @@ def test_of_apps_that_were_not_asked_for_only_those_that_lost_placement_are_aske
     found = readiness.Routes(control, [asked, older, younger]).closed([asked])
     assert {r.source for r in found} == {"a", "b"}
     assert {r.target for r in found} == {"a", "b", "c"}
+
+
+OPENED, CLOSED = f"info {readiness.STREAM_OPENED}\n", f"info {readiness.STREAM_CLOSED}\n"
+
+
+@pytest.mark.parametrize(
+    ("log", "workers", "deaf"),
+    [
+        (OPENED + CLOSED + OPENED, 0, True),
+        (OPENED + CLOSED + OPENED, 1, False),
+        (OPENED + CLOSED + OPENED, None, False),
+        (OPENED + CLOSED, 0, False),
+        ("", 0, False),
+    ],
+    ids=["came, and is not there", "is there", "no answer", "has gone", "never came"],
+)
+def test_a_sidecar_is_deaf_when_its_log_has_a_worker_and_its_metadata_has_none(log, workers, deaf):
+    app = App("a")
+    app.log, app.workers = log, workers
+    assert readiness.is_deaf(app) is deaf
+
+
+def test_a_deaf_sidecar_is_started_again_and_one_that_hears_in_between_is_not(clock, tmp_path):
+    app = App("a", folder=tmp_path)
+    app.log, app.workers = OPENED, 0
+    ways = readiness.Routes(Fake(processes={}), [app])
+    ways.listen([app])
+    clock.at += readiness.SHUT_SECONDS - 0.1
+    ways.listen([])
+    clock.at += 0.2
+    ways.listen([app])
+    assert ways.start_again() == []
+    clock.at += readiness.SHUT_SECONDS
+    assert ways.start_again() == [app]
+    assert app.started == ["sidecar"]
