@@ -127,9 +127,9 @@ def is_deaf(app: App) -> bool:
 
     When a worker goes, its sidecar halts the actors and waits for each of them without a deadline,
     with a lock that the next worker needs (dapr/dapr v1.18.1, pkg/actors/table/table.go:198,
-    pkg/runtime/wfengine/wfengine.go:217). An actor that never halts leaves it deaf: seen once in
-    some 400 cycles of chaos. Its log then says that a stream is there, and its metadata that no
-    worker is.
+    pkg/runtime/wfengine/wfengine.go:217). An actor that never halts would leave it deaf. That was
+    seen once in some 400 cycles of chaos; that this is the reason was not proved. Its log then
+    says that a stream is there, and its metadata that no worker is.
     """
     worker, sidecar = app.process("worker"), app.process("sidecar")
     if not (worker and worker.is_alive and sidecar and sidecar.is_alive):

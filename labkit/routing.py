@@ -2,7 +2,7 @@
 
 A sidecar that loses placement between UPDATE and UNLOCK of a round keeps the actor types of that
 round blocked for ever, and says that it is ready. ``blockedTypes`` lives on with the sidecar; the
-list of what must be unblocked, ``roundChangedTypes``, is made anew with the next stream, whose
+list of what must be unblocked, ``roundChangedTypes``, is a new one with each stream, whose
 first round finds the same table and unblocks nothing (dapr/dapr v1.18.1, pkg/actors/internal/
 placement/loops/disseminator: disseminator.go:102, order.go:101-106 and 149, inflight/
 inflight.go:176; measured: every call to these types then hangs).

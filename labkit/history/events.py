@@ -113,12 +113,12 @@ class HistoryEvent:
     @property
     def value(self) -> Any:
         """The output, parsed from JSON; the text itself where it is not JSON."""
-        return _parsed(self.output)
+        return parsed(self.output)
 
     @property
     def argument(self) -> Any:
         """The input, parsed from JSON; the text itself where it is not JSON."""
-        return _parsed(self.input)
+        return parsed(self.input)
 
 
 def to_json(events: Iterable[HistoryEvent]) -> list[dict[str, Any]]:
@@ -167,7 +167,8 @@ def _failure_from_json(row: dict[str, Any]) -> Failure:
     return Failure(**{**row, "inner": _failure_from_json(inner) if inner else None})
 
 
-def _parsed(text: str | None) -> Any:
+def parsed(text: str | None) -> Any:
+    """Return the value of a text in JSON; the text itself when it is none."""
     if text is None:
         return None
     try:

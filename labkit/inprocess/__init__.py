@@ -32,6 +32,7 @@ from labkit.history import (
     records,
     status_of,
 )
+from labkit.history.events import parsed
 from labkit.inprocess.activities import Activities
 from labkit.inprocess.applied import Applied, Before, Call, applied, call_too_large, too_large
 from labkit.inprocess.clock import START, Clock
@@ -46,7 +47,6 @@ from labkit.inprocess.instances import (
     no_instance,
     no_rest,
     not_accepted,
-    parsed,
 )
 from labkit.turns import registry_of, take
 

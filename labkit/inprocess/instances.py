@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -98,15 +97,6 @@ def not_accepted(instance: Instance, asked: str, fix: str) -> CallNotAccepted:
         look_at=f"history({instance.instance_id!r})",
         fix=fix,
     )
-
-
-def parsed(text: str | None) -> Any:
-    if text is None:
-        return None
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def no_rest(instance: Instance, turns: int, many: int, now: datetime, waits: str) -> NoRest:
