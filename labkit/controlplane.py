@@ -100,6 +100,11 @@ class ControlPlane:
         scheduler = self.processes.get("scheduler")
         return silence(scheduler, self.scheduler_metrics, self._http) if scheduler else None
 
+    def is_starting(self) -> bool:
+        """Whether the first scheduler of this lab runs and has taken no sidecar yet."""
+        scheduler = self.processes.get("scheduler")
+        return bool(scheduler and _is_first(scheduler) and self.silence())
+
     def _healthy(self, port: str) -> bool:
         try:
             return self._http.get(f"http://{HOST}:{self._port[port]}/healthz").is_success
@@ -146,13 +151,19 @@ def silence(scheduler: Life, metrics: str, http: httpx.Client) -> Reason | None:
     if not scheduler.is_alive or _serves(metrics, http):
         return None
     ago = time.time() - scheduler.started_at
+    lease = f": one that was killed keeps its leadership for {LEASE_SECONDS} s"
     return Reason(
-        f"the scheduler was started {ago:.0f} s ago and serves no sidecar yet: one that was killed"
-        f" keeps its leadership for {LEASE_SECONDS} s; until then nothing new starts, no timer"
-        " fires, and no result is taken over",
+        f"the scheduler was started {ago:.0f} s ago and serves no sidecar yet"
+        f"{'' if _is_first(scheduler) else lease}; until then nothing new starts, no timer fires,"
+        " and no result is taken over",
         str(scheduler.log),
         "wait for it: nothing is lost",
     )
+
+
+def _is_first(scheduler: Life) -> bool:
+    """Whether no scheduler wrote to this log before: then none holds the leadership."""
+    return scheduler.log_start == 0
 
 
 def _serves(metrics: str, http: httpx.Client) -> bool:

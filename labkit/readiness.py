@@ -1,9 +1,11 @@
 """When is a lab ready: asked of the running system, never assumed.
 
-Ready means: placement and scheduler healthy; each sidecar healthy; each service alive with its
-worker connected; each sidecar finds the actors behind its workflows; and each answers a question
-about the actors of each other app, so that calls arrive. A sidecar that never will is started
-again (see :mod:`labkit.routing`). A service that has ended is never ready, whatever its exit code.
+Ready means: placement and scheduler healthy, and the first scheduler of a lab serves its sidecars
+(one that follows on another may have to wait for its lease, which ``up()`` says); each sidecar
+healthy; each service alive with its worker connected; each sidecar finds the actors behind its
+workflows; and each answers a question about the actors of each other app, so that calls arrive. A
+sidecar that never will is started again (see :mod:`labkit.routing`). A service that has ended is
+never ready, whatever its exit code.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ from labkit.waiting import Reason, busy, patience, pause
 OPTIONAL_WORKER_SECONDS = 3.0
 """An app may have no workflows: a web app (``appPort``), or one without an actor state store, which
 workflows need. Wait this long for its worker."""
+SCHEDULER_SECONDS = 5.0
+"""Wait so long for the first scheduler to take a sidecar. At a load of 8 it was seen to be a second
+behind the workers; after this, up() says that it lags."""
 ROUTE_SECONDS = 0.5
 """Deadline of a question to a sidecar about the actors of an app, which takes milliseconds."""
 BLOCKED_SECONDS, SHUT_SECONDS, MOST_PATIENCE = 2.0, 10.0, 3.0
@@ -255,7 +260,7 @@ def wait(
             _require_processes(app)
         late = time.monotonic() - began
         waiting = [a for a in waiting if not _is_ready(a, late)]
-        ready = not waiting and control.is_ready()
+        ready = not waiting and control.is_ready() and not _scheduler_lags(control, apps, late)
         spent = time.monotonic() - asked
         shut = ways.closed(apps) if ready else None
         if shut == []:
@@ -271,6 +276,12 @@ def wait(
             repaired += again
             waiting = [*apps, *(a for a in again if a not in apps and _has_worker(a))]
         time.sleep(pause(spent))
+
+
+def _scheduler_lags(control: ControlPlane, apps: Iterable[App], late: float) -> bool:
+    """Whether the first scheduler has yet to take the sidecars whose workers are there."""
+    soon = late < SCHEDULER_SECONDS * patience()
+    return soon and any(_offers(a)[0] for a in apps) and control.is_starting()
 
 
 def _running(apps: Iterable[App]) -> list[Process]:

@@ -8,6 +8,7 @@ import pytest
 
 from labkit import lives, readiness
 from labkit.apps import SidecarSilent
+from labkit.controlplane import ControlPlane
 
 SILENT = SidecarSilent("silent", asked="a", found="b", look_at="c", fix="d")
 
@@ -154,3 +155,29 @@ def test_a_deaf_sidecar_is_started_again_and_one_that_hears_in_between_is_not(cl
     clock.at += readiness.SHUT_SECONDS
     assert ways.start_again() == [app]
     assert app.started == ["sidecar"]
+
+
+@pytest.mark.parametrize(
+    ("log_start", "late", "lags"),
+    [(0, 0.5, True), (0, readiness.SCHEDULER_SECONDS, False), (800, 0.5, False)],
+    ids=["it is the first", "it stays silent", "it follows on another"],
+)
+def test_the_first_scheduler_of_a_lab_is_waited_for(clock, monkeypatch, log_start, late, lags):
+    monkeypatch.setattr(readiness, "_offers", lambda app: (1, True))
+    assert readiness._scheduler_lags(_control(log_start), [App("a")], late) is lags
+
+
+@pytest.mark.parametrize("log_start", [0, 800])
+def test_only_a_scheduler_that_follows_on_another_is_said_to_wait_for_a_lease(log_start):
+    found = _control(log_start).silence().found
+    assert ("keeps its leadership" in found) == (log_start > 0)
+    assert "until then nothing new starts" in found
+
+
+def _control(log_start):
+    """A control plane whose scheduler runs and counts no sidecar."""
+    control = ControlPlane.__new__(ControlPlane)
+    life = Fake(is_alive=True, log_start=log_start, started_at=0.0, log="scheduler.log")
+    control.processes, control._port = {"scheduler": life}, {"scheduler_metrics": 1}
+    control._http = Fake(get=lambda _: Fake(text="dapr_scheduler_sidecars_connected 0\n"))
+    return control

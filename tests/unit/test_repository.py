@@ -169,3 +169,9 @@ def test_no_export_has_the_name_of_a_module():
     """One name for a function and a module means whichever was loaded first."""
     modules = {file.stem for file in (REPO / "labkit").iterdir()}
     assert modules & set(labkit.__all__) == set()
+
+
+def test_no_two_modules_of_tests_have_one_name():
+    """They are no packages: pytest would take the second for the first, and not collect it."""
+    names = [p.stem for p in (REPO / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
