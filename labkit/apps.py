@@ -99,13 +99,13 @@ class App(Launch):
 
         if worker is not None and not poll(served, SERVER_SECONDS * patience())[1]:
             raise NoServer(
-                f"{self.app_id} has no HTTP server",
-                asked=f"the address of the HTTP server of {self.app_id}",
+                f"{self.name} has no HTTP server",
+                asked=f"the address of the HTTP server of {self.name}",
                 found=f"its process: {worker.ending()}; after {SERVER_SECONDS:g} s nothing listens"
                 f" on port {self.app_port}",
-                look_at=f"lab.app({self.app_id!r}).logs()",
+                look_at=f"lab.app({self.name!r}).logs()",
                 fix="let the service listen on 127.0.0.1 and the port in APP_PORT, then"
-                f" lab.restart({self.app_id!r})",
+                f" lab.restart({self.name!r})",
             )
         return f"http://{HOST}:{self.app_port}"
 
@@ -151,9 +151,9 @@ class App(Launch):
         if part not in PARTS:
             raise UnknownPart(
                 f"an app has no part {part!r}",
-                asked=f"{part!r} of {self.app_id}",
+                asked=f"{part!r} of {self.name}",
                 found='every app has two parts: "sidecar" and "worker"',
-                look_at=f"lab.app({self.app_id!r}).command",
+                look_at=f"lab.app({self.name!r}).command",
                 fix='use "sidecar" or "worker"',
             )
         return self.processes.get(part)
@@ -207,7 +207,7 @@ class App(Launch):
 
     def fix_of(self, ended: Life) -> str:
         """Return what to do about a part that has ended."""
-        up = f"lab.up({self.app_id!r})"
+        up = f"lab.up({self.name!r})"
         if ended.was_killed:
             return up
         if cause := self.cause_of(ended):
@@ -215,7 +215,7 @@ class App(Launch):
         if ended.exit_code == 0:
             return f"let the service stay, with signal.pause() after wfr.start(), then {up}"
         if self._lacks_its_packages(ended):
-            return f"./lab setup repairs the environment of {self.app_id}; then {up}"
+            return f"./lab setup repairs the environment of {self.name}; then {up}"
         return f"correct what its log says, then {up}"
 
     def cause_of(self, ended: Life) -> Cause | None:
@@ -273,14 +273,14 @@ class App(Launch):
     def _start(self, part: Part) -> None:
         argv = self.sidecar_command() if part == "sidecar" else list(self.spec.command)
         cwd = self.sidecar_folder if part == "sidecar" else self.spec.folder
-        log = self.shared.folder / "logs" / f"{self.app_id}.{part}.log"
+        log = self.shared.folder / "logs" / f"{self.name}.{part}.log"
         assert self.shared.supervisor is not None, "an app seen from outside starts nothing"
         if part == "sidecar":
             self._remove_old_sockets()
         else:
             self._came_early = not self.spec.app_port and not self._listens()
         process = self.shared.supervisor.start(
-            f"{self.app_id} {part}", argv, self.env(part), cwd, log
+            f"{self.name} {part}", argv, self.env(part), cwd, log
         )
         self.processes[part] = process
         self._has_actor_store = False
@@ -348,7 +348,7 @@ class App(Launch):
     def logs(self, part: Part = "worker", lines: int | None = None) -> str:
         """Return the log of a part, or its last lines."""
         self.process(part)
-        log = self.shared.folder / "logs" / f"{self.app_id}.{part}.log"
+        log = self.shared.folder / "logs" / f"{self.name}.{part}.log"
         text = log.read_text("utf-8", "replace") if log.exists() else ""
         return Text(text if lines is None else "\n".join(text.splitlines()[-lines:]))
 
@@ -370,12 +370,12 @@ class App(Launch):
         except httpx.HTTPError as problem:
             sidecar = self.process("sidecar")
             raise SidecarSilent(
-                f"the sidecar of {self.app_id} gave no answer",
+                f"the sidecar of {self.name} gave no answer",
                 asked=f"GET {url}",
                 found=f"{type(problem).__name__}: {problem}; the sidecar is "
                 + (sidecar.ending() if sidecar else "not started"),
-                look_at=str(self.shared.folder / "logs" / f"{self.app_id}.sidecar.log"),
-                fix=f"lab.up({self.app_id!r}) starts again what has ended",
+                look_at=str(self.shared.folder / "logs" / f"{self.name}.sidecar.log"),
+                fix=f"lab.up({self.name!r}) starts again what has ended",
             ) from problem
         return answer
 

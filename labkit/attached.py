@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from labkit.controlplane import silence
 from labkit.errors import DeploymentError, ObservationError
 from labkit.launch import PARTS, Part, Surroundings
 from labkit.lives import Life, Seen
+from labkit.replicas import chosen
 from labkit.runfile import AppSpec, RunFile, load
 from labkit.view import View
 from labkit.waiting import Reason
@@ -82,14 +84,14 @@ class Attached(View):
         self._http.close()
 
     def app(self, app_id: str) -> App:
-        """Return an app that the lab has started.
+        """Return an app that the lab has started; of several replicas the first that runs.
 
         Raises:
             AppNotRunning: it has not.
         """
         self._look()
-        if app_id in self._apps:
-            return self._apps[app_id]
+        if app := chosen(app_id, self._apps.values()):
+            return app
         raise AppNotRunning(
             f"the lab does not run {app_id}",
             asked=f"the app {app_id}",
@@ -130,17 +132,18 @@ class Attached(View):
         self._seen = stamps
         self.facts = runs.facts_of(self.folder) or self.facts
         self._lives = lives.lives(self.folder)
-        for app_id, ports in self.facts.get("apps", {}).items():
-            if app_id not in self._apps:
-                self._apps[app_id] = self._app(app_id, ports)
-            past = self._past(app_id)
-            self._apps[app_id].processes, self._apps[app_id].past = dict(past), past
+        ports = self.facts.get("apps", {})
+        # Replicas that the lab has stopped are not in its facts any more.
+        self._apps = {name: self._apps.get(name) or self._app(name, ports[name]) for name in ports}
+        for name, app in self._apps.items():
+            app.past = self._past(name)
+            app.processes = dict(app.past)
 
-    def _past(self, app_id: str) -> list[tuple[Part, Life]]:
-        named = {f"{app_id} {part}": part for part in PARTS}
+    def _past(self, name: str) -> list[tuple[Part, Life]]:
+        named = {f"{name} {part}": part for part in PARTS}
         return [(named[life.name], life) for life in self._lives if life.name in named]
 
-    def _app(self, app_id: str, ports: Mapping[str, int]) -> App:
+    def _app(self, name: str, ports: Mapping[str, int]) -> App:
         shared = Surroundings(
             folder=self.folder,
             daprd=Path("daprd"),
@@ -155,7 +158,7 @@ class Attached(View):
             loaded_at=float(self.facts.get("loaded_at", 0)),
         )
         return App(
-            self._spec(app_id),
+            self._spec(name),
             shared,
             http_port=ports["http_port"],
             grpc_port=ports["grpc_port"],
@@ -164,10 +167,11 @@ class Attached(View):
             app_port=ports["app_port"],
         )
 
-    def _spec(self, app_id: str) -> AppSpec:
+    def _spec(self, name: str) -> AppSpec:
+        app_id, _, number = name.partition("#")
         for spec in self._run_file.apps:
             if spec.app_id == app_id:
-                return spec
+                return replace(spec, replica=int(number) if number else None)
         names = ", ".join(a.app_id for a in self._run_file.apps)
         raise RunFileChanged(
             f"the running lab is older than its run file: {app_id} is not in it any more",

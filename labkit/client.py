@@ -117,7 +117,7 @@ def client_of(app: App, obstacles: Callable[[], list[Reason]] = lambda: []) -> D
     """
     if app.spec.socket_folder:
         raise NoClient(
-            f"the SDK has no client for the sidecar of {app.app_id}",
+            f"the SDK has no client for the sidecar of {app.name}",
             asked=f"a workflow client at {app.grpc_address}",
             found=f"DaprWorkflowClient {versions.PYTHON_SDK} takes no path in an address",
             look_at="unixDomainSocket in the run file",
@@ -171,7 +171,7 @@ class _Call:
     def _asked(self) -> str:
         instance = getattr(self._request, "instanceId", "")
         method = _NAMES.get(self._name, self._name)
-        return f"{method}, instance {instance}, on {self._app.app_id}"
+        return f"{method}, instance {instance}, on {self._app.name}"
 
     @property
     def _limit(self) -> float:
@@ -241,16 +241,16 @@ class _Call:
             worker = self._app.process("worker")
             found = f"its process: {worker.ending()}" if worker else "it has no service"
             raise CallFailed(
-                f"no worker is connected to the sidecar of {self._app.app_id}",
+                f"no worker is connected to the sidecar of {self._app.name}",
                 asked=self._asked,
                 found=f"connected workers 0; {found}",
-                look_at=f"lab.app({self._app.app_id!r}).logs()",
+                look_at=f"lab.app({self._app.name!r}).logs()",
                 fix="let the service call WorkflowRuntime().start() and stay, then"
-                f" lab.restart({self._app.app_id!r})",
+                f" lab.restart({self._app.name!r})",
             ).answered(grpc.StatusCode.FAILED_PRECONDITION, "no worker is connected")
 
     def _gone(self, gone: Trouble) -> CallFailed:
-        app_id = self._app.app_id
+        app_id = self._app.name
         worker = gone.part == "worker"
         title = f"no worker is connected to {app_id}: " if worker else f"{app_id} has no sidecar: "
         if gone.part == "process":
@@ -272,7 +272,7 @@ class _Call:
             f"{status.name}: {cellerrors.cause_of(details)}",
             asked=self._asked,
             found=f"the sidecar answered {status.name}: {details}",
-            look_at=f"lab.app({self._app.app_id!r}).logs('sidecar'); {cellerrors.MORE}",
+            look_at=f"lab.app({self._app.name!r}).logs('sidecar'); {cellerrors.MORE}",
             fix="correct what the details name, then run this cell again",
         ).answered(status, details)
 
@@ -280,11 +280,11 @@ class _Call:
         workers = self._app.connected_workers()
         known = "unknown" if workers is None else workers
         return CallFailed(
-            f"the sidecar of {self._app.app_id} did not answer within {limit:.0f} s",
+            f"the sidecar of {self._app.name} did not answer within {limit:.0f} s",
             asked=self._asked,
             found=f"{status.name}; {self._parts()}; connected workers {known}",
-            look_at=f"lab.app({self._app.app_id!r}).logs('sidecar'); {cellerrors.MORE}",
-            fix=f"lab.restart({self._app.app_id!r}), then run this cell again",
+            look_at=f"lab.app({self._app.name!r}).logs('sidecar'); {cellerrors.MORE}",
+            fix=f"lab.restart({self._app.name!r}), then run this cell again",
         ).answered(status, f"no answer within {limit:.0f} s")
 
     def _too_long(self, limit: float) -> WaitedTooLong:

@@ -41,7 +41,10 @@ from labkit.errors import DeploymentError, ObservationError, StartError
 from labkit.infrastructure import MOST_APPS, Infrastructure
 from labkit.launch import Part, Surroundings
 from labkit.processes import Process, Supervisor, stop
-from labkit.runfile import RunFile, load
+from labkit.replicas import chosen as chosen_replica
+from labkit.replicas import require as require_replicas
+from labkit.replicas import spread, without_places
+from labkit.runfile import AppSpec, RunFile, load, named
 from labkit.texts import Text
 from labkit.view import View
 from labkit.waiting import EXPLAIN, Reason, wait_until
@@ -52,11 +55,6 @@ if TYPE_CHECKING:
 
 
 READY_SECONDS = 30.0
-NAMED_PLACES = {
-    *("appPort", "daprHTTPPort", "daprGRPCPort", "daprInternalGRPCPort", "metricsPort"),
-    *("profilePort", "unixDomainSocket"),
-}
-"""Keys of a run file that name a port or a socket, which only one lab can have."""
 
 
 class UnknownApp(DeploymentError):
@@ -98,10 +96,15 @@ class Lab(View):
             neither another kernel nor ``resume`` finds it. Its folder is kept until the next
             private lab of this run file.
         env: environment variables for every service; they win over those of the run file.
-        own_env: environment variables for one service, by app ID; they win over ``env``.
+        own_env: environment variables for one service, by app ID or by ``APP_ID#N``; they win
+            over ``env``.
+        replicas: how many sidecars, each with its service, an app ID gets. They are called
+            ``APP_ID#1``, ``APP_ID#2`` and so on, here and in all that names processes; the app ID
+            alone means all of them, and for a question the first that runs.
 
     Raises:
         DeploymentError: the run file is wrong.
+        WrongReplicas: ``replicas`` names an app that the run file does not have, or no number.
         NothingToResume: ``resume`` was asked, and there is no run to take over.
         RuntimeMissing, RuntimeDamaged: the Dapr programs are not here, or not what was put here.
         LimitTooLow: this user may not open enough files, or run enough processes.
@@ -116,8 +119,11 @@ class Lab(View):
         private: bool = False,
         env: Mapping[str, str] | None = None,
         own_env: Mapping[str, Mapping[str, str]] | None = None,
+        replicas: Mapping[str, int] | None = None,
     ) -> None:
         self.run_file: RunFile = _with_env(load(_run_file(path)), env or {}, own_env or {})
+        require_replicas(self.run_file.apps, replicas or {})
+        self._replicas, self._own_env = dict(replicas or {}), own_env or {}
         if private:
             self.run_file = _with_free_ports(self.run_file)
         self._resources = None if components is None else (chosen(components),)
@@ -132,6 +138,7 @@ class Lab(View):
         cellerrors.register()
         self._folder = self._open_folder(resume)
         self._apps: dict[str, App] = {}
+        self._scaled_down: dict[str, App] = {}
         self._clients: dict[str, DaprWorkflowClient] = {}
         self._closed = False
         self._http = httpx.Client(trust_env=False, timeout=2.0)
@@ -172,7 +179,7 @@ class Lab(View):
         """Start apps, and whatever has ended meanwhile; return when calls to them arrive.
 
         Args:
-            app_ids: app IDs of the run file; none means all.
+            app_ids: app IDs of the run file, or names of replicas; none means all.
             within: deadline in seconds.
             announce: print a line per app.
 
@@ -182,17 +189,14 @@ class Lab(View):
             StartError: a process ended, or was not ready in time; carries the telling log line.
         """
         self._require_open()
-        wanted = [self._spec(a) for a in app_ids] or list(self.run_file.apps)
+        wanted = [s for a in app_ids for s in self._named(a)] or self._specs()
         components.require_readable(self._resource_folders())
         self._control.start()
         self._infrastructure.start(self._resource_folders())
-        for spec in wanted:
-            if spec.app_id not in self._apps:
-                internal = self._internal_ports.get(spec.app_id, 0)
-                self._apps[spec.app_id] = App.build(spec, self._shared, self._ports, internal)
-            self._apps[spec.app_id].start()
+        asked = [self._handle(spec) for spec in wanted]
+        for app in asked:
+            app.start()
         self._note()
-        asked = [self._apps[s.app_id] for s in wanted]
         try:
             others = self._infrastructure.processes()
             again = readiness.wait(self._control, others, asked, within, self._apps.values())
@@ -204,13 +208,13 @@ class Lab(View):
 
     def _announce(self, asked: Sequence[App], again: Sequence[App]) -> None:
         for app in again:
-            print(f"{app.app_id} sidecar: started again; calls would never have arrived there")
+            print(f"{app.name} sidecar: started again; calls would never have arrived there")
         silence = self.silence()
         for app in asked:
             late = ", without the scheduler" if silence else ""
-            print(f"{app.app_id}: ready{late}{_old_code(app)}")
+            print(f"{app.name}: ready{late}{_old_code(app)}")
             if cause := app.refused():
-                print(f"{app.app_id}: {cause.found}; {cause.fix}")
+                print(f"{app.name}: {cause.found}; {cause.fix}")
         if silence:
             print(silence.found)
 
@@ -233,7 +237,7 @@ class Lab(View):
         """End something at once, as a crash would (SIGKILL).
 
         Args:
-            name: an app ID, or "placement", "scheduler", "mail" or "redis".
+            name: an app ID, a replica, or "placement", "scheduler", "mail" or "redis".
             part: "worker" or "sidecar" of an app; None for both.
             announce: print a line per process.
         """
@@ -263,12 +267,39 @@ class Lab(View):
             if announce:
                 print(f"{process.name}: stopped")
 
+    def scale(
+        self, app_id: str, count: int, within: float = READY_SECONDS, *, announce: bool = True
+    ) -> None:
+        """Let an app have ``count`` replicas: start new ones, or stop the last ones (SIGTERM).
+
+        Args:
+            app_id: one of those that ``Lab(replicas=…)`` names, because their replicas have names.
+            count: 1 or more.
+
+        Raises:
+            WrongReplicas: another app ID, or another number.
+        """
+        self._require_open()
+        require_replicas(
+            [a for a in self.run_file.apps if a.app_id in self._replicas], {app_id: count}
+        )
+        self._replicas[app_id] = count
+        kept = {spec.name for spec in self._named(app_id)}
+        for app in [a for a in self.replicas(app_id) if a.name not in kept]:
+            self._scaled_down[app.name] = self._apps.pop(app.name)
+            self._clients.pop(app.name, None)
+            for process in app.alive():
+                stop([process])
+                if announce:
+                    print(f"{process.name}: stopped")
+        self.up(app_id, within=within, announce=announce)
+
     @contextmanager
     def frozen(self, name: str, part: Part | None = None) -> Iterator[None]:
         """Within the block something is there and does nothing, as a program that hangs (SIGSTOP).
 
         Args:
-            name: an app ID, or "placement", "scheduler", "mail" or "redis".
+            name: an app ID, a replica, or "placement", "scheduler", "mail" or "redis".
             part: "worker" or "sidecar" of an app; None for both.
         """
         held = self._shared_process(name) or self._app_processes(name, part)
@@ -283,9 +314,9 @@ class Lab(View):
     # --- look --------------------------------------------------------------------------------
 
     def callers(self, name: Literal["mail", "redis"]) -> list[str]:
-        """Return the app IDs whose service holds a connection to the mail catcher or to Redis."""
+        """Return the apps whose service holds a connection to the mail catcher or to Redis."""
         port = self._infrastructure.ports[name]
-        return [a.app_id for a in self._apps.values() if port in a.remote_ports()]
+        return [a.name for a in self._apps.values() if port in a.remote_ports()]
 
     @property
     def folder(self) -> Path:
@@ -298,13 +329,17 @@ class Lab(View):
         return self._supervisor.lifeline_pid
 
     def app(self, app_id: str) -> App:
-        """Return the handle of a started app.
+        """Return the handle of a started app; of several replicas the first that runs.
+
+        Args:
+            app_id: an app ID, or the name of one replica.
 
         Raises:
             AppNotStarted: it was not started, or the run file has no such app.
         """
-        self._spec(app_id)
-        if app_id not in self._apps:
+        self._named(app_id)
+        app = chosen_replica(app_id, self._apps.values())
+        if app is None:
             raise AppNotStarted(
                 f"{app_id} was not started in this lab",
                 asked=f"lab.app({app_id!r})",
@@ -312,7 +347,7 @@ class Lab(View):
                 look_at="lab.status()",
                 fix=f"lab.up({app_id!r})",
             )
-        return self._apps[app_id]
+        return app
 
     def client(self, app_id: str) -> DaprWorkflowClient:
         """Return the SDK's own workflow client, connected to the sidecar of an app.
@@ -437,27 +472,44 @@ class Lab(View):
         own = [r for app in self.run_file.apps for r in app.resources]
         return self._resources or list(dict.fromkeys(own))
 
-    def _spec(self, app_id: str) -> Any:
-        for spec in self.run_file.apps:
-            if spec.app_id == app_id:
-                return spec
+    def _specs(self) -> list[AppSpec]:
+        """Return what this lab starts: the apps of the run file, and the replicas of some."""
+        counts, own = self._replicas, self._own_env
+        return [s for a in self.run_file.apps for s in spread(a, counts.get(a.app_id), own)]
+
+    def _named(self, name: str) -> list[AppSpec]:
+        specs = self._specs()
+        if found := named(name, specs):
+            return found
         raise UnknownApp(
-            f"the run file has no app {app_id!r}",
-            asked=f"app ID {app_id!r}",
-            found=f"app IDs: {', '.join(a.app_id for a in self.run_file.apps)}",
+            f"the run file has no app {name!r}",
+            asked=f"app ID {name!r}",
+            found=f"apps: {', '.join(s.name for s in specs)}",
             look_at=str(self.run_file.path),
-            fix="use one of these app IDs, or add the app to the run file",
+            fix="use one of these names, or add the app to the run file; replicas are named by"
+            " Lab(run_file, replicas={APP_ID: NUMBER})",
         )
+
+    def _handle(self, spec: AppSpec) -> App:
+        """Return the app or replica of that name, made when it is not there yet."""
+        if spec.name in self._scaled_down:
+            self._apps[spec.name] = self._scaled_down.pop(spec.name)
+        if spec.name not in self._apps:
+            first = spec.replica in (None, 1)  # its port is the one that the others were told
+            internal = self._internal_ports.get(spec.app_id, 0) if first else 0
+            self._apps[spec.name] = App.build(spec, self._shared, self._ports, internal)
+        return self._apps[spec.name]
 
     def _shared_process(self, name: str) -> list[Process]:
         return [p for p in self.shared_lives() if p.name == name and p.is_alive]
 
-    def _app_processes(self, app_id: str, part: Part | None) -> list[Process]:
-        app = self.app(app_id)
-        if part is None:
-            return app.alive()
-        process = app.process(part)
-        return [p for p in app.alive() if p is process]
+    def _app_processes(self, name: str, part: Part | None) -> list[Process]:
+        self.app(name)  # says what is wrong with the name
+        found: list[Process] = []
+        for app in [a for a in self._apps.values() if name in (a.name, a.app_id)]:
+            asked = app.process(part) if part else None
+            found += [p for p in app.alive() if part is None or p is asked]
+        return found
 
     def _note(self) -> None:
         self._folder.note(
@@ -465,7 +517,7 @@ class Lab(View):
             lifeline_pid=self._supervisor.lifeline_pid,
             scheduler_metrics=self._control.scheduler_metrics,
             apps={
-                a.app_id: {
+                a.name: {
                     "http_port": a.http_port,
                     "grpc_port": a.grpc_port,
                     "metrics_port": a.metrics_port,
@@ -521,11 +573,7 @@ def _with_env(
 
 def _with_free_ports(run_file: RunFile) -> RunFile:
     """Ports and sockets that the run file names are in use by the lab beside which this one is."""
-    apps = tuple(
-        replace(spec, settings={k: v for k, v in spec.settings.items() if k not in NAMED_PLACES})
-        for spec in run_file.apps
-    )
-    return replace(run_file, apps=apps)
+    return replace(run_file, apps=tuple(without_places(spec) for spec in run_file.apps))
 
 
 def _said(process: Process) -> str:
@@ -538,7 +586,7 @@ def _old_code(app: App) -> str:
     files = app.newer_files()
     if not files:
         return ""
-    fix = f"lab.restart({app.app_id!r})"
+    fix = f"lab.restart({app.name!r})"
     if app.shared.run_file.name in files:
         fix = "a new Lab(...) of the run file, with lab.up(),"
     return f", but not with what was saved since it started: {', '.join(files)}; {fix} loads it"

@@ -95,7 +95,7 @@ class Launch:
         def port(named: int | None, what: str) -> int:
             if not named:
                 return ports.take()
-            return require_free(named, f"{what} {named} of {spec.app_id}, named by the run file")
+            return require_free(named, f"{what} {named} of {spec.name}, named by the run file")
 
         return cls(
             spec,
@@ -116,6 +116,11 @@ class Launch:
     def app_id(self) -> str:
         """The app ID."""
         return self.spec.app_id
+
+    @property
+    def name(self) -> str:
+        """What the lab calls it: the app ID, or ``APP_ID#N`` for one of several replicas."""
+        return self.spec.name
 
     @property
     def has_service(self) -> bool:
@@ -224,7 +229,7 @@ class Launch:
 
     @property
     def ledger(self) -> Path:
-        """The SQLite file in which the service notes what it did."""
+        """The SQLite file in which the service notes what it did; replicas share one."""
         return self.shared.folder / "ledgers" / f"{self.app_id}.sqlite"
 
     @property
@@ -241,7 +246,7 @@ class Launch:
         return Text("\n".join(text))
 
     def _lines(self, part: Part, command: str) -> list[str]:
-        file = self.shared.folder / "env" / f"{self.app_id}.{part}.sh"
+        file = self.shared.folder / "env" / f"{self.name}.{part}.sh"
         mark = {lifeline.MARK: self.shared.folder.name}  # so that lab.down() ends it too
         shellenv.write(file, {**self.env(part), **mark})
         folder = self.sidecar_folder if part == "sidecar" else self.spec.folder

@@ -26,6 +26,7 @@ from labkit.launch import Part
 from labkit.movement import Movement
 from labkit.processes import Process, stop
 from labkit.routing import KIND, Route, closed
+from labkit.runfile import app_id_of
 from labkit.waiting import Reason, busy, patience, pause
 
 OPTIONAL_WORKER_SECONDS = 3.0
@@ -85,7 +86,7 @@ class Routes:
     def listen(self, apps: Iterable[App]) -> None:
         """Note which sidecars of these apps have a worker and do not take it."""
         now = time.monotonic()
-        deaf = [a.app_id for a in apps if is_deaf(a)]
+        deaf = [a.name for a in apps if is_deaf(a)]
         self._deaf_since = {app_id: self._deaf_since.get(app_id, now) for app_id in deaf}
 
     def closed(self, asked: Sequence[App]) -> list[Route] | None:
@@ -94,7 +95,7 @@ class Routes:
         None when one of these apps gives no answer now: then its ways are not known.
         """
         offers = _offers_of(self._apps)
-        if any(a.app_id not in offers for a in asked):
+        if any(a.name not in offers for a in asked):
             return None
         sources = [a for a in self._apps if a in asked or self._is_older(a)]
         found = closed(routes(sources, offers), ROUTE_SECONDS)
@@ -107,17 +108,17 @@ class Routes:
         gone = [a for a in self._apps if self._is_lost(a)]
         stop([p for a in gone for p in a.alive() if p is a.process("sidecar")])
         for app in gone:
-            lives.note(app.shared.folder, "again", name=f"{app.app_id} sidecar", at=time.time())
+            lives.note(app.shared.folder, "again", name=f"{app.name} sidecar", at=time.time())
             app.start("sidecar")
-            self._since.pop(app.app_id, None)
-            self._deaf_since.pop(app.app_id, None)
+            self._since.pop(app.name, None)
+            self._deaf_since.pop(app.name, None)
         return gone
 
     def _is_lost(self, app: App) -> bool:
         shut = BLOCKED_SECONDS if self._is_older(app) else SHUT_SECONDS
         now, longer = time.monotonic(), min(patience(), MOST_PATIENCE)
         return any(
-            app.app_id in since and now - since[app.app_id] >= limit * longer
+            app.name in since and now - since[app.name] >= limit * longer
             for since, limit in ((self._since, shut), (self._deaf_since, SHUT_SECONDS))
         )
 
@@ -151,14 +152,18 @@ def routes(sources: Iterable[App], offers: Mapping[str, str]) -> list[Route]:
     Sidecars of two namespaces do not know each other, and an app without a worker offers nothing.
 
     Args:
-        offers: app ID to the type of its actors, or ""; a source that is missing is not asked.
+        offers: the name of each app or replica to the type of its actors, or ""; a source that is
+            missing is not asked. Replicas offer one type, and one of them answers for it.
     """
-    spaces = {app_id: _space(app_id, kind) for app_id, kind in offers.items()}
+    spaces = {name: _space(app_id_of(name), kind) for name, kind in offers.items()}
+    targets: dict[str, str] = {}
+    for name, kind in offers.items():
+        targets.setdefault(kind, name)
     return [
-        Route(source.app_id, target, source.internal_address, kind)
+        Route(source.name, target, source.internal_address, kind)
         for source in sources
-        for target, kind in offers.items()
-        if source.app_id in offers and kind and spaces[source.app_id] in ("", spaces[target])
+        for kind, target in targets.items()
+        if kind and source.name in offers and spaces[source.name] in ("", spaces[target])
     ]
 
 
@@ -168,7 +173,7 @@ def _offers_of(apps: Iterable[App]) -> dict[str, str]:
         sidecar = app.process("sidecar")
         with suppress(SidecarSilent):
             if sidecar is not None and sidecar.is_alive:
-                found[app.app_id] = _offered(app)
+                found[app.name] = _offered(app)
     return found
 
 
@@ -195,16 +200,16 @@ def hindrances(apps: Iterable[App]) -> list[Reason]:
     return [
         *blocked(apps),
         *(_deaf(app) for app in apps if is_deaf(app)),
-        *(Reason(f"{a.app_id}: {c.found}", c.look_at, c.fix) for a, c in refused),
+        *(Reason(f"{a.name}: {c.found}", c.look_at, c.fix) for a, c in refused),
     ]
 
 
 def _deaf(app: App) -> Reason:
     return Reason(
-        f"the sidecar of {app.app_id} does not take its worker: it still waits for what the one"
+        f"the sidecar of {app.name} does not take its worker: it still waits for what the one"
         " before has left",
-        str(app.shared.folder / "logs" / f"{app.app_id}.sidecar.log"),
-        f"lab.up() starts it again; or lab.restart({app.app_id!r}, 'sidecar')",
+        str(app.shared.folder / "logs" / f"{app.name}.sidecar.log"),
+        f"lab.up() starts it again; or lab.restart({app.name!r}, 'sidecar')",
     )
 
 
@@ -214,7 +219,7 @@ def blocked(apps: Iterable[App]) -> list[Reason]:
     found: dict[str, list[str]] = {}
     for route in closed(routes(apps, _offers_of(apps)), ROUTE_SECONDS):
         found.setdefault(route.source, []).append(route.target)
-    logs = {a.app_id: a.shared.folder / "logs" / f"{a.app_id}.sidecar.log" for a in apps}
+    logs = {a.name: a.shared.folder / "logs" / f"{a.name}.sidecar.log" for a in apps}
     return [
         Reason(
             f"the sidecar of {source} finds no actor of {', '.join(targets)}: it lost placement"
@@ -298,7 +303,7 @@ def _pids(processes: Iterable[Process]) -> list[int]:
 
 
 def _busy(apps: Sequence[App], late: float) -> MachineBusy:
-    names = ", ".join(a.app_id for a in apps)
+    names = ", ".join(a.name for a in apps)
     return MachineBusy(
         f"this machine is too busy to start {names}",
         asked=f"start {names} within {late:.0f} s",
@@ -369,49 +374,49 @@ def _require_processes(app: App) -> None:
 def _ended(app: App, process: Process, so: str = "") -> StartError:
     cause = app.cause_of(process)
     why = cause.found if cause else ""
-    return process.ended(f"start {app.app_id}", app.fix_of(process), so, why)
+    return process.ended(f"start {app.name}", app.fix_of(process), so, why)
 
 
 def _two_workers(app: App, workers: int, strangers: Sequence[str]) -> TwoWorkers:
     return TwoWorkers(
-        f"{workers} workers are connected to the sidecar of {app.app_id}",
-        asked=f"one worker for {app.app_id}",
+        f"{workers} workers are connected to the sidecar of {app.name}",
+        asked=f"one worker for {app.name}",
         found=f"connectedWorkers {workers}, so work goes to them in turn; not started by this lab: "
         + "; ".join(strangers),
-        look_at=f'lab.app({app.app_id!r}).metadata()["workflows"]',
+        look_at=f'lab.app({app.name!r}).metadata()["workflows"]',
         fix="end the process that does not belong here, then start again",
     )
 
 
 def _too_late(control: ControlPlane, waiting: Sequence[App], late: float) -> StartError:
     app = waiting[0]
-    asked = f"start {', '.join(a.app_id for a in waiting)} within {late:.0f} s"
+    asked = f"start {', '.join(a.name for a in waiting)} within {late:.0f} s"
     if not app.is_healthy():
         sidecar = app.process("sidecar")
         cause = app.cause_of(sidecar) if sidecar else None
         why = f"{cause.found}; " if cause else ""
-        slow = f"fix what the log names; on a slow machine: lab.up({app.app_id!r}, within=60)"
+        slow = f"fix what the log names; on a slow machine: lab.up({app.name!r}, within=60)"
         return NotReady(
-            f"{app.app_id} is not ready after {late:.0f} s",
+            f"{app.name} is not ready after {late:.0f} s",
             asked=asked,
             found=f"{why}its sidecar does not answer; control plane ready: {control.is_ready()};"
             f" its log says: {_said(app, 'sidecar')}",
-            look_at=str(app.shared.folder / "logs" / f"{app.app_id}.sidecar.log"),
+            look_at=str(app.shared.folder / "logs" / f"{app.name}.sidecar.log"),
             fix=cause.fix if cause else slow,
         )
     if app.has_service and app.connected_workers() == 0:
         worker = app.process("worker")
         return AppWithoutWorker(
-            f"{app.app_id} has a healthy sidecar, but no worker is connected to it",
+            f"{app.name} has a healthy sidecar, but no worker is connected to it",
             asked=asked,
             found=f"connected workers 0; the service process is "
             f"{worker.ending() if worker else 'not started'}; its log says: "
             f"{_said(app, 'worker')}",
-            look_at=str(app.shared.folder / "logs" / f"{app.app_id}.worker.log"),
-            fix=f"let the service call WorkflowRuntime().start(), then lab.restart({app.app_id!r})",
+            look_at=str(app.shared.folder / "logs" / f"{app.name}.worker.log"),
+            fix=f"let the service call WorkflowRuntime().start(), then lab.restart({app.name!r})",
         )
     return NotReady(
-        f"calls to {app.app_id} do not arrive after {late:.0f} s",
+        f"calls to {app.name} do not arrive after {late:.0f} s",
         asked=asked,
         found="its worker is connected, and its sidecar does not find its own workflows",
         look_at="lab.placement_state(), and the logs of placement and of the sidecar",

@@ -63,9 +63,18 @@ class View(ABC):
             ObservationError: the app was not started.
         """
         app = self.app(app_id)
-        if app_id not in self._clients:
-            self._clients[app_id] = client_of(app, self.obstacles)
-        return self._clients[app_id]
+        if app.name not in self._clients:
+            self._clients[app.name] = client_of(app, self.obstacles)
+        return self._clients[app.name]
+
+    def replicas(self, app_id: str) -> list[App]:
+        """Return the handles of an app: one, or those of its replicas, in their order.
+
+        Raises:
+            ObservationError: the app was not started.
+        """
+        self.app(app_id)
+        return [a for a in self.started_apps() if app_id in (a.name, a.app_id)]
 
     def run(self, instance_id: str) -> Run:
         """Return the handle of a workflow instance, wherever it is hosted.

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import grpc
 
-from labkit import lives
-from labkit.apps import App, Down
+from labkit import lives, replicas
+from labkit.apps import App
 from labkit.errors import LabError, ObservationError
 from labkit.history import (
     ENDED,
@@ -29,6 +29,7 @@ from labkit.history import (
     standstill,
 )
 from labkit.lives import Trouble
+from labkit.runfile import app_id_of
 from labkit.swimlane import Swimlane
 from labkit.waiting import Reason, patience, pause
 from labkit.widgets import Picture
@@ -217,12 +218,18 @@ class Run:
     def _stuck(self) -> list[Trouble]:
         """Return the ended processes without which this workflow cannot go on; empty if it can."""
         gone = [t for t in self._lab.troubles() if time.time() - t.since >= GONE_SECONDS]
-        if own := [t for t in gone if t.name in (self.app_id, lives.WHOLE)]:
+        away = replicas.all_gone(gone, self._lab.started_apps())
+        if own := [t for t in gone if self._is_own(t, away)]:
             return own
         others = [t for t in gone if t.part != "process"]
         if not others or self._quiet_seconds() < QUIET_SECONDS * min(patience(), 3):
             return []
-        return others if self._waits_for() <= {t.name for t in others} else []
+        return others if self._waits_for() <= away else []
+
+    def _is_own(self, trouble: Trouble, away: set[str]) -> bool:
+        """Whether it is about the app of this workflow, none of whose replicas is there, or all."""
+        is_own = app_id_of(trouble.name) == self.app_id and self.app_id in away
+        return is_own or trouble.name == lives.WHOLE
 
     def _waits_for(self) -> set[str]:
         """Return the apps in which a step of this workflow runs, or should; its own for a timer."""
@@ -246,7 +253,7 @@ class Run:
         history, now = self.history, time.time()
         since = min(event.time for event in history.all_events).timestamp()
         apps = list(self._lab.started_apps())
-        downs: list[Down] = [d for app in apps for d in app.downs(since)]
+        downs = replicas.downs(apps, since)
         cut = [c for app in apps for c in cuts(app.app_id, app.logs("sidecar"))]
         return Swimlane(history, down=downs, cuts=cut, now=now)
 
@@ -343,7 +350,7 @@ def find(lab: LabView, instance_id: str) -> Run:
         InstanceUnknown: no running app knows it; says which processes have ended.
     """
     silent = []
-    apps = list(lab.started_apps())
+    apps = [lab.app(app_id) for app_id in dict.fromkeys(a.app_id for a in lab.started_apps())]
     for app in apps:
         try:
             if state_of(lab, app.app_id, instance_id) is not None:

@@ -95,7 +95,7 @@ def _newer(run: runs.RunInfo) -> dict[str, list[str]]:
     with suppress(LabError):  # the run file is not as it was, or gone
         seen = Attached(Path(str(run.facts.get("run_file"))), run)
         try:
-            return {a.app_id: f for a in seen.started_apps() if (f := a.newer_files())}
+            return {a.name: f for a in seen.started_apps() if (f := a.newer_files())}
         finally:
             seen.close()
     return {}

@@ -42,7 +42,7 @@ def reason(exercise: Exercise, seen: Attached) -> LabError | None:
             look_at=str(exercise.work),
             fix="run the scenario again: lab = Lab(run_file), then scenario(lab)",
         )
-    found = {app.app_id: app.newer_files() for app in seen.started_apps()}
+    found = {app.name: app.newer_files() for app in seen.started_apps()}
     found = {app_id: files for app_id, files in found.items() if files}
     if not found:
         return _older_run(exercise, seen)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from labkit.errors import DeploymentError
 from labkit.runfile.reading import MOST_APPS, Fault, Reading, read, read_root
-from labkit.runfile.spec import AppSpec, RunFile, cli_env, daprd_flags
+from labkit.runfile.spec import AppSpec, RunFile, app_id_of, cli_env, daprd_flags, named
 from labkit.yamltree import cut
 
 __all__ = [
@@ -28,9 +28,11 @@ __all__ = [
     "Reading",
     "RunFile",
     "RunFileError",
+    "app_id_of",
     "cli_env",
     "daprd_flags",
     "load",
+    "named",
     "read",
     "read_root",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ class AppSpec:
         settings: the merged keys as the run file spells them.
         lines: where it stands in the run file, from 1: ``app`` (its entry), and if they are there
             ``command``, ``config``, ``resources`` and ``NAMESPACE`` (in its own ``env``).
+        replica: its number, from 1, where a lab runs several of one app ID; else None.
     """
 
     app_id: str
@@ -32,6 +33,12 @@ class AppSpec:
     config: Path | None
     settings: Mapping[str, Any] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
+    replica: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What a lab calls it: the app ID, or ``APP_ID#N`` for one of several replicas."""
+        return f"{self.app_id}#{self.replica}" if self.replica else self.app_id
 
     def _port(self, key: str) -> int | None:
         return self.settings.get(key) if self.settings.get(key, 0) > 0 else None
@@ -79,6 +86,16 @@ class RunFile:
 
     path: Path
     apps: tuple[AppSpec, ...]
+
+
+def named(name: str, specs: Iterable[AppSpec]) -> list[AppSpec]:
+    """Return what a name means: one replica, or everything with this app ID; may be empty."""
+    return [s for s in specs if name in (s.name, s.app_id)]
+
+
+def app_id_of(name: str) -> str:
+    """Return the app ID of what a lab calls ``APP_ID`` or ``APP_ID#N``."""
+    return name.partition("#")[0]
 
 
 def daprd_flags(spec: AppSpec) -> list[str]:

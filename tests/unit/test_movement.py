@@ -79,7 +79,8 @@ def test_real_processes_are_told_apart():
 class App:
     """An app whose worker never comes."""
 
-    app_id, has_service = "web", True
+    name = app_id = "web"
+    has_service = True
 
     def __init__(self, tmp_path):
         self.shared = Fake(folder=tmp_path, token="")

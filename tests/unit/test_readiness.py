@@ -17,9 +17,10 @@ class App:
     """An app as far as ways are concerned."""
 
     def __init__(
-        self, app_id, space="default", worker=True, alive=True, started_at=10.0, folder=None
+        self, name, space="default", worker=True, alive=True, started_at=10.0, folder=None
     ):
-        self.app_id, self.internal_address = app_id, f"host:{app_id}"
+        self.name, self.internal_address = name, f"host:{name}"
+        self.app_id = app_id = name.partition("#")[0]
         kind = f"dapr.internal.{space}.{app_id}"
         types = [{"type": f"{kind}.workflow"}, {"type": f"{kind}.retentioner"}]
         self.said = {"actorRuntime": {"activeActors": types if worker else []}}
@@ -52,6 +53,11 @@ def _ways(*apps):
 
 def test_every_sidecar_is_asked_about_every_app_and_itself():
     assert _ways(App("a"), App("b")) == {(x, y) for x in "ab" for y in "ab"}
+
+
+def test_replicas_offer_the_same_and_are_asked_about_it_once_each():
+    ways = _ways(App("a"), App("b#1"), App("b#2"))
+    assert ways == {(x, y) for x in ("a", "b#1", "b#2") for y in ("a", "b#1")}
 
 
 @pytest.mark.parametrize(
