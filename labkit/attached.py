@@ -6,7 +6,6 @@ and ends nothing.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +17,8 @@ from labkit import lives, runs
 from labkit.apps import App
 from labkit.controlplane import silence
 from labkit.errors import DeploymentError, ObservationError
-from labkit.launch import PARTS, Part, Surroundings
 from labkit.lives import Life, Seen
+from labkit.parts import PARTS, Part, Ports, Shared
 from labkit.replicas import chosen
 from labkit.runfile import AppSpec, RunFile, load
 from labkit.view import View
@@ -136,36 +135,22 @@ class Attached(View):
         # Replicas that the lab has stopped are not in its facts any more.
         self._apps = {name: self._apps.get(name) or self._app(name, ports[name]) for name in ports}
         for name, app in self._apps.items():
-            app.past = self._past(name)
-            app.processes = dict(app.past)
+            app.took(self._past(name))
 
     def _past(self, name: str) -> list[tuple[Part, Life]]:
         named = {f"{name} {part}": part for part in PARTS}
         return [(named[life.name], life) for life in self._lives if life.name in named]
 
     def _app(self, name: str, ports: Mapping[str, int]) -> App:
-        shared = Surroundings(
+        shared = Shared(
             folder=self.folder,
-            daprd=Path("daprd"),
             token=str(self.facts["token"]),
-            env=os.environ,
-            sidecar_flags=(),
-            config=self.folder / "config.yaml",
             resources=None,
             http=self._http,
-            supervisor=None,
             run_file=self._run_file.path,
             loaded_at=float(self.facts.get("loaded_at", 0)),
         )
-        return App(
-            self._spec(name),
-            shared,
-            http_port=ports["http_port"],
-            grpc_port=ports["grpc_port"],
-            internal_port=ports["internal_port"],
-            metrics_port=ports["metrics_port"],
-            app_port=ports["app_port"],
-        )
+        return App(self._spec(name), shared, Ports.read(ports))
 
     def _spec(self, name: str) -> AppSpec:
         app_id, _, number = name.partition("#")

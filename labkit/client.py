@@ -19,8 +19,8 @@ import grpc
 from labkit import cellerrors, versions
 from labkit.apps import App
 from labkit.errors import ObservationError
-from labkit.launch import HOST
 from labkit.lives import Trouble
+from labkit.parts import HOST
 from labkit.waiting import Reason, patience
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def client_of(app: App, obstacles: Callable[[], list[Reason]] = lambda: []) -> D
     # It also logs every refusal that it raises; a notebook shows the error once.
     logging.getLogger("DaprWorkflowClient").setLevel(logging.CRITICAL)
     settings.DAPR_API_TOKEN = app.shared.token  # type: ignore[attr-defined] # set on import
-    client = DaprWorkflowClient(host=HOST, port=str(app.grpc_port))
+    client = DaprWorkflowClient(host=HOST, port=str(app.ports.grpc))
     inner = vars(client)["_DaprWorkflowClient__obj"]  # there is no public way to come between
     inner._stub = _Stub(app, inner._stub, obstacles)
     inner._TRANSIENT_RPC_CODES = ()  # it would try again in silence; a wait does that here
@@ -300,7 +300,7 @@ class _Call:
         )
 
     def _parts(self) -> str:
-        found = self._app.processes.items()
+        found = self._app.newest().items()
         return ", ".join(f"{part}: {life.ending()}" for part, life in found) or "nothing runs"
 
 

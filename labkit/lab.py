@@ -34,12 +34,13 @@ from labkit import (
     shellenv,
     workflowrun,
 )
-from labkit.apps import App
 from labkit.components import chosen
 from labkit.controlplane import HOST, ControlPlane
 from labkit.errors import DeploymentError, ObservationError, StartError
 from labkit.infrastructure import MOST_APPS, Infrastructure
-from labkit.launch import Part, Surroundings
+from labkit.launch import Surroundings
+from labkit.ownapp import OwnApp
+from labkit.parts import Part, Ports, Shared
 from labkit.processes import Process, Supervisor, stop
 from labkit.replicas import chosen as chosen_replica
 from labkit.replicas import require as require_replicas
@@ -137,8 +138,8 @@ class Lab(View):
         self._bypass_proxies()
         cellerrors.register()
         self._folder = self._open_folder(resume)
-        self._apps: dict[str, App] = {}
-        self._scaled_down: dict[str, App] = {}
+        self._apps: dict[str, OwnApp] = {}
+        self._scaled_down: dict[str, OwnApp] = {}
         self._clients: dict[str, DaprWorkflowClient] = {}
         self._closed = False
         self._http = httpx.Client(trust_env=False, timeout=2.0)
@@ -151,7 +152,7 @@ class Lab(View):
                 runtime.fixes(programs),
                 [self._ports.guard.fileno()],
             )
-            self._build_shared(programs)
+            self._build_surroundings(programs)
         except BaseException:
             self._abandon()
             raise
@@ -206,7 +207,7 @@ class Lab(View):
         if announce:
             self._announce(asked, again)
 
-    def _announce(self, asked: Sequence[App], again: Sequence[App]) -> None:
+    def _announce(self, asked: Sequence[OwnApp], again: Sequence[OwnApp]) -> None:
         for app in again:
             print(f"{app.name} sidecar: started again; calls would never have arrived there")
         silence = self.silence()
@@ -285,7 +286,7 @@ class Lab(View):
         )
         self._replicas[app_id] = count
         kept = {spec.name for spec in self._named(app_id)}
-        for app in [a for a in self.replicas(app_id) if a.name not in kept]:
+        for app in [a for a in self._apps.values() if a.app_id == app_id and a.name not in kept]:
             self._scaled_down[app.name] = self._apps.pop(app.name)
             self._clients.pop(app.name, None)
             for process in app.alive():
@@ -328,7 +329,7 @@ class Lab(View):
         """The process that ends all others when this kernel is gone."""
         return self._supervisor.lifeline_pid
 
-    def app(self, app_id: str) -> App:
+    def app(self, app_id: str) -> OwnApp:
         """Return the handle of a started app; of several replicas the first that runs.
 
         Args:
@@ -375,7 +376,7 @@ class Lab(View):
         """Return placement's table: who can be called, per namespace."""
         return self._control.placement_state()
 
-    def started_apps(self) -> Iterable[App]:
+    def started_apps(self) -> Iterable[OwnApp]:
         """Return the apps that were started, in the order of their start."""
         return list(self._apps.values())
 
@@ -428,7 +429,7 @@ class Lab(View):
             )
         return taken
 
-    def _build_shared(self, programs: Any) -> None:
+    def _build_surroundings(self, programs: Any) -> None:
         env = _base_env()
         folder = self._folder.path
         self._control = ControlPlane(
@@ -443,21 +444,24 @@ class Lab(View):
         self._infrastructure = Infrastructure(
             self._supervisor, self._ports, folder, env, self._internal_ports
         )
-        self._shared = Surroundings(
+        shared = Shared(
             folder=folder,
-            daprd=programs.daprd,
             token=self._folder.facts["token"],
+            resources=self._resources,
+            http=self._http,
+            run_file=self.run_file.path,
+            loaded_at=self._folder.facts["loaded_at"],
+        )
+        self._around = Surroundings(
+            shared,
+            daprd=programs.daprd,
             env={**env, **self._infrastructure.env()},
             sidecar_flags=(
                 *("--placement-host-address", self._control.placement_address),
                 *("--scheduler-host-address", self._control.scheduler_address),
             ),
             config=self._infrastructure.config,
-            resources=self._resources,
-            http=self._http,
             supervisor=self._supervisor,
-            run_file=self.run_file.path,
-            loaded_at=self._folder.facts["loaded_at"],
         )
 
     def _choose_internal_ports(self) -> dict[str, int]:
@@ -490,14 +494,15 @@ class Lab(View):
             " Lab(run_file, replicas={APP_ID: NUMBER})",
         )
 
-    def _handle(self, spec: AppSpec) -> App:
+    def _handle(self, spec: AppSpec) -> OwnApp:
         """Return the app or replica of that name, made when it is not there yet."""
         if spec.name in self._scaled_down:
             self._apps[spec.name] = self._scaled_down.pop(spec.name)
         if spec.name not in self._apps:
             first = spec.replica in (None, 1)  # its port is the one that the others were told
             internal = self._internal_ports.get(spec.app_id, 0) if first else 0
-            self._apps[spec.name] = App.build(spec, self._shared, self._ports, internal)
+            ports = Ports.choose(spec, self._ports, internal)
+            self._apps[spec.name] = OwnApp(spec, self._around, ports)
         return self._apps[spec.name]
 
     def _shared_process(self, name: str) -> list[Process]:
@@ -516,16 +521,7 @@ class Lab(View):
             first_port=self._ports.first,
             lifeline_pid=self._supervisor.lifeline_pid,
             scheduler_metrics=self._control.scheduler_metrics,
-            apps={
-                a.name: {
-                    "http_port": a.http_port,
-                    "grpc_port": a.grpc_port,
-                    "metrics_port": a.metrics_port,
-                    "app_port": a.app_port,
-                    "internal_port": a.internal_port,
-                }
-                for a in self._apps.values()
-            },
+            apps={a.name: a.ports.facts() for a in self._apps.values()},
             processes={p.name: p.pid for p in self.processes()},
         )
 
@@ -581,7 +577,7 @@ def _said(process: Process) -> str:
     return f'; its log says: "{last}"' if last else ""
 
 
-def _old_code(app: App) -> str:
+def _old_code(app: OwnApp) -> str:
     """Say which files are newer than what runs; "" when there are none."""
     files = app.newer_files()
     if not files:

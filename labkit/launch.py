@@ -1,4 +1,4 @@
-"""How one app is started in a lab: ports, folders, environments, command lines. Starts nothing.
+"""How one app is started in a lab: folders, environments, command lines. Starts nothing.
 
 The command lines are those of ``dapr run -f``, with the lab's own control plane and loopback only.
 """
@@ -11,195 +11,87 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from labkit import components, lifeline, shellenv
-from labkit.errors import StartError
-from labkit.ports import PortBlock, require_free
-from labkit.runfile import AppSpec, cli_env, daprd_flags
+from labkit.apps import App
+from labkit.parts import HOST, Part, Shared
+from labkit.runfile import cli_env, daprd_flags
 from labkit.texts import Text
 
 if TYPE_CHECKING:
-    import httpx
-    from typing_extensions import Self
-
     from labkit.processes import Supervisor
-
-HOST = "127.0.0.1"
-Part = Literal["sidecar", "worker"]
-PARTS: tuple[Part, ...] = ("sidecar", "worker")
-SOCKET_PATH_BYTES = 103
-"""macOS takes 103 bytes, Linux 107."""
-
-
-class SocketPathTooLong(StartError):
-    """A Unix socket cannot have such a path."""
-
-    code = "socket-path-too-long"
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all apps of a lab share.
+    """What this kernel needs to start the apps of its lab.
 
     Attributes:
-        folder: the run folder; also the working directory of the sidecars, see ``sidecar_folder``.
         daprd: the sidecar program.
-        token: what the sidecar APIs ask for in the header ``dapr-api-token``.
         env: the environment of every process.
         sidecar_flags: addresses of the control plane, and the like.
         config: the configuration of every sidecar; one that the run file names comes on top.
-        resources: replaces the resources that the run file names, when given.
-        run_file, loaded_at: the deployment, and when it was read, in seconds of the epoch.
     """
 
-    folder: Path
+    shared: Shared
     daprd: Path
-    token: str
     env: Mapping[str, str]
     sidecar_flags: tuple[str, ...]
     config: Path
-    resources: tuple[Path, ...] | None
-    http: httpx.Client
-    supervisor: Supervisor | None
-    run_file: Path
-    loaded_at: float
+    supervisor: Supervisor
 
 
-@dataclass
 class Launch:
-    """One app of a run file with its ports in a lab."""
+    """How the parts of one app are started."""
 
-    spec: AppSpec
-    shared: Surroundings
-    http_port: int
-    grpc_port: int
-    internal_port: int
-    metrics_port: int
-    app_port: int
-    profile_port: int = 0
+    def __init__(self, app: App, around: Surroundings) -> None:
+        self._app, self._around = app, around
+        self._spec, self._sidecar, self._ports = app.spec, app.sidecar, app.ports
 
-    @classmethod
-    def build(
-        cls, spec: AppSpec, shared: Surroundings, ports: PortBlock, internal_port: int = 0
-    ) -> Self:
-        """Choose the ports; those that the run file names are used as given.
+    def argv(self, part: Part) -> list[str]:
+        """Return the command line of a part."""
+        return self._sidecar_command() if part == "sidecar" else list(self._spec.command)
 
-        Args:
-            internal_port: the one that other sidecars have been told; 0 for none yet.
+    def folder(self, part: Part) -> Path:
+        """Return the working directory of a part.
 
-        Raises:
-            PortTaken: a port that the run file names is in use.
+        That of the sidecar is the run folder, so that sidecars share a store that a component names
+        by its file only. It is the app's folder, where the Dapr CLI starts every sidecar, when a
+        component names a file there (a file with secrets, say).
         """
+        own = self._spec.folder
+        if part == "worker":
+            return own
+        resources = components.read(self._sidecar.resources)
+        named = any(components.needs_folder(c, own) for c in resources)
+        return own if named else self._around.shared.folder
 
-        def port(named: int | None, what: str) -> int:
-            if not named:
-                return ports.take()
-            return require_free(named, f"{what} {named} of {spec.name}, named by the run file")
-
-        return cls(
-            spec,
-            shared,
-            http_port=port(spec.dapr_http_port, "daprHTTPPort"),
-            grpc_port=port(spec.dapr_grpc_port, "daprGRPCPort"),
-            internal_port=internal_port
-            if internal_port and not spec.dapr_internal_grpc_port
-            else port(spec.dapr_internal_grpc_port, "daprInternalGRPCPort"),
-            metrics_port=port(spec.metrics_port, "metricsPort"),
-            app_port=port(spec.app_port, "appPort"),
-            profile_port=port(spec.profile_port, "profilePort")
-            if spec.settings.get("enableProfiling")
-            else 0,
-        )
-
-    @property
-    def app_id(self) -> str:
-        """The app ID."""
-        return self.spec.app_id
-
-    @property
-    def name(self) -> str:
-        """What the lab calls it: the app ID, or ``APP_ID#N`` for one of several replicas."""
-        return self.spec.name
-
-    @property
-    def has_service(self) -> bool:
-        """Whether the run file gives a command; without one the app is a sidecar only."""
-        return bool(self.spec.command)
-
-    @property
-    def grpc_address(self) -> str:
-        """Where the sidecar's gRPC API is: ``host:port``, or ``unix:/FILE``."""
-        socket = self.socket("grpc")
-        return f"unix:{socket}" if socket else f"{HOST}:{self.grpc_port}"
-
-    @property
-    def internal_address(self) -> str:
-        """Where other sidecars reach this one: ``host:port``."""
-        return f"{HOST}:{self.internal_port}"
-
-    def socket(self, api: Literal["http", "grpc"]) -> str | None:
-        """The file by which an API is reached when the run file asks for Unix sockets.
-
-        Raises:
-            SocketPathTooLong: no system takes such a path.
-        """
-        folder = self.spec.socket_folder
-        if folder is None:
-            return None
-        path = str(folder / f"dapr-{self.app_id}-{api}.socket")  # daprd's name, seen on 1.18.1
-        if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
-            raise SocketPathTooLong(
-                "the path of a Unix socket is too long",
-                asked=f"the sidecar of {self.app_id} at {path}",
-                found=f"{len(os.fsencode(path))} bytes; systems take {SOCKET_PATH_BYTES}",
-                look_at="unixDomainSocket in the run file",
-                fix="name a folder with a shorter path",
-            )
-        return path
-
-    @property
-    def sidecar_folder(self) -> Path:
-        """The working directory of the sidecar.
-
-        It is the run folder, so that sidecars share a store that a component names by its file
-        only. It is the app's folder, where the Dapr CLI starts every sidecar, when a component
-        names a file there (a file with secrets, say).
-        """
-        own = self.spec.folder
-        named = any(components.needs_folder(c, own) for c in components.read(self.resources))
-        return own if named else self.shared.folder
-
-    @property
-    def resources(self) -> tuple[Path, ...]:
-        """The resources of the sidecar: the lab's, or those that the run file names."""
-        return self.shared.resources or self.spec.resources
-
-    def sidecar_command(self) -> list[str]:
-        """Return the command line of the sidecar."""
+    def _sidecar_command(self) -> list[str]:
+        spec, around, ports = self._spec, self._around, self._ports
         return [
-            str(self.shared.daprd),
-            *("--app-id", self.app_id),
-            *("--dapr-http-port", str(self.http_port)),
-            *("--dapr-grpc-port", str(self.grpc_port)),
-            *("--dapr-internal-grpc-port", str(self.internal_port)),
+            str(around.daprd),
+            *("--app-id", spec.app_id),
+            *("--dapr-http-port", str(ports.http)),
+            *("--dapr-grpc-port", str(ports.grpc)),
+            *("--dapr-internal-grpc-port", str(ports.internal)),
             *("--dapr-internal-grpc-listen-address", HOST),
             *("--dapr-listen-addresses", HOST),
-            *("--metrics-port", str(self.metrics_port)),
+            *("--metrics-port", str(ports.metrics)),
             *("--metrics-listen-address", HOST),
-            *self.shared.sidecar_flags,
+            *around.sidecar_flags,
             # daprd lays one over the other: the app's own says more, and wins.
-            *("--config", quoted(self.shared.config)),
-            *(("--config", quoted(self.spec.config)) if self.spec.config else ()),
-            *(w for folder in self.resources for w in ("--resources-path", quoted(folder))),
-            *(("--profile-port", str(self.profile_port)) if self.profile_port else ()),
+            *("--config", quoted(around.config)),
+            *(("--config", quoted(spec.config)) if spec.config else ()),
+            *(w for f in self._sidecar.resources for w in ("--resources-path", quoted(f))),
+            *(("--profile-port", str(ports.profile)) if ports.profile else ()),
             *self._socket_flags(),
-            *daprd_flags(self.spec),
+            *daprd_flags(spec),
         ]
 
     def _socket_flags(self) -> list[str]:
-        usable = self.socket("grpc") is not None
-        return ["--unix-domain-socket", str(self.spec.socket_folder)] if usable else []
+        usable = self._sidecar.socket("grpc") is not None
+        return ["--unix-domain-socket", str(self._spec.socket_folder)] if usable else []
 
     def env(self, part: Part) -> dict[str, str]:
         """Return the environment of a part: what the Dapr CLI gives it, and what the lab adds.
@@ -207,53 +99,45 @@ class Launch:
         ``env`` of the run file is the command's, as with the CLI. Of it the sidecar gets
         ``NAMESPACE`` only, which the CLI takes from its own environment, the same for all apps.
         """
-        token = {"DAPR_API_TOKEN": self.shared.token}
+        spec, ports, common = self._spec, self._ports, self._around.env
+        token = {"DAPR_API_TOKEN": self._around.shared.token}
         if part == "sidecar":
-            named = {k: v for k, v in self.spec.env.items() if k == "NAMESPACE"}
-            return {**self.shared.env, **token, "DAPR_HOST_IP": HOST, **named}
+            named = {k: v for k, v in spec.env.items() if k == "NAMESPACE"}
+            return {**common, **token, "DAPR_HOST_IP": HOST, **named}
         return {
-            **self.shared.env,
-            **cli_env(self.spec),
-            "APP_PORT": str(self.app_port),
-            "DAPR_HTTP_PORT": str(self.http_port),
-            "DAPR_GRPC_PORT": str(self.grpc_port),
-            "DAPR_METRICS_PORT": str(self.metrics_port),
-            "LEDGER": str(self.ledger),
-            "PATH": os.pathsep.join(
-                [str(Path(sys.executable).parent), self.shared.env.get("PATH", "")]
-            ),
+            **common,
+            **cli_env(spec),
+            "APP_PORT": str(ports.app),
+            "DAPR_HTTP_PORT": str(ports.http),
+            "DAPR_GRPC_PORT": str(ports.grpc),
+            "DAPR_METRICS_PORT": str(ports.metrics),
+            "LEDGER": str(self._app.ledger),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), common.get("PATH", "")]),
             "PYTHONUNBUFFERED": "1",
-            **self.spec.env,
+            **spec.env,
             **token,  # last: the lab's sidecar takes no other
         }
 
-    @property
-    def ledger(self) -> Path:
-        """The SQLite file in which the service notes what it did; replicas share one."""
-        return self.shared.folder / "ledgers" / f"{self.app_id}.sqlite"
-
-    @property
-    def command(self) -> str:
-        """The exact shell lines of sidecar and service, and the same with the Dapr CLI.
+    def lines(self) -> Text:
+        """Return the exact shell lines of sidecar and service, and the same with the Dapr CLI.
 
         They read the environment from files in the run folder, which this writes.
         """
-        service = shlex.join(self.spec.command)
-        text = ["# sidecar", *self._lines("sidecar", shlex.join(self.sidecar_command()))]
-        text += ["# service", *(self._lines("worker", service) if service else ["# none"])]
+        text = ["# sidecar", *self._lines("sidecar")]
+        text += ["# service", *(self._lines("worker") if self._spec.command else ["# none"])]
         text += ["# the same with the Dapr CLI, and the Dapr that it has installed"]
-        text += [f"(cd {shlex.quote(str(self.spec.folder))} &&", f" {self._cli_command()})"]
+        text += [f"(cd {shlex.quote(str(self._spec.folder))} &&", f" {self._cli_command()})"]
         return Text("\n".join(text))
 
-    def _lines(self, part: Part, command: str) -> list[str]:
-        file = self.shared.folder / "env" / f"{self.name}.{part}.sh"
-        mark = {lifeline.MARK: self.shared.folder.name}  # so that lab.down() ends it too
+    def _lines(self, part: Part) -> list[str]:
+        run_folder = self._around.shared.folder
+        file = run_folder / "env" / f"{self._spec.name}.{part}.sh"
+        mark = {lifeline.MARK: run_folder.name}  # so that lab.down() ends it too
         shellenv.write(file, {**self.env(part), **mark})
-        folder = self.sidecar_folder if part == "sidecar" else self.spec.folder
-        return shellenv.lines(folder, file, command)
+        return shellenv.lines(self.folder(part), file, shlex.join(self.argv(part)))
 
     def _cli_command(self) -> str:
-        spec = self.spec
+        spec = self._spec
         ports = {
             "--dapr-http-port": spec.dapr_http_port,
             "--dapr-grpc-port": spec.dapr_grpc_port,
@@ -262,10 +146,10 @@ class Launch:
             "--profile-port": spec.profile_port,
         }
         words = ["env", *(f"{k}={v}" for k, v in spec.env.items())] if spec.env else []
-        words += ["dapr", "run", "--app-id", self.app_id]
+        words += ["dapr", "run", "--app-id", spec.app_id]
         words += [w for flag, port in ports.items() if port for w in (flag, str(port))]
         words += ["--config", str(spec.config)] if spec.config else []
-        words += [w for folder in self.resources for w in ("--resources-path", str(folder))]
+        words += [w for f in self._sidecar.resources for w in ("--resources-path", str(f))]
         words += [*self._socket_flags(), *daprd_flags(spec)]
         return shlex.join([*words, "--", *spec.command] if spec.command else words)
 

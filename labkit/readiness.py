@@ -18,15 +18,17 @@ from contextlib import suppress
 import psutil
 
 from labkit import lives
-from labkit.apps import App, SidecarSilent
+from labkit.apps import App
 from labkit.controlplane import ControlPlane
 from labkit.errors import StartError
 from labkit.history import finds_workflows
-from labkit.launch import Part
 from labkit.movement import Movement
+from labkit.ownapp import OwnApp
+from labkit.parts import Part
 from labkit.processes import Process, stop
 from labkit.routing import KIND, Route, closed
 from labkit.runfile import app_id_of
+from labkit.sidecar import SidecarSilent
 from labkit.waiting import Reason, busy, patience, pause
 
 OPTIONAL_WORKER_SECONDS = 3.0
@@ -78,7 +80,7 @@ class Routes:
         apps: all that were started; asked are the sidecars that are healthy.
     """
 
-    def __init__(self, control: ControlPlane, apps: Iterable[App]) -> None:
+    def __init__(self, control: ControlPlane, apps: Iterable[OwnApp]) -> None:
         self._control, self._apps = control, list(apps)
         self._since: dict[str, float] = {}
         self._deaf_since: dict[str, float] = {}
@@ -103,7 +105,7 @@ class Routes:
         self._since = {r.source: self._since.get(r.source, now) for r in found}
         return found
 
-    def start_again(self) -> list[App]:
+    def start_again(self) -> list[OwnApp]:
         """Start the sidecars again that stay closed; return their apps."""
         gone = [a for a in self._apps if self._is_lost(a)]
         stop([p for a in gone for p in a.alive() if p is a.process("sidecar")])
@@ -234,10 +236,10 @@ def blocked(apps: Iterable[App]) -> list[Reason]:
 def wait(
     control: ControlPlane,
     others: Iterable[Process],
-    apps: Sequence[App],
+    apps: Sequence[OwnApp],
     within: float,
-    around: Iterable[App] = (),
-) -> list[App]:
+    around: Iterable[OwnApp] = (),
+) -> list[OwnApp]:
     """Return when everything is ready.
 
     Args:
@@ -255,7 +257,7 @@ def wait(
     """
     watched = [*control.processes.values(), *others]
     began = time.monotonic()
-    waiting, repaired, movement = list(apps), list[App](), Movement()
+    waiting, repaired, movement = list(apps), list[OwnApp](), Movement()
     ways = Routes(control, [*apps, *(a for a in around if a not in apps)])
     while True:
         asked = time.monotonic()
@@ -289,7 +291,7 @@ def _scheduler_lags(control: ControlPlane, apps: Iterable[App], late: float) -> 
     return soon and any(_offers(a)[0] for a in apps) and control.is_starting()
 
 
-def _running(apps: Iterable[App]) -> list[Process]:
+def _running(apps: Iterable[OwnApp]) -> list[Process]:
     return [p for app in apps for p in app.running_or_ended() if p.is_alive]
 
 
@@ -355,12 +357,12 @@ def _strangers(app: App) -> list[str]:
         with suppress(psutil.Error, OSError):
             ports = {c.raddr.port for c in process.net_connections("tcp") if c.raddr}
             own = process.pid == os.getpid() or (worker and os.getsid(process.pid) == worker.pid)
-            if app.grpc_port in ports and not own:
+            if app.ports.grpc in ports and not own:
                 found.append(f"{process.pid} {' '.join(process.cmdline())[:100]}")
     return found
 
 
-def _require_processes(app: App) -> None:
+def _require_processes(app: OwnApp) -> None:
     for process in app.running_or_ended():
         if process.is_alive:
             continue

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from labkit.apps import App, Down
 from labkit.errors import DeploymentError
 from labkit.lives import Trouble
 from labkit.runfile import AppSpec, app_id_of
 
+AnyApp = TypeVar("AnyApp", bound=App)
 NAMED_PLACES = {
     *("appPort", "daprHTTPPort", "daprGRPCPort", "daprInternalGRPCPort", "metricsPort"),
     *("profilePort", "unixDomainSocket"),
@@ -65,7 +67,7 @@ def without_places(spec: AppSpec) -> AppSpec:
     return replace(spec, settings=kept)
 
 
-def chosen(name: str, apps: Iterable[App]) -> App | None:
+def chosen(name: str, apps: Iterable[AnyApp]) -> AnyApp | None:
     """Return the replica that answers for an app: the first whose sidecar runs, or the first."""
     own = [a for a in apps if name in (a.name, a.app_id)]
     return next((a for a in own if _answers(a)), own[0] if own else None)

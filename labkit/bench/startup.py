@@ -92,7 +92,7 @@ def _one_lab() -> Measured:
     ready = time.monotonic() - began
     recipes = [Recipe(p.name, p.argv, dict(p.env), p.cwd) for p in lab.processes()]
     urls = [
-        (f"http://127.0.0.1:{app.http_port}/v1.0/metadata", {"dapr-api-token": app.shared.token})
+        (f"http://127.0.0.1:{app.ports.http}/v1.0/metadata", {"dapr-api-token": app.shared.token})
         for app in lab.started_apps()
     ]
     first_port = json.loads((lab.folder / "run.json").read_text("utf-8"))["first_port"]

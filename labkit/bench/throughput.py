@@ -31,7 +31,7 @@ def measure(runs: int) -> dict[str, Any]:
             lab.up(PARENT, TARGET)
         app = lab.app(PARENT)
         settings.DAPR_API_TOKEN = app.shared.token  # type: ignore[attr-defined] # set on import
-        raw = DaprWorkflowClient(host="127.0.0.1", port=str(app.grpc_port))
+        raw = DaprWorkflowClient(host="127.0.0.1", port=str(app.ports.grpc))
         _rate(raw)  # the first calls meet cold caches
         for _ in range(runs):
             lab_rates.append(_rate(lab.client(PARENT)))

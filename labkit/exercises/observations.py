@@ -19,11 +19,12 @@ from typing import Any
 
 import psutil
 
-from labkit.apps import App, NoLedger, SidecarSilent
+from labkit.apps import App, NoLedger
 from labkit.errors import ObservationError
 from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, QUIET_SECONDS, Case, View, part
 from labkit.exercises.reference import KNOWN, Known
 from labkit.mailcatcher import Mail
+from labkit.sidecar import SidecarSilent
 from labkit.verdict import Outcome
 from labkit.waiting import poll
 from labkit.workflowrun import POLL_SECONDS

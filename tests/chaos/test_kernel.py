@@ -25,7 +25,7 @@ client.schedule_new_workflow({name!r}, input={input!r}, instance_id={id!r})
 """
 FACTS = """
 print(lab.folder)
-print([p for a in lab.started_apps() for p in (a.http_port, a.grpc_port, a.internal_port)])
+print([p for a in lab.started_apps() for p in (a.ports.http, a.ports.grpc, a.ports.internal)])
 """
 
 

@@ -30,7 +30,7 @@ def test_a_request_without_the_token_is_refused(make_lab, small):
     lab = make_lab(small)
     lab.up("target", announce=False)
     app = lab.app("target")
-    url = f"http://127.0.0.1:{app.http_port}/v1.0/metadata"
+    url = f"http://127.0.0.1:{app.ports.http}/v1.0/metadata"
     assert httpx.get(url, trust_env=False).status_code == 401
     assert httpx.get(url, trust_env=False, headers={"dapr-api-token": "no"}).status_code == 401
     with pytest.raises(TokenRefused):
@@ -47,7 +47,7 @@ def test_two_labs_side_by_side_do_not_see_each_other(make_lab, small):
     assert one.run("mine").wait().output["pid"] == one.app("target").process("worker").pid
     with pytest.raises(InstanceUnknown):
         two.run("mine")
-    ports = [{a.http_port for a in lab.started_apps()} for lab in (one, two)]
+    ports = [{a.ports.http for a in lab.started_apps()} for lab in (one, two)]
     assert ports[0].isdisjoint(ports[1])
     one.down()
     two.client("caller").schedule_new_workflow("call", input={}, instance_id="still")

@@ -79,13 +79,13 @@ def test_of_a_running_lab_nothing_can_be_read_and_no_secret_is_on_a_command_line
 
 
 def redis_password(lab) -> str:
-    return str(lab.app("audit-service").shared.env["REDIS_PASSWORD"])
+    return str(lab.app("audit-service").launch.env("worker")["REDIS_PASSWORD"])
 
 
 def test_redis_asks_for_a_password_and_has_no_command_that_writes_or_loads_files(make_lab):
     lab = make_lab(components="redis")
     lab.up("audit-service", announce=False)
-    host, _, port = lab.app("audit-service").shared.env["REDIS_HOST"].partition(":")
+    host, _, port = lab.app("audit-service").launch.env("worker")["REDIS_HOST"].partition(":")
     assert host == "127.0.0.1"
     asked = ["PING", "KEYS *", "CONFIG GET dir", "MODULE LIST", "DEBUG SLEEP 0", "AUTH wrong"]
     for answer in said_by_redis(int(port), *asked):
@@ -120,11 +120,11 @@ def listeners(lab) -> dict[int, str]:
     found = {port: longer.get(name, name).replace("_", " ") for name, port in control}
     found |= {port: name for name, port in lab._infrastructure.ports.items()}
     return found | {
-        app.http_port: "sidecar http",
-        app.grpc_port: "sidecar grpc",
-        app.internal_port: "sidecar internal",
-        app.metrics_port: "sidecar metrics",
-        app.app_port: "service",
+        app.ports.http: "sidecar http",
+        app.ports.grpc: "sidecar grpc",
+        app.ports.internal: "sidecar internal",
+        app.ports.metrics: "sidecar metrics",
+        app.ports.app: "service",
     }
 
 

@@ -125,7 +125,7 @@ def test_no_question_to_a_lab_without_a_sidecar_waits(make_lab, small):
 
 
 def apps_silent():
-    from labkit.apps import SidecarSilent
+    from labkit.sidecar import SidecarSilent
 
     return SidecarSilent
 

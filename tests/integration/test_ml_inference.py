@@ -96,7 +96,7 @@ def test_a_copy_for_an_exercise_uses_the_same_environment_and_its_own_limit(tmp_
     run_file = copy_of_services("x", APP)
     with Lab(run_file) as lab:
         lab.up(announce=False)
-        command = lab.app(APP).sidecar_command()
+        command = lab.app(APP).launch.argv("sidecar")
         assert str(run_file.parent / APP / "config.yaml") in command
         assert command.count("--config") == 2
         assert lab.app(APP).connected_workers() == 1

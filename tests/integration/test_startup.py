@@ -15,18 +15,18 @@ import httpx
 import psutil
 import pytest
 
-from labkit import apps
-from labkit.apps import NoLedger, SidecarSilent, UnknownPart
+from labkit import service
+from labkit.apps import NoLedger, UnknownPart
 from labkit.attached import Attached
 from labkit.client import NoClient
 from labkit.components import WrongComponent
 from labkit.infrastructure import configuration
 from labkit.lab import AppNotStarted, LabClosed, NothingToResume, UnknownApp
-from labkit.launch import SocketPathTooLong
 from labkit.ports import PortTaken, is_listening
 from labkit.processes import ProcessEnded
 from labkit.readiness import AppWithoutWorker, NotReady, TwoWorkers
 from labkit.runfile import RunFileError
+from labkit.sidecar import SidecarSilent, SocketPathTooLong
 from labkit.waiting import wait_until
 from tests.support.deployments import TARGET, write_small
 
@@ -62,15 +62,15 @@ def test_the_address_of_a_service_waits_for_its_server(make_lab, tmp_path):
     lab = make_lab(write_small(tmp_path, target=late))
     lab.up(announce=False)
     app = lab.app("target")
-    assert not is_listening("127.0.0.1", app.app_port), "the server was not late"
+    assert not is_listening("127.0.0.1", app.ports.app), "the server was not late"
     assert httpx.get(app.url, trust_env=False).text == "hello"
 
 
 def test_a_service_without_a_server_has_no_address(make_lab, small, monkeypatch):
-    monkeypatch.setattr(apps, "SERVER_SECONDS", 0.1)
+    monkeypatch.setattr(service, "SERVER_SECONDS", 0.1)
     lab = make_lab(small)
     lab.up(announce=False)
-    with pytest.raises(apps.NoServer) as caught:
+    with pytest.raises(service.NoServer) as caught:
         print(lab.app("target").url)
     assert "nothing listens" in caught.value.found
     assert "running" in caught.value.found
@@ -90,7 +90,7 @@ def test_a_sidecar_with_unix_sockets_is_an_app_like_any_other(make_lab, short_fo
     lab = make_lab(with_sockets(short_folder))
     lab.up(announce=False)
     target = lab.app("target")
-    assert not is_listening("127.0.0.1", target.grpc_port)
+    assert not is_listening("127.0.0.1", target.ports.grpc)
     lab.client("caller").schedule_new_workflow("call_child", input={}, instance_id="c")
     run = lab.run("c").wait()
     assert run.status == "COMPLETED"
@@ -220,7 +220,7 @@ def test_ports_that_the_run_file_names_are_used_and_a_taken_one_is_named(make_la
         assert str(port) in caught.value.title
     lab = make_lab(run_file)
     lab.up("target", announce=False)
-    assert lab.app("target").app_port == port
+    assert lab.app("target").ports.app == port
     assert lab.app("target").connected_workers() == 0, "a web app needs no worker"
 
 
@@ -379,5 +379,5 @@ def test_a_command_finds_its_sidecar_listening_and_files_of_its_folder(make_lab,
     assert "exit code 0" in caught.value.title
     app = lab.app("target")
     assert 'secret {"word":"found"}' in app.logs("worker")
-    assert is_listening("127.0.0.1", app.profile_port)
+    assert is_listening("127.0.0.1", app.ports.profile)
     assert not is_listening("127.0.0.1", 7777), "the port of daprd, the same for all apps"

@@ -130,7 +130,7 @@ def test_replicas_come_and_go_while_the_lab_runs(two):
 def test_each_replica_has_its_log_and_both_share_a_ledger(two):
     one, other = two.replicas("target")
     assert one.ledger == other.ledger
-    assert one.http_port != other.http_port
+    assert one.ports.http != other.ports.http
     logs = {p.name for p in (two.folder / "logs").iterdir()}
     assert {"target#1.sidecar.log", "target#2.sidecar.log", "caller.sidecar.log"} <= logs
     for app in (one, other):

@@ -164,7 +164,7 @@ def test_without_a_worker_an_event_is_refused_and_not_kept(make_lab, tmp_path):
     lab.up("caller", announce=False)
     run = start(lab, "one")
     wait_until(lambda: "timerCreated" in run.history.kinds, 30)
-    plain = DaprWorkflowClient(host="127.0.0.1", port=str(lab.app("caller").grpc_port))
+    plain = DaprWorkflowClient(host="127.0.0.1", port=str(lab.app("caller").ports.grpc))
     lab.kill("caller", "worker", announce=False)
     wait_until(lambda: not lab.app("caller").connected_workers(), 30)
     with pytest.raises(grpc.RpcError) as caught:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit.apps import NoLedger, SidecarSilent
+from labkit.apps import NoLedger
 from labkit.exercises.cases import Case, part
 from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import (
@@ -28,6 +28,7 @@ from labkit.exercises.observations import (
     sidecars_run,
 )
 from labkit.mailcatcher import Inbox, Mail
+from labkit.sidecar import SidecarSilent
 from tests.support.recorded import recorded
 
 

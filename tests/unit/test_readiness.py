@@ -7,8 +7,8 @@ from types import SimpleNamespace as Fake
 import pytest
 
 from labkit import lives, readiness
-from labkit.apps import SidecarSilent
 from labkit.controlplane import ControlPlane
+from labkit.sidecar import SidecarSilent
 
 SILENT = SidecarSilent("silent", asked="a", found="b", look_at="c", fix="d")
 

@@ -61,7 +61,7 @@ def healthy(lab):
     def answers():
         app = lab.app(NOTIFICATIONS)
         with suppress(httpx.ConnectError):  # any other silence is that of a busy machine
-            url = f"http://127.0.0.1:{app.app_port}/health"
+            url = f"http://127.0.0.1:{app.ports.app}/health"
             found.append(httpx.get(url, timeout=5 * patience()).status_code)
         return found
 

@@ -56,7 +56,7 @@ def save(lab, word):
     """Let order-desk save something, as its program would: by the API of its sidecar."""
     app = lab.app(DESK)
     answer = app.shared.http.post(
-        f"http://127.0.0.1:{app.http_port}/v1.0/state/{STORE}",
+        f"http://127.0.0.1:{app.ports.http}/v1.0/state/{STORE}",
         headers={"dapr-api-token": app.shared.token},
         json=[{"key": word, "value": word}],
         timeout=10 * patience(),

@@ -134,7 +134,7 @@ def others(app):
 
 
 def is_connected(process, app):
-    return app.grpc_port in remote_ports(process)
+    return app.ports.grpc in remote_ports(process)
 
 
 def remote_ports(process):
