@@ -55,7 +55,7 @@ def test_a_mail_server_that_was_started_again_is_ready_when_up_returns(lab):
     lab.up("notification-service", announce=False)
     lab.kill("mail")
     lab.up(announce=False)
-    port = lab.app("notification-service").shared.env["SMTP_PORT"]
+    port = lab.app("notification-service").launch.env("worker")["SMTP_PORT"]
     assert is_listening("127.0.0.1", int(port))
 
 
