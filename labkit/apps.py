@@ -226,6 +226,13 @@ class App(Launch):
             return causes.of_sidecar(ended.output(), self.resources)
         return self.refused() if ended.exit_code else None
 
+    def uncertified(self) -> Cause | None:
+        """Return why the sidecar will never have a certificate; None when it may, or needs none."""
+        sidecar = self.process("sidecar")
+        if self.shared.trust is None or sidecar is None or not sidecar.is_alive:
+            return None
+        return causes.of_certificates(sidecar.output(), self.env("sidecar"), self.shared.trust)
+
     def refused(self) -> Cause | None:
         """Return how many requests without its token the sidecar has refused; None for none."""
         sidecar = self.processes.get("sidecar")

@@ -20,6 +20,7 @@ from labkit.errors import DeploymentError, ObservationError
 from labkit.launch import PARTS, Part, Surroundings
 from labkit.lives import Life, Seen
 from labkit.runfile import AppSpec, RunFile, load
+from labkit.trust import Trust
 from labkit.view import View
 from labkit.waiting import Reason
 
@@ -153,6 +154,7 @@ class Attached(View):
             supervisor=None,
             run_file=self._run_file.path,
             loaded_at=float(self.facts.get("loaded_at", 0)),
+            trust=Trust.noted(self.folder, self.facts.get("mtls")),
         )
         return App(
             self._spec(app_id),

@@ -32,6 +32,7 @@ from labkit import (
     runtime,
     sdk,
     shellenv,
+    trust,
     workflowrun,
 )
 from labkit.apps import App
@@ -43,6 +44,7 @@ from labkit.launch import Part, Surroundings
 from labkit.processes import Process, Supervisor, stop
 from labkit.runfile import RunFile, load
 from labkit.texts import Text
+from labkit.trust import Trust
 from labkit.view import View
 from labkit.waiting import EXPLAIN, Reason, wait_until
 from labkit.workflowrun import Run
@@ -233,7 +235,7 @@ class Lab(View):
         """End something at once, as a crash would (SIGKILL).
 
         Args:
-            name: an app ID, or "placement", "scheduler", "mail" or "redis".
+            name: an app ID, or "placement", "scheduler", "sentry", "mail" or "redis".
             part: "worker" or "sidecar" of an app; None for both.
             announce: print a line per process.
         """
@@ -268,7 +270,7 @@ class Lab(View):
         """Within the block something is there and does nothing, as a program that hangs (SIGSTOP).
 
         Args:
-            name: an app ID, or "placement", "scheduler", "mail" or "redis".
+            name: an app ID, or "placement", "scheduler", "sentry", "mail" or "redis".
             part: "worker" or "sidecar" of an app; None for both.
         """
         held = self._shared_process(name) or self._app_processes(name, part)
@@ -396,13 +398,15 @@ class Lab(View):
     def _build_shared(self, programs: Any) -> None:
         env = _base_env()
         folder = self._folder.path
+        certificates = self._certificates(programs)
         self._control = ControlPlane(
             self._supervisor,
             self._ports,
-            {"placement": programs.placement, "scheduler": programs.scheduler},
+            {n: getattr(programs, n) for n in ("placement", "scheduler", "sentry")},
             folder,
             env,
             self._http,
+            certificates,
         )
         self._internal_ports = self._choose_internal_ports()
         self._infrastructure = Infrastructure(
@@ -423,7 +427,17 @@ class Lab(View):
             supervisor=self._supervisor,
             run_file=self.run_file.path,
             loaded_at=self._folder.facts["loaded_at"],
+            trust=certificates,
         )
+
+    def _certificates(self, programs: Any) -> Trust | None:
+        """Return the certificates of the lab, if the Configuration of an app asks for them."""
+        asking = [s.config for s in self.run_file.apps if s.config and trust.is_wanted(s.config)]
+        if not asking:
+            return None
+        runtime.require_sentry(programs)
+        address = f"{HOST}:{self._ports.take()}"
+        return Trust.of_run(self._folder.path, asking[0], address)
 
     def _choose_internal_ports(self) -> dict[str, int]:
         """Return the port of each sidecar for the others; none for a run file of many apps.
@@ -464,6 +478,7 @@ class Lab(View):
             first_port=self._ports.first,
             lifeline_pid=self._supervisor.lifeline_pid,
             scheduler_metrics=self._control.scheduler_metrics,
+            mtls=self._shared.trust.facts if self._shared.trust else None,
             apps={
                 a.app_id: {
                     "http_port": a.http_port,

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from labkit import components, lifeline, shellenv
+from labkit import components, lifeline, shellenv, trust
 from labkit.errors import StartError
 from labkit.ports import PortBlock, require_free
 from labkit.runfile import AppSpec, cli_env, daprd_flags
 from labkit.texts import Text
+from labkit.trust import Trust
 
 if TYPE_CHECKING:
     import httpx
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 Part = Literal["sidecar", "worker"]
 PARTS: tuple[Part, ...] = ("sidecar", "worker")
+OF_SIDECAR = ("NAMESPACE", trust.ANCHORS)
+"""Variables of a run file that its sidecars get, too."""
 SOCKET_PATH_BYTES = 103
 """macOS takes 103 bytes, Linux 107."""
 
@@ -50,6 +53,7 @@ class Surroundings:
         sidecar_flags: addresses of the control plane, and the like.
         config: the configuration of every sidecar; one that the run file names comes on top.
         resources: replaces the resources that the run file names, when given.
+        trust: the certificates of this lab; None without mTLS.
         run_file, loaded_at: the deployment, and when it was read, in seconds of the epoch.
     """
 
@@ -64,6 +68,7 @@ class Surroundings:
     supervisor: Supervisor | None
     run_file: Path
     loaded_at: float
+    trust: Trust | None = None
 
 
 @dataclass
@@ -170,6 +175,11 @@ class Launch:
         """The resources of the sidecar: the lab's, or those that the run file names."""
         return self.shared.resources or self.spec.resources
 
+    @property
+    def certified(self) -> Trust | None:
+        """The certificates of the lab, if this app's own Configuration asks for them."""
+        return self.shared.trust if trust.is_wanted(self.spec.config) else None
+
     def sidecar_command(self) -> list[str]:
         """Return the command line of the sidecar."""
         return [
@@ -183,6 +193,7 @@ class Launch:
             *("--metrics-port", str(self.metrics_port)),
             *("--metrics-listen-address", HOST),
             *self.shared.sidecar_flags,
+            *(self.certified.of_sidecar() if self.certified else ()),
             # daprd lays one over the other: the app's own says more, and wins.
             *("--config", quoted(self.shared.config)),
             *(("--config", quoted(self.spec.config)) if self.spec.config else ()),
@@ -199,13 +210,15 @@ class Launch:
     def env(self, part: Part) -> dict[str, str]:
         """Return the environment of a part: what the Dapr CLI gives it, and what the lab adds.
 
-        ``env`` of the run file is the command's, as with the CLI. Of it the sidecar gets
-        ``NAMESPACE`` only, which the CLI takes from its own environment, the same for all apps.
+        ``env`` of the run file is the command's, as with the CLI. Of it the sidecar gets only
+        ``NAMESPACE`` and ``DAPR_TRUST_ANCHORS``, which the CLI takes from its own environment, the
+        same for all apps.
         """
         token = {"DAPR_API_TOKEN": self.shared.token}
         if part == "sidecar":
-            named = {k: v for k, v in self.spec.env.items() if k == "NAMESPACE"}
-            return {**self.shared.env, **token, "DAPR_HOST_IP": HOST, **named}
+            named = {k: v for k, v in self.spec.env.items() if k in OF_SIDECAR}
+            anchors = self.certified.env() if self.certified else {}
+            return {**self.shared.env, **token, "DAPR_HOST_IP": HOST, **anchors, **named}
         return {
             **self.shared.env,
             **cli_env(self.spec),

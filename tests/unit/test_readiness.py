@@ -8,6 +8,7 @@ import pytest
 
 from labkit import lives, readiness
 from labkit.apps import SidecarSilent
+from labkit.causes import Cause
 from labkit.controlplane import ControlPlane
 
 SILENT = SidecarSilent("silent", asked="a", found="b", look_at="c", fix="d")
@@ -20,15 +21,19 @@ class App:
         self, app_id, space="default", worker=True, alive=True, started_at=10.0, folder=None
     ):
         self.app_id, self.internal_address = app_id, f"host:{app_id}"
+        self.certified, self.grpc_address = None, f"public:{app_id}"
         kind = f"dapr.internal.{space}.{app_id}"
         types = [{"type": f"{kind}.workflow"}, {"type": f"{kind}.retentioner"}]
         self.said = {"actorRuntime": {"activeActors": types if worker else []}}
-        self.log, self.workers = "", 1
+        self.log, self.workers, self.cause = "", 1, None
         self.sidecar = Fake(is_alive=alive, started_at=started_at, output=lambda: self.log)
-        self.started, self.shared = [], Fake(folder=folder)
+        self.started, self.shared = [], Fake(folder=folder, token="secret")
 
     def process(self, part):
         return self.sidecar if part == "sidecar" else Fake(is_alive=True)
+
+    def uncertified(self):
+        return self.cause
 
     def connected_workers(self):
         return self.workers
@@ -52,6 +57,35 @@ def _ways(*apps):
 
 def test_every_sidecar_is_asked_about_every_app_and_itself():
     assert _ways(App("a"), App("b")) == {(x, y) for x in "ab" for y in "ab"}
+
+
+def test_with_mtls_the_public_api_is_asked_with_the_token_of_the_lab():
+    plain, certified = App("a"), App("b")
+    certified.certified = object()
+    found = readiness.routes([plain, certified], readiness._offers_of([plain, certified]))
+    doors = {(r.source, r.address, r.token) for r in found}
+    assert doors == {("a", "host:a", ""), ("b", "public:b", "secret")}
+
+
+def uncertified(cause):
+    app = App("a")
+    app.cause = cause
+    return app
+
+
+def test_an_app_without_a_certificate_offers_nothing_to_others():
+    assert _ways(App("b"), uncertified(Cause("it has none", "x", "y"))) == {("b", "b")}
+
+
+def test_an_app_that_will_get_no_certificate_is_not_waited_for(clock):
+    cause = Cause("it has none", "dapr.yaml", "name a Configuration")
+    late = readiness.CERTIFICATE_SECONDS
+    readiness._require_certificates([uncertified(None)], late + 0.1)
+    readiness._require_certificates([uncertified(cause)], late - 0.1)
+    with pytest.raises(readiness.NoCertificate) as caught:
+        readiness._require_certificates([uncertified(cause)], late + 0.1)
+    assert caught.value.found == "it has none"
+    assert caught.value.fix == "name a Configuration"
 
 
 @pytest.mark.parametrize(
