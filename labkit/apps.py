@@ -114,6 +114,10 @@ class App:
         """Whether the running sidecar surely has no actor state store."""
         return self.sidecar.lacks_actor_store()
 
+    def uncertified(self) -> Cause | None:
+        """Return why the sidecar will never have a certificate; None when it may, or needs none."""
+        return self.sidecar.uncertified()
+
     def refused(self) -> Cause | None:
         """Return how many requests without its token the sidecar has refused; None for none."""
         return self.sidecar.refused()

@@ -21,6 +21,7 @@ from labkit.lives import Life, Seen
 from labkit.parts import PARTS, Part, Ports, Shared
 from labkit.replicas import chosen
 from labkit.runfile import AppSpec, RunFile, load
+from labkit.trust import Trust
 from labkit.view import View
 from labkit.waiting import Reason
 
@@ -149,6 +150,7 @@ class Attached(View):
             http=self._http,
             run_file=self._run_file.path,
             loaded_at=float(self.facts.get("loaded_at", 0)),
+            trust=Trust.noted(self.folder, self.facts.get("mtls")),
         )
         return App(self._spec(name), shared, Ports.read(ports))
 

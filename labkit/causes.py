@@ -8,19 +8,21 @@ speaks plain HTTP to its sidecar is refused, and ends with an error about the an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from labkit import components
 from labkit.components import Component
 from labkit.ports import is_listening
+from labkit.trust import ANCHORS, Trust
 
 OUR_STORES = 'Lab(run_file, components="{}") uses the components of the course instead of these'
 _LOCAL = r"(localhost|127\.0\.0\.1|\[::1\]|0\.0\.0\.0)"
 _PLACE = re.compile(rf"(?:^|[/@=,;(\s]){_LOCAL}:(\d{{1,5}})\b")
 _HOST, _PORT = re.compile(rf"\bhost={_LOCAL}(?=\s|$)"), re.compile(r"\bport=(\d{1,5})\b")
 POSTGRES_PORT = 5432
+WAITS = "Fetching initial identity"
 _NIL = "panic: runtime error: invalid memory address or nil pointer dereference"
 _STORE = re.compile(r"Using '([^']+)' as actor state store")
 _REFUSED = re.compile(
@@ -48,6 +50,46 @@ def of_sidecar(log: str, resources: Iterable[Path]) -> Cause | None:
     """
     known = list(components.read_with_files(resources))
     return _no_actors(log, known) or _nobody_listens(log, known)
+
+
+def of_certificates(log: str, given: Mapping[str, str], own: Trust) -> Cause | None:
+    """Return why a sidecar waits for ever in a lab with mTLS; None when it may still get ready.
+
+    It says nothing of it: without a certificate that it can check it waits at "Fetching initial
+    identity"; without mTLS of its own it is refused by placement and scheduler, and goes on trying
+    (both measured on 1.18.1).
+
+    Args:
+        log: what the sidecar has written.
+        given: its environment.
+        own: the certificates of the lab.
+    """
+    if ANCHORS not in given:
+        return _uncertified() if "error reading server preface: EOF" in log else None
+    if not _lines(log)[-1:] or WAITS not in _lines(log)[-1]:
+        return None
+    if given[ANCHORS] == own.env().get(ANCHORS):
+        return None
+    return Cause(
+        f"it waits for a certificate and believes none: its root certificate, in {ANCHORS}, is not"
+        " the one that sentry signs with",
+        str(own.anchors),
+        f"take {ANCHORS} out of env in the run file: a lab gives each sidecar the right one",
+    )
+
+
+def _uncertified() -> Cause:
+    return Cause(
+        "it has no certificate, and placement and scheduler of this lab take nobody without one:"
+        " its Configuration does not say spec.mtls.enabled: true, and that of another app does",
+        "configFilePath in the run file",
+        "let configFilePath name a Configuration with mTLS, for this app or in common; then make"
+        " the lab again",
+    )
+
+
+def _lines(log: str) -> list[str]:
+    return log.strip().splitlines()
 
 
 def of_refusals(metrics: str) -> Cause | None:

@@ -1,7 +1,7 @@
-"""Placement and scheduler: Dapr's control plane, one pair per lab, on loopback.
+"""Placement and scheduler, and with mTLS sentry: Dapr's control plane, one per lab, on loopback.
 
-What upstream cannot bind to loopback: the health servers of placement and scheduler listen on all
-interfaces whatever they are told (measured on 1.18.1). Both answer health questions only.
+What upstream cannot bind to loopback: the health servers of all three listen on all interfaces
+whatever they are told (measured on 1.18.1). They answer health questions only.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from typing import Any
 
 import httpx
 
+from labkit.errors import StartError
 from labkit.lives import Life
 from labkit.ports import PortBlock
 from labkit.processes import Process, Supervisor
-from labkit.waiting import Reason
+from labkit.trust import Trust
+from labkit.waiting import Reason, patience, poll
 
 HOST = "127.0.0.1"
 SERVED = "dapr_scheduler_sidecars_connected"
@@ -28,12 +30,23 @@ leadership" in its log. Until then it is healthy, takes no sidecar, and nothing 
 """
 
 
+SENTRY_SECONDS = 10.0
+"""Sentry has made its certificates and answers within 0.1 s (measured on 1.18.1)."""
+
+
+class SentrySilent(StartError):
+    """Sentry runs, and does not give out certificates."""
+
+    code = "sentry-silent"
+
+
 class ControlPlane:
-    """Placement and scheduler of one lab.
+    """Placement and scheduler of one lab, and sentry where certificates are wanted.
 
     Args:
-        programs: path of the programs ``placement`` and ``scheduler``.
+        programs: path of the programs ``placement``, ``scheduler`` and ``sentry``.
         folder: the run folder; logs and the scheduler's data go there.
+        trust: the certificates; None without mTLS.
     """
 
     def __init__(
@@ -44,14 +57,17 @@ class ControlPlane:
         folder: Path,
         env: Mapping[str, str],
         http: httpx.Client,
+        trust: Trust | None = None,
     ) -> None:
         self._supervisor, self._programs, self._folder = supervisor, programs, folder
-        self._env, self._http = env, http
+        self._env, self._http, self._trust = env, http, trust
         names = (
             "placement raft placement_health placement_metrics "
             "scheduler etcd etcd_peer scheduler_health scheduler_metrics"
         )
         self._port = {name: ports.take() for name in names.split()}
+        if trust is not None:
+            self._port |= {"sentry": trust.port, "sentry_health": ports.take()}
         self.processes: dict[str, Process] = {}
 
     @property
@@ -65,13 +81,36 @@ class ControlPlane:
         return f"{HOST}:{self._port['scheduler']}"
 
     def start(self) -> None:
-        """Start what is not running; does not wait."""
-        for name, argv in (("placement", self._placement()), ("scheduler", self._scheduler())):
-            running = self.processes.get(name)
-            if running is None or not running.is_alive:
-                self.processes[name] = self._supervisor.start(
-                    name, argv, self._env, self._folder, self._folder / "logs" / f"{name}.log"
-                )
+        """Start what is not running; waits for the certificates, and for nothing else.
+
+        Raises:
+            ProcessEnded, SentrySilent: there are no certificates, which all others need.
+        """
+        if self._trust is not None:
+            self._sign(self._trust)
+        self._keep("placement", self._placement())
+        self._keep("scheduler", self._scheduler())
+
+    def _keep(self, name: str, argv: list[str]) -> Process:
+        running = self.processes.get(name)
+        if running is None or not running.is_alive:
+            log = self._folder / "logs" / f"{name}.log"
+            running = self._supervisor.start(name, argv, self._env, self._folder, log)
+            self.processes[name] = running
+        return running
+
+    def _sign(self, trust: Trust) -> None:
+        trust.issuer.mkdir(mode=0o700, parents=True, exist_ok=True)
+        argv = trust.sentry(self._programs["sentry"], self._port["sentry_health"])
+        sentry = self._keep("sentry", argv)
+
+        def signs() -> bool:
+            there = trust.anchors.exists() and self._healthy("sentry_health")
+            return there or not sentry.is_alive
+
+        if not poll(signs, SENTRY_SECONDS * patience())[1]:
+            raise _silent(sentry, trust)
+        sentry.require_alive("start sentry", f"correct {trust.config}, then lab.up()")
 
     def is_ready(self) -> bool:
         """Whether both answer their health question."""
@@ -121,6 +160,7 @@ class ControlPlane:
             *("--initial-cluster", f"dapr-placement-0={HOST}:{port['raft']}"),
             *("--healthz-port", str(port["placement_health"])),
             *("--metrics-port", str(port["placement_metrics"])),
+            *(self._trust.of_placement() if self._trust else ()),
             "--metadata-enabled=true",
         ]
 
@@ -136,10 +176,22 @@ class ControlPlane:
             *("--metrics-port", str(port["scheduler_metrics"])),
             *("--etcd-data-dir", str(data)),
             *("--etcd-client-port", str(port["etcd"])),
+            *(self._trust.of_scheduler() if self._trust else ()),
             # Any other host name makes etcd listen on all interfaces.
             "--etcd-initial-cluster",
             f"dapr-scheduler-server-0=http://{HOST}:{port['etcd_peer']}",
         ]
+
+
+def _silent(sentry: Process, trust: Trust) -> SentrySilent:
+    return SentrySilent(
+        "sentry gives out no certificates",
+        asked=f"certificates, which {trust.config} asks for",
+        found=f"sentry is {sentry.ending()}, and has not answered for {SENTRY_SECONDS:g} s; "
+        f"its log says: {sentry.last_line() or 'nothing'}",
+        look_at=str(sentry.log),
+        fix="lab.up() again; if that does not help, lab.down() and a new Lab()",
+    )
 
 
 def silence(scheduler: Life, metrics: str, http: httpx.Client) -> Reason | None:

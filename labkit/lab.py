@@ -32,6 +32,7 @@ from labkit import (
     runtime,
     sdk,
     shellenv,
+    trust,
     workflowrun,
 )
 from labkit.components import chosen
@@ -47,6 +48,7 @@ from labkit.replicas import require as require_replicas
 from labkit.replicas import spread, without_places
 from labkit.runfile import AppSpec, RunFile, load, named
 from labkit.texts import Text
+from labkit.trust import Trust
 from labkit.view import View
 from labkit.waiting import EXPLAIN, Reason, wait_until
 from labkit.workflowrun import Run
@@ -238,7 +240,7 @@ class Lab(View):
         """End something at once, as a crash would (SIGKILL).
 
         Args:
-            name: an app ID, a replica, or "placement", "scheduler", "mail" or "redis".
+            name: an app ID, a replica, or "placement", "scheduler", "sentry", "mail" or "redis".
             part: "worker" or "sidecar" of an app; None for both.
             announce: print a line per process.
         """
@@ -300,7 +302,7 @@ class Lab(View):
         """Within the block something is there and does nothing, as a program that hangs (SIGSTOP).
 
         Args:
-            name: an app ID, a replica, or "placement", "scheduler", "mail" or "redis".
+            name: an app ID, a replica, or "placement", "scheduler", "sentry", "mail" or "redis".
             part: "worker" or "sidecar" of an app; None for both.
         """
         held = self._shared_process(name) or self._app_processes(name, part)
@@ -432,13 +434,15 @@ class Lab(View):
     def _build_surroundings(self, programs: Any) -> None:
         env = _base_env()
         folder = self._folder.path
+        certificates = self._certificates(programs)
         self._control = ControlPlane(
             self._supervisor,
             self._ports,
-            {"placement": programs.placement, "scheduler": programs.scheduler},
+            {n: getattr(programs, n) for n in ("placement", "scheduler", "sentry")},
             folder,
             env,
             self._http,
+            certificates,
         )
         self._internal_ports = self._choose_internal_ports()
         self._infrastructure = Infrastructure(
@@ -451,6 +455,7 @@ class Lab(View):
             http=self._http,
             run_file=self.run_file.path,
             loaded_at=self._folder.facts["loaded_at"],
+            trust=certificates,
         )
         self._around = Surroundings(
             shared,
@@ -463,6 +468,15 @@ class Lab(View):
             config=self._infrastructure.config,
             supervisor=self._supervisor,
         )
+
+    def _certificates(self, programs: Any) -> Trust | None:
+        """Return the certificates of the lab, if the Configuration of an app asks for them."""
+        asking = [s.config for s in self.run_file.apps if s.config and trust.is_wanted(s.config)]
+        if not asking:
+            return None
+        runtime.require_sentry(programs)
+        address = f"{HOST}:{self._ports.take()}"
+        return Trust.of_run(self._folder.path, asking[0], address)
 
     def _choose_internal_ports(self) -> dict[str, int]:
         """Return the port of each sidecar for the others; none for a run file of many apps.
@@ -521,6 +535,7 @@ class Lab(View):
             first_port=self._ports.first,
             lifeline_pid=self._supervisor.lifeline_pid,
             scheduler_metrics=self._control.scheduler_metrics,
+            mtls=self._around.shared.trust.facts if self._around.shared.trust else None,
             apps={a.name: a.ports.facts() for a in self._apps.values()},
             processes={p.name: p.pid for p in self.processes()},
         )

@@ -80,6 +80,7 @@ class Launch:
             *("--metrics-port", str(ports.metrics)),
             *("--metrics-listen-address", HOST),
             *around.sidecar_flags,
+            *(self._sidecar.certified.of_sidecar() if self._sidecar.certified else ()),
             # daprd lays one over the other: the app's own says more, and wins.
             *("--config", quoted(around.config)),
             *(("--config", quoted(spec.config)) if spec.config else ()),
@@ -96,14 +97,15 @@ class Launch:
     def env(self, part: Part) -> dict[str, str]:
         """Return the environment of a part: what the Dapr CLI gives it, and what the lab adds.
 
-        ``env`` of the run file is the command's, as with the CLI. Of it the sidecar gets
-        ``NAMESPACE`` only, which the CLI takes from its own environment, the same for all apps.
+        ``env`` of the run file is the command's, as with the CLI. Of it the sidecar gets only
+        ``NAMESPACE`` and ``DAPR_TRUST_ANCHORS``, which the CLI takes from its own environment, the
+        same for all apps.
         """
         spec, ports, common = self._spec, self._ports, self._around.env
         token = {"DAPR_API_TOKEN": self._around.shared.token}
         if part == "sidecar":
             named = {k: v for k, v in spec.env.items() if k == "NAMESPACE"}
-            return {**common, **token, "DAPR_HOST_IP": HOST, **named}
+            return {**common, **token, "DAPR_HOST_IP": HOST, **self._sidecar.anchors(), **named}
         return {
             **common,
             **cli_env(spec),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import httpx
 
     from labkit.runfile import AppSpec
+    from labkit.trust import Trust
 
 HOST = "127.0.0.1"
 Part = Literal["sidecar", "worker"]
@@ -29,6 +30,7 @@ class Shared:
         folder: the run folder.
         token: what the sidecar APIs ask for in the header ``dapr-api-token``.
         resources: replaces the resources that the run file names, when given.
+        trust: the certificates of this lab; None without mTLS.
         run_file, loaded_at: the deployment, and when it was read, in seconds of the epoch.
     """
 
@@ -38,6 +40,7 @@ class Shared:
     http: httpx.Client
     run_file: Path
     loaded_at: float
+    trust: Trust | None = None
 
     def log(self, name: str, part: Part) -> Path:
         """Return the file with the output of a part of an app or replica."""

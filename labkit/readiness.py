@@ -37,6 +37,8 @@ workflows need. Wait this long for its worker."""
 SCHEDULER_SECONDS = 5.0
 """Wait so long for the first scheduler to take a sidecar. At a load of 8 it was seen to be a second
 behind the workers; after this, up() says that it lags."""
+CERTIFICATE_SECONDS = 1.0
+"""A sidecar has its certificate 0.01 s after it has asked for it (measured on 1.18.1)."""
 ROUTE_SECONDS = 0.5
 """Deadline of a question to a sidecar about the actors of an app, which takes milliseconds."""
 BLOCKED_SECONDS, SHUT_SECONDS, MOST_PATIENCE = 2.0, 10.0, 3.0
@@ -65,6 +67,12 @@ class MachineBusy(StartError):
     """What was started did not get the cores that it needed."""
 
     code = "machine-busy"
+
+
+class NoCertificate(StartError):
+    """A sidecar of a lab with mTLS has no certificate, and will not get one."""
+
+    code = "no-certificate"
 
 
 class NotReady(StartError):
@@ -162,11 +170,17 @@ def routes(sources: Iterable[App], offers: Mapping[str, str]) -> list[Route]:
     for name, kind in offers.items():
         targets.setdefault(kind, name)
     return [
-        Route(source.name, target, source.internal_address, kind)
+        _way(source, target, kind)
         for source in sources
         for kind, target in targets.items()
         if kind and source.name in offers and spaces[source.name] in ("", spaces[target])
     ]
+
+
+def _way(source: App, target: str, kind: str) -> Route:
+    if source.sidecar.certified:
+        return Route(source.name, target, source.grpc_address, kind, source.shared.token)
+    return Route(source.name, target, source.internal_address, kind)
 
 
 def _offers_of(apps: Iterable[App]) -> dict[str, str]:
@@ -174,7 +188,7 @@ def _offers_of(apps: Iterable[App]) -> dict[str, str]:
     for app in apps:
         sidecar = app.process("sidecar")
         with suppress(SidecarSilent):
-            if sidecar is not None and sidecar.is_alive:
+            if sidecar is not None and sidecar.is_alive and not app.uncertified():
                 found[app.name] = _offered(app)
     return found
 
@@ -251,6 +265,7 @@ def wait(
 
     Raises:
         ProcessEnded: a process ended while starting; carries the telling line of its log.
+        NoCertificate: a sidecar will never take part in a lab with mTLS.
         AppWithoutWorker, TwoWorkers, NotReady: not ready after ``within`` seconds, or longer on a
             machine that is busy, and nothing moves any more.
         MachineBusy: after 15 times as long the processes still do not get the cores they need.
@@ -267,6 +282,7 @@ def wait(
             _require_processes(app)
         late = time.monotonic() - began
         waiting = [a for a in waiting if not _is_ready(a, late)]
+        _require_certificates(waiting, late)
         ready = not waiting and control.is_ready() and not _scheduler_lags(control, apps, late)
         spent = time.monotonic() - asked
         shut = ways.closed(apps) if ready else None
@@ -283,6 +299,19 @@ def wait(
             repaired += again
             waiting = [*apps, *(a for a in again if a not in apps and _has_worker(a))]
         time.sleep(pause(spent))
+
+
+def _require_certificates(waiting: Iterable[App], late: float) -> None:
+    """Say of a sidecar that it will never be ready; one that has a certificate gets it at once."""
+    for app in waiting if late > CERTIFICATE_SECONDS * patience() else ():
+        if cause := app.uncertified():
+            raise NoCertificate(
+                f"the sidecar of {app.name} gets no certificate",
+                asked=f"start {app.name}, in a lab with mTLS",
+                found=cause.found,
+                look_at=f"{cause.look_at}, and lab.app({app.name!r}).logs('sidecar')",
+                fix=cause.fix,
+            )
 
 
 def _scheduler_lags(control: ControlPlane, apps: Iterable[App], late: float) -> bool:

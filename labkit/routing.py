@@ -10,6 +10,9 @@ inflight.go:176; measured: every call to these types then hangs).
 Health, metadata and ``GetInstance`` do not pass that lock. A call to an actor does: one to the
 *retentioner* of an app, which takes no calls, is answered by "invoke not implemented" where it
 lives and by "remote actor moved" elsewhere.
+
+With mTLS the internal API talks to holders of a certificate only. Then the question goes through
+the public API, with the token, to the target and back (measured on 1.18.1: 2 to 7 ms).
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from typing import Any
 import grpc
 
 CALL = "/dapr.proto.internals.v1.ServiceInvocation/CallActor"
+PUBLIC_CALL = "/dapr.proto.runtime.v1.Dapr/InvokeActor"
 KIND = ".retentioner"
 ACTOR_ID, METHOD = "lab-readiness", "LabReadiness"
 _VERSION = b"\x08\x01"  # InternalInvokeRequest.ver = V1
@@ -34,14 +38,17 @@ class Route:
 
     Attributes:
         source, target: app IDs.
-        address: ``host:port`` of the internal gRPC API of the source.
+        address: ``host:port`` of the internal gRPC API of the source; of its public one where
+            there is a token.
         actor_type: of the target, as its sidecar names it.
+        token: of the public API; "" asks the internal one, which takes none.
     """
 
     source: str
     target: str
     address: str
     actor_type: str
+    token: str = ""
 
 
 def closed(routes: Iterable[Route], within: float) -> list[Route]:
@@ -55,7 +62,7 @@ def closed(routes: Iterable[Route], within: float) -> list[Route]:
         channels: dict[str, Any] = {}
         for address in {r.address for r in routes}:
             channels[address] = stack.enter_context(grpc.insecure_channel(address))
-        calls = [(r, _asked(channels[r.address], r.actor_type)) for r in routes]
+        calls = [(r, _asked(channels[r.address], r)) for r in routes]
         return [route for route, call in calls if not _is_answered(call, deadline)]
 
 
@@ -65,10 +72,18 @@ def request(actor_type: str) -> bytes:
     return _VERSION + _field(3, _text(1, METHOD)) + _field(4, actor)
 
 
-def _asked(channel: Any, actor_type: str) -> Any:
-    call = channel.unary_unary(CALL, request_serializer=None, response_deserializer=None)
+def public_request(actor_type: str) -> bytes:
+    """Return the same call as dapr/proto/runtime/v1/dapr.proto has it: InvokeActorRequest."""
+    return _text(1, actor_type) + _text(2, ACTOR_ID) + _text(3, METHOD)
+
+
+def _asked(channel: Any, route: Route) -> Any:
+    name = PUBLIC_CALL if route.token else CALL
+    data = (public_request if route.token else request)(route.actor_type)
+    call = channel.unary_unary(name, request_serializer=None, response_deserializer=None)
+    token = [("dapr-api-token", route.token)] if route.token else []
     # Without a deadline of its own: at one, the sidecar might answer that it has passed.
-    return call.future(request(actor_type))
+    return call.future(data, metadata=token)
 
 
 def _is_answered(call: Any, deadline: float) -> bool:

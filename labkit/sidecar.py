@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import httpx
 
-from labkit import causes
+from labkit import causes, trust
 from labkit.causes import Cause
 from labkit.errors import ObservationError, StartError
 from labkit.lives import Life
@@ -17,6 +17,7 @@ from labkit.parts import HOST, Ports, Shared, written
 from labkit.ports import is_listening, is_listening_at
 from labkit.runfile import AppSpec
 from labkit.texts import Text
+from labkit.trust import Trust
 
 TOKEN_HEADER = "dapr-api-token"
 SOCKET_PATH_BYTES = 103
@@ -71,6 +72,22 @@ class Sidecar:
     def resources(self) -> tuple[Path, ...]:
         """Its resources: the lab's, or those that the run file names."""
         return self.shared.resources or self.spec.resources
+
+    @property
+    def certified(self) -> Trust | None:
+        """The certificates of the lab, if this app's own Configuration asks for them."""
+        return self.shared.trust if trust.is_wanted(self.spec.config) else None
+
+    def anchors(self) -> dict[str, str]:
+        """Return the variable with the root certificate that it starts with; empty without one."""
+        own = {k: v for k, v in self.spec.env.items() if k == trust.ANCHORS}
+        return {**(self.certified.env() if self.certified else {}), **own}
+
+    def uncertified(self) -> Cause | None:
+        """Return why it will never have a certificate; None when it may, or needs none."""
+        if self.shared.trust is None or self.life is None or not self.life.is_alive:
+            return None
+        return causes.of_certificates(self.life.output(), self.anchors(), self.shared.trust)
 
     def socket(self, api: Literal["http", "grpc"]) -> str | None:
         """The file by which an API is reached when the run file asks for Unix sockets.

@@ -2,8 +2,9 @@
 
 As the sidecar judges (dapr/dapr v1.18.1, pkg/acl/workflow/policy.go:104): one policy in sight of an
 app makes it refuse every call that no rule allows; calls to itself are exempt. Who calls, it knows
-from a certificate (pkg/api/grpc/workflow_acl.go:40), so without mTLS, as in a run file, it refuses
-all calls from outside (measured on 1.18.1).
+from a certificate (pkg/api/grpc/workflow_acl.go:40), so without mTLS it refuses all calls from
+outside (measured on 1.18.1). A cluster has mTLS unless its control plane switches it off; an app
+of a run file has it where its Configuration says so.
 
 It also refuses what is no operation of a rule, and the result of a child workflow is none
 (pkg/acl/workflow/extract.go:131): a policy in sight of the caller leaves it RUNNING (measured).
@@ -31,21 +32,33 @@ def policies(read: Manifests, code: Code) -> Iterator[Finding]:
     of = {app: read.in_sight(app, KIND) for app in read.apps}
     if not any(of.values()):
         return
-    found, is_secure = list[Finding](), not _is_mtls_off(read)
+    found, secure = list[Finding](), _with_mtls(read)
     for caller, call in code.calls:
         for target in (a for a in read.apps if a.app_id == call.app_id):
             near = [a for a in read.apps if _are_near(a, target)]
             others = [a for a in near if a.app_id != target.app_id]
             possible = others if caller is None else [a for a in others if a == caller]
             if possible and of[target]:
-                found.append(_judged(call, target, possible, of[target], is_secure, read))
+                found.append(_judged(call, target, possible, of[target], target in secure, read))
             if possible and call.kind == "call_child_workflow":
                 found += _result(target, possible, of, read)
-    yield from dict.fromkeys([*found, *_unasked(of, code, is_secure, read)])
+    yield from dict.fromkeys([*found, *_unasked(of, code, secure, read)])
 
 
 def _are_near(app: App, target: App) -> bool:
     return app.deployment == target.deployment and app.meets(target) is not False
+
+
+def _with_mtls(read: Manifests) -> set[App]:
+    """Return the apps that know who calls them."""
+    cluster = not _is_mtls_off(read)
+    return {a for a in read.apps if (cluster if a.is_in_cluster else _asks_for_mtls(a, read))}
+
+
+def _asks_for_mtls(app: App, read: Manifests) -> bool:
+    """Whether the Configuration of an app of a run file asks for it, as the Dapr CLI reads it."""
+    said = (d.body.get("spec", "mtls", "enabled").text for d in read.configuration_of(app))
+    return any(text.lower() in ("true", "yes", "on", "y") for text in said)
 
 
 def _is_mtls_off(read: Manifests) -> bool:
@@ -72,9 +85,9 @@ def _judged(
     what, at = call.name or "a call", found[0].body.get("spec", "rules").where
     ids = sorted({a.app_id for a in possible})
     who = " or ".join(ids)
-    if not (target.is_in_cluster and is_secure):
+    if not is_secure:
         why = f"{found[0].name} makes {read.title(target)} refuse every call from {who}: {NO_MTLS}"
-        fix = f"hide {found[0].name} from {target.app_id} with scopes, or remove it"
+        fix = f"switch mTLS on, or hide {found[0].name} from {target.app_id} with scopes"
         return _finding("broken", at, why, fix)
     allowed = {a: any(_allows(rule, a, call) for d in found for rule in _rules(d)) for a in ids}
     if call.name is None and any(allowed.values()):
@@ -167,13 +180,13 @@ def _result(
 
 
 def _unasked(
-    of: dict[App, list[Document]], code: Code, is_secure: bool, read: Manifests
+    of: dict[App, list[Document]], code: Code, secure: set[App], read: Manifests
 ) -> Iterator[Finding]:
     """A policy where no source that was read calls."""
     for app, found in of.items():
         if found and app.app_id not in code.called:
             why = f"{found[0].name} makes {read.title(app)} refuse what no rule allows"
-            if not (app.is_in_cluster and is_secure):
+            if app not in secure:
                 why = (
                     f"{found[0].name} makes {read.title(app)} refuse calls from outside: {NO_MTLS}"
                 )

@@ -1,6 +1,23 @@
 """The Dapr programs of the pinned version: found, else downloaded, else built."""
 
 from labkit.runtime.ensured import ensure
-from labkit.runtime.found import Binaries, RuntimeDamaged, RuntimeMissing, binaries, fixes
+from labkit.runtime.found import (
+    Binaries,
+    RuntimeDamaged,
+    RuntimeMissing,
+    SentryMissing,
+    binaries,
+    fixes,
+    require_sentry,
+)
 
-__all__ = ["Binaries", "RuntimeDamaged", "RuntimeMissing", "binaries", "ensure", "fixes"]
+__all__ = [
+    "Binaries",
+    "RuntimeDamaged",
+    "RuntimeMissing",
+    "SentryMissing",
+    "binaries",
+    "ensure",
+    "fixes",
+    "require_sentry",
+]

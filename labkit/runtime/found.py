@@ -39,6 +39,12 @@ class RuntimeDamaged(RuntimeMissing):
     code = "runtime-damaged"
 
 
+class SentryMissing(SetupError):
+    """A deployment asks for mTLS, and the Dapr programs that were found are without sentry."""
+
+    code = "sentry-missing"
+
+
 @dataclass(frozen=True)
 class Binaries:
     """The Dapr programs.
@@ -110,6 +116,24 @@ def binaries(*, thorough: bool = False) -> Binaries:
         passed.append(f"{origin}: {problem}")
         broken += [passed[-1]] if harm else []
     raise _damaged(broken) if broken else _missing(passed)
+
+
+def require_sentry(used: Binaries) -> None:
+    """Refuse a folder of programs without sentry, which the Dapr CLI does not install.
+
+    Raises:
+        SentryMissing: says where it was looked for.
+    """
+    if os.access(used.sentry, os.X_OK):
+        return
+    raise SentryMissing(
+        "mTLS needs sentry, which is not on this machine",
+        asked=f"sentry {versions.DAPR_RUNTIME}, because a Configuration says spec.mtls.enabled",
+        found=f"no {used.sentry}; these programs are from {used.origin}",
+        look_at="./lab runtime",
+        fix="put sentry of the same release there, or let ./lab setup get all four programs, "
+        "without LABKIT_DAPR_BIN",
+    )
 
 
 def _missing(passed: Sequence[str]) -> RuntimeMissing:

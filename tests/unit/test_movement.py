@@ -91,6 +91,9 @@ class App:
     def is_healthy(self):
         return True
 
+    def uncertified(self):
+        return None
+
     def connected_workers(self):
         return 0
 

@@ -139,6 +139,19 @@ def test_in_a_run_file_any_policy_refuses_every_call_from_outside(tmp_path):
     assert states(inspect([file]), "access policy") == ["cannot be known"]
 
 
+@pytest.mark.parametrize(("said", "state"), [("true", "holds"), ("false", "broken")])
+def test_in_a_run_file_a_configuration_with_mtls_lets_rules_count(tmp_path, said, state):
+    apps = "billing: resourcesPaths: [../components, ../gate]; configFilePath: ../mtls.yaml"
+    file = run_file(tmp_path, "orders", apps)
+    worker(tmp_path / "orders", calling(ACTIVITY))
+    worker(tmp_path / "billing", "@wfr.activity\ndef charge(ctx): ...\n")
+    (tmp_path / "gate").mkdir()
+    write(tmp_path / "gate", p=policy(ALLOWS))
+    head = "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {name: c}\n"
+    (tmp_path / "mtls.yaml").write_text(f"{head}spec: {{mtls: {{enabled: {said}}}}}\n")
+    assert states(inspect([file]), "access policy") == [state]
+
+
 def test_an_app_may_always_call_itself(tmp_path):
     file = run_file(tmp_path, "billing: resourcesPaths: [../components, ../gate]")
     worker(tmp_path / "billing", calling(ACTIVITY) + "@wfr.activity\ndef charge(ctx): ...\n")

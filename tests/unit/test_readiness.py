@@ -7,6 +7,7 @@ from types import SimpleNamespace as Fake
 import pytest
 
 from labkit import lives, readiness
+from labkit.causes import Cause
 from labkit.controlplane import ControlPlane
 from labkit.sidecar import SidecarSilent
 
@@ -21,15 +22,20 @@ class App:
     ):
         self.name, self.internal_address = name, f"host:{name}"
         self.app_id = app_id = name.partition("#")[0]
+        self.grpc_address = f"public:{name}"
         kind = f"dapr.internal.{space}.{app_id}"
         types = [{"type": f"{kind}.workflow"}, {"type": f"{kind}.retentioner"}]
         self.said = {"actorRuntime": {"activeActors": types if worker else []}}
-        self.log, self.workers = "", 1
+        self.log, self.workers, self.cause = "", 1, None
         self.sidecar = Fake(is_alive=alive, started_at=started_at, output=lambda: self.log)
-        self.started, self.shared = [], Fake(folder=folder)
+        self.sidecar.certified = None
+        self.started, self.shared = [], Fake(folder=folder, token="secret")
 
     def process(self, part):
         return self.sidecar if part == "sidecar" else Fake(is_alive=True)
+
+    def uncertified(self):
+        return self.cause
 
     def connected_workers(self):
         return self.workers
@@ -58,6 +64,35 @@ def test_every_sidecar_is_asked_about_every_app_and_itself():
 def test_replicas_offer_the_same_and_are_asked_about_it_once_each():
     ways = _ways(App("a"), App("b#1"), App("b#2"))
     assert ways == {(x, y) for x in ("a", "b#1", "b#2") for y in ("a", "b#1")}
+
+
+def test_with_mtls_the_public_api_is_asked_with_the_token_of_the_lab():
+    plain, certified = App("a"), App("b")
+    certified.sidecar.certified = object()
+    found = readiness.routes([plain, certified], readiness._offers_of([plain, certified]))
+    doors = {(r.source, r.address, r.token) for r in found}
+    assert doors == {("a", "host:a", ""), ("b", "public:b", "secret")}
+
+
+def uncertified(cause):
+    app = App("a")
+    app.cause = cause
+    return app
+
+
+def test_an_app_without_a_certificate_offers_nothing_to_others():
+    assert _ways(App("b"), uncertified(Cause("it has none", "x", "y"))) == {("b", "b")}
+
+
+def test_an_app_that_will_get_no_certificate_is_not_waited_for(clock):
+    cause = Cause("it has none", "dapr.yaml", "name a Configuration")
+    late = readiness.CERTIFICATE_SECONDS
+    readiness._require_certificates([uncertified(None)], late + 0.1)
+    readiness._require_certificates([uncertified(cause)], late - 0.1)
+    with pytest.raises(readiness.NoCertificate) as caught:
+        readiness._require_certificates([uncertified(cause)], late + 0.1)
+    assert caught.value.found == "it has none"
+    assert caught.value.fix == "name a Configuration"
 
 
 @pytest.mark.parametrize(

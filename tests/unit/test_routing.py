@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 
-from labkit.routing import CALL, Route, closed, request
+from labkit.routing import CALL, PUBLIC_CALL, Route, closed, public_request, request
 
 OPEN = {
     "an answer": None,
@@ -25,9 +25,12 @@ class Sidecar(grpc.GenericRpcHandler):
     def __init__(self) -> None:
         self.end = threading.Event()
         self.asked: list[bytes] = []
+        self.doors: list[tuple[str, str | None]] = []
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
-        return grpc.unary_unary_rpc_method_handler(self._answer) if details.method == CALL else None
+        self.doors.append((details.method, dict(details.invocation_metadata).get("dapr-api-token")))
+        known = details.method in (CALL, PUBLIC_CALL)
+        return grpc.unary_unary_rpc_method_handler(self._answer) if known else None
 
     def _answer(self, given: bytes, context: grpc.ServicerContext) -> bytes:
         self.asked.append(given)
@@ -55,6 +58,14 @@ def test_any_answer_is_one(sidecar, kind):
     handler, address = sidecar
     assert closed([Route("a", "b", address, kind)], 10) == []
     assert len(handler.asked) == 1
+
+
+def test_with_a_token_the_public_api_is_asked(sidecar):
+    handler, address = sidecar
+    ways = [Route("a", "b", address, "an answer", "secret"), Route("a", "b", address, "an answer")]
+    assert closed(ways, 10) == []
+    assert set(handler.doors) == {(PUBLIC_CALL, "secret"), (CALL, None)}
+    assert public_request("an answer") in handler.asked
 
 
 def test_only_the_way_that_gives_no_answer_is_closed(sidecar):
