@@ -118,6 +118,11 @@ class Launch:
         return self.spec.app_id
 
     @property
+    def namespace(self) -> str:
+        """The namespace of its sidecar."""
+        return str(self.spec.env.get("NAMESPACE") or "default")
+
+    @property
     def has_service(self) -> bool:
         """Whether the run file gives a command; without one the app is a sidecar only."""
         return bool(self.spec.command)
@@ -189,6 +194,7 @@ class Launch:
             *(w for folder in self.resources for w in ("--resources-path", quoted(folder))),
             *(("--profile-port", str(self.profile_port)) if self.profile_port else ()),
             *self._socket_flags(),
+            *(("--app-port", str(self.app_port)) if self.spec.serves else ()),
             *daprd_flags(self.spec),
         ]
 

@@ -25,7 +25,7 @@ from labkit.history import finds_workflows
 from labkit.launch import Part
 from labkit.movement import Movement
 from labkit.processes import Process, stop
-from labkit.routing import KIND, Route, closed
+from labkit.routing import KIND, SPACE, Route, closed
 from labkit.waiting import Reason, busy, patience, pause
 
 OPTIONAL_WORKER_SECONDS = 3.0
@@ -153,12 +153,11 @@ def routes(sources: Iterable[App], offers: Mapping[str, str]) -> list[Route]:
     Args:
         offers: app ID to the type of its actors, or ""; a source that is missing is not asked.
     """
-    spaces = {app_id: _space(app_id, kind) for app_id, kind in offers.items()}
     return [
         Route(source.app_id, target, source.internal_address, kind)
         for source in sources
         for target, kind in offers.items()
-        if source.app_id in offers and kind and spaces[source.app_id] in ("", spaces[target])
+        if source.app_id in offers and kind == f"{SPACE}{source.namespace}.{target}{KIND}"
     ]
 
 
@@ -181,11 +180,6 @@ def _offered(app: App) -> str:
     actors = (app.metadata().get("actorRuntime") or {}).get("activeActors") or []
     types = (str(a.get("type")) for a in actors)
     return next((t for t in types if t.endswith(f".{app.app_id}{KIND}")), "")
-
-
-def _space(app_id: str, actor_type: str) -> str:
-    """Return what an actor type says before the app ID: ``dapr.internal.NAMESPACE``."""
-    return actor_type.removesuffix(f".{app_id}{KIND}")
 
 
 def hindrances(apps: Iterable[App]) -> list[Reason]:
@@ -325,7 +319,8 @@ def _is_ready(app: App, late: float) -> bool:
     if workers and offered:
         return app.lacks_actor_store() or finds_workflows(app.grpc_address, app.shared.token)
     optional = late > OPTIONAL_WORKER_SECONDS * patience()
-    return optional and (bool(app.spec.app_port) or app.lacks_actor_store())
+    may_lack_it = bool(app.spec.app_port) or not app.spec.needs_worker
+    return optional and (may_lack_it or app.lacks_actor_store())
 
 
 def _offers(app: App) -> tuple[int, bool]:

@@ -23,7 +23,8 @@ from typing import Any
 import grpc
 
 CALL = "/dapr.proto.internals.v1.ServiceInvocation/CallActor"
-KIND = ".retentioner"
+SPACE, KIND = "dapr.internal.", ".retentioner"
+"""What an actor type is made of: ``SPACE namespace . app ID KIND``."""
 ACTOR_ID, METHOD = "lab-readiness", "LabReadiness"
 _VERSION = b"\x08\x01"  # InternalInvokeRequest.ver = V1
 

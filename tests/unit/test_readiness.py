@@ -20,6 +20,7 @@ class App:
         self, app_id, space="default", worker=True, alive=True, started_at=10.0, folder=None
     ):
         self.app_id, self.internal_address = app_id, f"host:{app_id}"
+        self.namespace = space
         kind = f"dapr.internal.{space}.{app_id}"
         types = [{"type": f"{kind}.workflow"}, {"type": f"{kind}.retentioner"}]
         self.said = {"actorRuntime": {"activeActors": types if worker else []}}
@@ -59,9 +60,13 @@ def test_every_sidecar_is_asked_about_every_app_and_itself():
     {
         "of another namespace": (App("b", space="pay"), {("a", "a"), ("b", "b")}),
         "without a worker": (App("b", worker=False), {("a", "a"), ("b", "a")}),
+        "without a worker, and of another namespace": (
+            App("b", space="pay", worker=False),
+            {("a", "a")},
+        ),
         "that has ended": (App("b", alive=False), {("a", "a")}),
     }.values(),
-    ids=["of another namespace", "without a worker", "that has ended"],
+    ids=["of another namespace", "without a worker", "without both", "that has ended"],
 )
 def test_an_app_is_asked_about_as_far_as_it_can_answer(other, expected):
     assert _ways(App("a"), other) == expected
