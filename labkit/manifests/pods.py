@@ -38,6 +38,7 @@ SWITCHES = {
     "dapr.io/enable-api-logging": "enable-api-logging",
     "dapr.io/enable-app-health-check": "enable-app-health-check",
 }
+OF_PROCESS = ("dapr.io/sidecar-cpu-", "dapr.io/sidecar-memory-")
 TAKEN = {ENABLED, APP_ID, CONFIG, APP_PORT, *TEXTS, *NUMBERS, *SWITCHES}
 """Annotations that reach the sidecar of a lab (pkg/injector/patcher/sidecar_container.go)."""
 
@@ -125,8 +126,12 @@ def made(
         pre_stop=_pre_stop(service.get("lifecycle", "preStop")),
     )
     more = [*others, *spec.get("initContainers").items]
-    left = (k for k, v in pods.notes.keys if k.startswith("dapr.io/") and v and k not in TAKEN)
-    return Made(pod, variables, tuple(c.get("name").text for c in more), tuple(left))
+    left = tuple(k for k, part in pods.notes.keys if part and _is_left(k))
+    return Made(pod, variables, tuple(c.get("name").text for c in more), left)
+
+
+def _is_left(key: str) -> bool:
+    return key.startswith("dapr.io/") and key not in TAKEN and not key.startswith(OF_PROCESS)
 
 
 def _fields(pods: Pods, space: str) -> dict[str, str]:

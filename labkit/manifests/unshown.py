@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from labkit.manifests.cluster import Cluster
-from labkit.manifests.pods import Made
+from labkit.manifests.pods import OF_PROCESS, Made
 from labkit.manifests.wrong import place
 from labkit.preflight import Document
 from labkit.preflight.parts import Part
@@ -113,3 +113,5 @@ def _words(document: Document) -> Iterator[str]:
     yield from (word for key, word in OF_PODS.items() if spec.get(key))
     containers: list[Part] = spec.get("containers").items
     yield from (word for key, word in OF_CONTAINERS.items() for c in containers if c.get(key))
+    if any(key.startswith(OF_PROCESS) for key, _ in pods.notes.keys):
+        yield OF_CONTAINERS["resources"]

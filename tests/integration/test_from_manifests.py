@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import grpc
 import pytest
+import yaml
 
 from labkit import Lab
 from labkit.lab import NoPod
@@ -159,3 +162,29 @@ def test_a_check_of_another_kernel_reads_the_same_manifests(deployed, tmp_path):
     seen = Attached(lab.run_file.path)
     assert seen.app("caller").spec == lab.app("caller").spec
     seen.close()
+
+
+def test_the_manifests_of_the_course_run_and_their_probe_asks_for_a_worker():
+    order = {"task_id": "t", "title": "URGENT: outage", "assignee_email": "a@example.com"}
+    order |= {"assignee_user_id": "user-a"}
+    with Lab.from_manifests("components/kubernetes/course") as lab:
+        lab.up(announce=False)
+        client = lab.client("task-orchestrator-service")
+        for name in ("task_with_audit", "task_with_priority"):
+            client.schedule_new_workflow(name, input=order, instance_id=name)
+            assert lab.run(name).wait(WITHIN).status == "COMPLETED"
+        assert probe(lab, "audit-service") == 0
+        lab.stop("audit-service", "worker", announce=False)
+        app = lab.app("audit-service")
+        wait_until(lambda: app.connected_workers() == 0, WITHIN, "the worker is gone")
+        assert probe(lab, "audit-service") == 1
+        assert app.is_healthy(), "the sidecar says that all is well"
+
+
+def probe(lab, app_id):
+    """Run the readiness probe of an app as the kubelet would; return its exit code."""
+    file = lab.run_file.path / f"{app_id}.yaml"
+    pod = next(yaml.safe_load_all(file.read_text()))["spec"]["template"]["spec"]
+    command = pod["containers"][0]["readinessProbe"]["exec"]["command"]
+    app = lab.app(app_id)
+    return subprocess.run(command, env=app.env("worker"), cwd=app.spec.folder).returncode
