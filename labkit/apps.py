@@ -92,6 +92,11 @@ class App:
         return self.service.ledger
 
     @property
+    def namespace(self) -> str:
+        """The namespace of the sidecar: it finds the apps of no other."""
+        return self.sidecar.namespace
+
+    @property
     def grpc_address(self) -> str:
         """Where the sidecar's gRPC API is: ``host:port``, or ``unix:/FILE``."""
         return self.sidecar.grpc_address

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from labkit import lives, runs
+from labkit import deployments, lives, runs
 from labkit.apps import App
 from labkit.controlplane import silence
 from labkit.errors import DeploymentError, ObservationError
 from labkit.lives import Life, Seen
 from labkit.parts import PARTS, Part, Ports, Shared
 from labkit.replicas import chosen
-from labkit.runfile import AppSpec, RunFile, load
+from labkit.runfile import AppSpec, RunFile
 from labkit.trust import Trust
 from labkit.view import View
 from labkit.waiting import Reason
@@ -72,7 +72,7 @@ class Attached(View):
         self._folder: Path = chosen.path
         self.facts: Mapping[str, Any] = chosen.facts
         self.notice = _which(chosen, own, found) if run is None else ""
-        self._run_file: RunFile = load(run_file)
+        self._run_file: RunFile = deployments.load(run_file, self.facts.get("manifests"))
         self._http = httpx.Client(trust_env=False, timeout=2.0)
         self._clients: dict[str, DaprWorkflowClient] = {}
         self._apps: dict[str, App] = {}

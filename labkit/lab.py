@@ -22,10 +22,13 @@ import httpx
 from labkit import (
     cellerrors,
     components,
+    deployments,
     foreign,
     limits,
     lives,
+    manifests,
     paths,
+    podend,
     ports,
     readiness,
     runs,
@@ -46,7 +49,7 @@ from labkit.processes import Process, Supervisor, stop
 from labkit.replicas import chosen as chosen_replica
 from labkit.replicas import require as require_replicas
 from labkit.replicas import spread, without_places
-from labkit.runfile import AppSpec, RunFile, load, named
+from labkit.runfile import AppSpec, RunFile, named
 from labkit.texts import Text
 from labkit.trust import Trust
 from labkit.view import View
@@ -87,11 +90,18 @@ class NothingToResume(StartError):
 _in_this_kernel: Lab | None = None
 
 
+class NoPod(ObservationError):
+    """The lab was not made from manifests, so it has no pods."""
+
+    code = "no-pod"
+
+
 class Lab(View):
     """A control plane and the apps of one run file.
 
     Args:
-        path: a run file (``dapr.yaml``) or its folder; relative paths start at the repository.
+        path: a run file (``dapr.yaml``) or its folder, a folder of Kubernetes manifests, or what
+            was read of one; relative paths start at the repository.
         components: name of a set in ``components/`` or a folder; replaces the resources that
             the run file names.
         resume: take over the newest ended run of this run file, with its stores and reminders.
@@ -115,7 +125,7 @@ class Lab(View):
 
     def __init__(
         self,
-        path: str | Path = "services/dapr.yaml",
+        path: str | Path | RunFile = "services/dapr.yaml",
         components: str | Path | None = None,
         *,
         resume: bool = False,
@@ -124,7 +134,8 @@ class Lab(View):
         own_env: Mapping[str, Mapping[str, str]] | None = None,
         replicas: Mapping[str, int] | None = None,
     ) -> None:
-        self.run_file: RunFile = _with_env(load(_run_file(path)), env or {}, own_env or {})
+        read = path if isinstance(path, RunFile) else deployments.load(paths.repo() / path)
+        self.run_file: RunFile = _with_env(read, env or {}, own_env or {})
         require_replicas(self.run_file.apps, replicas or {})
         self._replicas, self._own_env = dict(replicas or {}), own_env or {}
         if private:
@@ -144,6 +155,8 @@ class Lab(View):
         self._scaled_down: dict[str, OwnApp] = {}
         self._clients: dict[str, DaprWorkflowClient] = {}
         self._closed = False
+        if given := deployments.facts(self.run_file):
+            self._folder.note(manifests=given)
         self._http = httpx.Client(trust_env=False, timeout=2.0)
         try:
             self._ports = ports.reserve(prefer=self._folder.facts.get("first_port"))
@@ -161,6 +174,31 @@ class Lab(View):
         if not private:
             EXPLAIN[:] = [self._reasons]
             _remember_lab_of_this_kernel(self)
+
+    @classmethod
+    def from_manifests(
+        cls,
+        folder: str | Path,
+        *,
+        images: Mapping[str, str | Path] | None = None,
+        namespace: str = manifests.DEFAULT,
+        **more: Any,
+    ) -> Lab:
+        """Return a lab of the apps that Kubernetes manifests deploy; each pod becomes processes.
+
+        What such a lab does not show stands in :attr:`not_shown`.
+
+        Args:
+            folder: of manifests, searched to the bottom, or one file; starts at the repository.
+            images: the folder of a service by its image. Without it the last part of the name of
+                an image is the name of the folder, beside ``folder`` or in ``services/``.
+            namespace: where a document goes that names none, as ``kubectl -n`` says.
+            more: further arguments of :class:`Lab`.
+
+        Raises:
+            WrongManifest: it cannot be applied, or not be run here; names file and line.
+        """
+        return cls(manifests.load(paths.repo() / folder, images, namespace), **more)
 
     def __enter__(self) -> Lab:
         return self
@@ -215,6 +253,7 @@ class Lab(View):
         silence = self.silence()
         for app in asked:
             late = ", without the scheduler" if silence else ""
+            late += "" if app.spec.needs_worker or app.connected_workers() else ", without a worker"
             print(f"{app.name}: ready{late}{_old_code(app)}")
             if cause := app.refused():
                 print(f"{app.name}: {cause.found}; {cause.fix}")
@@ -297,6 +336,31 @@ class Lab(View):
                     print(f"{process.name}: stopped")
         self.up(app_id, within=within, announce=announce)
 
+    def delete_pod(self, app_id: str, *, announce: bool = True) -> list[podend.Ending]:
+        """End an app as Kubernetes ends its pod: hook, SIGTERM, grace period, SIGKILL.
+
+        Nothing starts it again but ``lab.up(app_id)``.
+
+        Args:
+            announce: print a line per process.
+
+        Raises:
+            NoPod: the lab was not made from manifests.
+        """
+        app = self.app(app_id)
+        if not isinstance(app.spec, manifests.Pod):
+            raise NoPod(
+                "a run file has no pods",
+                asked=f"lab.delete_pod({app_id!r})",
+                found=f"this lab was made from {self.run_file.path}",
+                look_at="terminationGracePeriodSeconds stands in a manifest",
+                fix=f"Lab.from_manifests(FOLDER), or lab.stop({app_id!r})",
+            )
+        endings = podend.end(app)
+        for one in endings if announce else ():
+            print(f"{app_id} {one}")
+        return endings
+
     @contextmanager
     def frozen(self, name: str, part: Part | None = None) -> Iterator[None]:
         """Within the block something is there and does nothing, as a program that hangs (SIGSTOP).
@@ -325,6 +389,11 @@ class Lab(View):
     def folder(self) -> Path:
         """The folder with the logs, stores and ledgers of this run."""
         return self._folder.path
+
+    @property
+    def not_shown(self) -> list[str]:
+        """What manifests say and this lab does not do, one line each; none for a run file."""
+        return list(getattr(self.run_file, "not_shown", ()))
 
     @property
     def lifeline_pid(self) -> int:
@@ -566,13 +635,6 @@ def _base_env() -> dict[str, str]:
     return env
 
 
-def _run_file(path: str | Path) -> Path:
-    full = Path(path) if Path(path).is_absolute() else paths.repo() / path
-    with suppress(OSError):  # a name that is too long, or a folder that is closed: load() says so
-        return full / "dapr.yaml" if full.is_dir() else full
-    return full
-
-
 def _with_env(
     run_file: RunFile, env: Mapping[str, str], own: Mapping[str, Mapping[str, str]]
 ) -> RunFile:
@@ -598,7 +660,7 @@ def _old_code(app: OwnApp) -> str:
     if not files:
         return ""
     fix = f"lab.restart({app.name!r})"
-    if app.shared.run_file.name in files:
+    if any(Path(f).parts[0] == app.shared.run_file.name for f in files):
         fix = "a new Lab(...) of the run file, with lab.up(),"
     return f", but not with what was saved since it started: {', '.join(files)}; {fix} loads it"
 

@@ -87,6 +87,7 @@ class Launch:
             *(w for f in self._sidecar.resources for w in ("--resources-path", quoted(f))),
             *(("--profile-port", str(ports.profile)) if ports.profile else ()),
             *self._socket_flags(),
+            *(("--app-port", str(ports.app)) if spec.serves else ()),
             *daprd_flags(spec),
         ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from labkit.apps import App
 from labkit.launch import Launch, Surroundings
 from labkit.parts import PARTS, Part, Ports
@@ -69,6 +71,13 @@ class OwnApp(App):
             self.shared.log(self.name, part),
         )
         self.took([*self.past, (part, process)])
+
+    def run_beside(self, what: str, command: Sequence[str]) -> Process:
+        """Start another program as the service is started, and return it."""
+        name, log = f"{self.name} {what}", self.shared.folder / "logs" / f"{self.name}.{what}.log"
+        return self._supervisor.start(
+            name, list(command), self.launch.env("worker"), self.spec.folder, log
+        )
 
     def running_or_ended(self) -> list[Process]:
         """Return the newest process of each part, dead or alive, sidecar first."""

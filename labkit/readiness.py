@@ -26,7 +26,7 @@ from labkit.movement import Movement
 from labkit.ownapp import OwnApp
 from labkit.parts import Part
 from labkit.processes import Process, stop
-from labkit.routing import KIND, Route, closed
+from labkit.routing import KIND, SPACE, Route, closed
 from labkit.runfile import app_id_of
 from labkit.sidecar import SidecarSilent
 from labkit.waiting import Reason, busy, patience, pause
@@ -165,7 +165,6 @@ def routes(sources: Iterable[App], offers: Mapping[str, str]) -> list[Route]:
         offers: the name of each app or replica to the type of its actors, or ""; a source that is
             missing is not asked. Replicas offer one type, and one of them answers for it.
     """
-    spaces = {name: _space(app_id_of(name), kind) for name, kind in offers.items()}
     targets: dict[str, str] = {}
     for name, kind in offers.items():
         targets.setdefault(kind, name)
@@ -173,7 +172,7 @@ def routes(sources: Iterable[App], offers: Mapping[str, str]) -> list[Route]:
         _way(source, target, kind)
         for source in sources
         for kind, target in targets.items()
-        if kind and source.name in offers and spaces[source.name] in ("", spaces[target])
+        if source.name in offers and kind == f"{SPACE}{source.namespace}.{app_id_of(target)}{KIND}"
     ]
 
 
@@ -202,11 +201,6 @@ def _offered(app: App) -> str:
     actors = (app.metadata().get("actorRuntime") or {}).get("activeActors") or []
     types = (str(a.get("type")) for a in actors)
     return next((t for t in types if t.endswith(f".{app.app_id}{KIND}")), "")
-
-
-def _space(app_id: str, actor_type: str) -> str:
-    """Return what an actor type says before the app ID: ``dapr.internal.NAMESPACE``."""
-    return actor_type.removesuffix(f".{app_id}{KIND}")
 
 
 def hindrances(apps: Iterable[App]) -> list[Reason]:
@@ -361,7 +355,8 @@ def _is_ready(app: App, late: float) -> bool:
     if workers and offered:
         return app.lacks_actor_store() or finds_workflows(app.grpc_address, app.shared.token)
     optional = late > OPTIONAL_WORKER_SECONDS * patience()
-    return optional and (bool(app.spec.app_port) or app.lacks_actor_store())
+    may_lack_it = bool(app.spec.app_port) or not app.spec.needs_worker
+    return optional and (may_lack_it or app.lacks_actor_store())
 
 
 def _offers(app: App) -> tuple[int, bool]:

@@ -27,7 +27,8 @@ import grpc
 
 CALL = "/dapr.proto.internals.v1.ServiceInvocation/CallActor"
 PUBLIC_CALL = "/dapr.proto.runtime.v1.Dapr/InvokeActor"
-KIND = ".retentioner"
+SPACE, KIND = "dapr.internal.", ".retentioner"
+"""What an actor type is made of: ``SPACE namespace . app ID KIND``."""
 ACTOR_ID, METHOD = "lab-readiness", "LabReadiness"
 _VERSION = b"\x08\x01"  # InternalInvokeRequest.ver = V1
 

@@ -282,6 +282,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "kernel_created": (int, float),
     "kernel_pid": int,
     "loaded_at": (int, float),
+    "manifests": dict,
     "run_file": str,
     "token": str,
 }

@@ -58,6 +58,11 @@ class Sidecar:
         return self.shared.log(self.spec.name, "sidecar")
 
     @property
+    def namespace(self) -> str:
+        """Its namespace: it finds the apps of no other."""
+        return str(self.spec.env.get("NAMESPACE") or "default")
+
+    @property
     def grpc_address(self) -> str:
         """Where its gRPC API is: ``host:port``, or ``unix:/FILE``."""
         socket = self.socket("grpc")

@@ -71,7 +71,7 @@ def is_workload(document: Document) -> bool:
 
 def apps_of(document: Document) -> tuple[list[App], list[Finding]]:
     """Return the apps that a workload deploys, and what is wrong with its annotations."""
-    pods = _pods(document)
+    pods = pods_of(document)
     if pods is None:
         return _elsewhere(document)
     if _own_sidecar(pods):
@@ -105,7 +105,8 @@ def is_core(document: Document) -> bool:
     return document.kind in CORE and document.group in GROUPS
 
 
-def _pods(document: Document) -> Pods | None:
+def pods_of(document: Document) -> Pods | None:
+    """Return the template of which a workload makes pods; None where it is not known."""
     body, spec = document.body, document.body.get("spec")
     template = spec.get("template")
     if is_core(document):
@@ -284,7 +285,7 @@ def _app(name: str, pods: Pods) -> App:
 
 def is_read(document: Document) -> bool:
     """Whether it is known where this kind keeps its pods, and what their app ID is."""
-    pods = _pods(document)
+    pods = pods_of(document)
     return pods is not None and not is_placeholder(pods.notes.get(APP_ID).text)
 
 

@@ -20,6 +20,9 @@ class AppSpec:
         resources: folders for ``--resources-path``, absolute; the sidecar ends at a file (1.18.1).
         config: the configuration file, absolute, or None.
         settings: the merged keys as the run file spells them.
+        flags: further flags of the sidecar, which no key of a run file gives.
+        serves: the sidecar calls the service, on the port that the lab chooses.
+        needs_worker: without one it is not ready; an app with ``appPort`` may have none.
         lines: where it stands in the run file, from 1: ``app`` (its entry), and if they are there
             ``command``, ``config``, ``resources`` and ``NAMESPACE`` (in its own ``env``).
         replica: its number, from 1, where a lab runs several of one app ID; else None.
@@ -34,6 +37,9 @@ class AppSpec:
     settings: Mapping[str, Any] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
     replica: int | None = None
+    flags: tuple[str, ...] = ()
+    serves: bool = False
+    needs_worker: bool = True
 
     @property
     def name(self) -> str:
@@ -106,7 +112,7 @@ def daprd_flags(spec: AppSpec) -> list[str]:
         if flag is None or not value or (kind is int and value < 0):
             continue
         flags += [f"--{flag}"] if kind is bool else [f"--{flag}", str(value)]
-    return flags
+    return [*flags, *spec.flags]
 
 
 def cli_env(spec: AppSpec) -> dict[str, str]:

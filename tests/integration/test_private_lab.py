@@ -27,8 +27,8 @@ def test_a_private_lab_disturbs_no_other_and_is_found_by_nobody(make_lab, small,
     own.restart("target", announce=False)
     own.stop("caller", announce=False)
     assert capsys.readouterr().out == ""
-    assert own.app("target").env("worker").items() >= ENV.items()
-    assert lab.app("target").env("worker")["GREETING"] == "of the run file"
+    assert own.app("target").launch.env("worker").items() >= ENV.items()
+    assert lab.app("target").launch.env("worker")["GREETING"] == "of the run file"
     seen = Attached(small)
     assert (seen.folder, seen.notice) == (lab.folder, "")
     seen.close()

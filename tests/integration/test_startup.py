@@ -133,7 +133,7 @@ def test_a_worker_that_the_lab_did_not_start_is_named_with_its_pid(make_lab, sma
     lab = make_lab(small)
     lab.up(announce=False)
     app = lab.app("target")
-    env = {k: v for k, v in app.env("worker").items() if k != "LABKIT_RUN"}
+    env = {k: v for k, v in app.launch.env("worker").items() if k != "LABKIT_RUN"}
     stranger = subprocess.Popen(
         [sys.executable, "main.py"], cwd=app.spec.folder, env=env, start_new_session=True
     )
@@ -300,7 +300,7 @@ def test_the_lines_of_a_service_start_it_in_any_shell(make_lab, tmp_path):
         lab.client("caller").schedule_new_workflow("call", input={}, instance_id="pasted")
         pid = lab.run("pasted").wait().output["pid"]
         process = psutil.Process(pid)
-        own = {k: v for k, v in app.env("worker").items() if k not in os.environ}
+        own = {k: v for k, v in app.launch.env("worker").items() if k not in os.environ}
         assert own.items() <= process.environ().items()
         assert process.environ()["GREETING"] == "it's $HOME"
         assert not {"DAPR_GRPC_ENDPOINT", "NAMESPACE"} & process.environ().keys()

@@ -23,6 +23,7 @@ class App:
         self.name, self.internal_address = name, f"host:{name}"
         self.app_id = app_id = name.partition("#")[0]
         self.grpc_address = f"public:{name}"
+        self.namespace = space
         kind = f"dapr.internal.{space}.{app_id}"
         types = [{"type": f"{kind}.workflow"}, {"type": f"{kind}.retentioner"}]
         self.said = {"actorRuntime": {"activeActors": types if worker else []}}
@@ -100,9 +101,13 @@ def test_an_app_that_will_get_no_certificate_is_not_waited_for(clock):
     {
         "of another namespace": (App("b", space="pay"), {("a", "a"), ("b", "b")}),
         "without a worker": (App("b", worker=False), {("a", "a"), ("b", "a")}),
+        "without a worker, and of another namespace": (
+            App("b", space="pay", worker=False),
+            {("a", "a")},
+        ),
         "that has ended": (App("b", alive=False), {("a", "a")}),
     }.values(),
-    ids=["of another namespace", "without a worker", "that has ended"],
+    ids=["of another namespace", "without a worker", "without both", "that has ended"],
 )
 def test_an_app_is_asked_about_as_far_as_it_can_answer(other, expected):
     assert _ways(App("a"), other) == expected
