@@ -27,6 +27,7 @@ from labkit import (
     lives,
     paths,
     ports,
+    prometheus,
     readiness,
     runs,
     runtime,
@@ -41,10 +42,11 @@ from labkit.errors import DeploymentError, ObservationError, StartError
 from labkit.infrastructure import MOST_APPS, Infrastructure
 from labkit.launch import Part, Surroundings
 from labkit.processes import Process, Supervisor, stop
+from labkit.prometheus import Prometheus
 from labkit.runfile import RunFile, load
 from labkit.texts import Text
 from labkit.view import View
-from labkit.waiting import EXPLAIN, Reason, wait_until
+from labkit.waiting import EXPLAIN, Reason, patience, wait_until
 from labkit.workflowrun import Run
 
 if TYPE_CHECKING:
@@ -185,7 +187,7 @@ class Lab(View):
         wanted = [self._spec(a) for a in app_ids] or list(self.run_file.apps)
         components.require_readable(self._resource_folders())
         self._control.start()
-        self._infrastructure.start(self._resource_folders())
+        self._infrastructure.start(self._resource_folders(), self._configurations())
         for spec in wanted:
             if spec.app_id not in self._apps:
                 internal = self._internal_ports.get(spec.app_id, 0)
@@ -255,6 +257,37 @@ class Lab(View):
         for process in self._app_processes(app_id, part):
             stop([process])
         self.up(app_id, within=within, announce=announce)
+
+    def prometheus(self, rules: str | Path | None = None) -> Prometheus:
+        """Start Prometheus beside the apps; it asks every sidecar for its metrics, each second.
+
+        Args:
+            rules: a file with rules of alerts, relative to the folder of the run file; read again
+                by each call that names it.
+
+        Raises:
+            NoPrometheus: it is not on this machine; says how to get it.
+            WrongRules: the rules cannot be used; names the line.
+        """
+        self._require_open()
+        file = None if rules is None else self.run_file.path.parent / rules
+        if file is not None:
+            prometheus.check_rules(file)
+        (self.folder / prometheus.FOLDER).mkdir(mode=0o700, exist_ok=True)
+        self._note_metrics()
+        asked = time.time()
+        process = self._infrastructure.start_prometheus(file)
+        handle = prometheus.of_folder(self.folder)
+        assert handle is not None, "its address is written before it is started"
+
+        def ready() -> bool:
+            return handle.read_its_files_at() >= asked and handle.is_ready()
+
+        within = READY_SECONDS * patience()
+        wait_until(lambda: ready() or not process.is_alive, within, "Prometheus is ready")
+        process.require_alive("Prometheus beside the lab", "correct what its log says")
+        self._note()
+        return handle
 
     def stop(self, app_id: str, part: Part | None = None, *, announce: bool = True) -> None:
         """Stop an app, or a part of it, in good order (SIGTERM)."""
@@ -437,6 +470,10 @@ class Lab(View):
         own = [r for app in self.run_file.apps for r in app.resources]
         return self._resources or list(dict.fromkeys(own))
 
+    def _configurations(self) -> list[Path]:
+        """Return the Configurations that the run file names, each once."""
+        return list(dict.fromkeys(a.config for a in self.run_file.apps if a.config))
+
     def _spec(self, app_id: str) -> Any:
         for spec in self.run_file.apps:
             if spec.app_id == app_id:
@@ -459,7 +496,15 @@ class Lab(View):
         process = app.process(part)
         return [p for p in app.alive() if p is process]
 
+    def _note_metrics(self) -> None:
+        """Say to Prometheus, where it is, whose metrics there are."""
+        folder = self.folder / prometheus.FOLDER
+        if folder.is_dir():
+            ports = {a.app_id: a.metrics_port for a in self._apps.values()}
+            prometheus.note_targets(folder, {**ports, **self._control.metrics_ports})
+
     def _note(self) -> None:
+        self._note_metrics()
         self._folder.note(
             first_port=self._ports.first,
             lifeline_pid=self._supervisor.lifeline_pid,
