@@ -121,6 +121,11 @@ class ControlPlane:
         """The address of the scheduler's metrics."""
         return f"http://{HOST}:{self._port['scheduler_metrics']}/metrics"
 
+    @property
+    def metrics_ports(self) -> dict[str, int]:
+        """The ports of the metrics of placement and scheduler."""
+        return {name: self._port[f"{name}_metrics"] for name in ("placement", "scheduler")}
+
     def placement_state(self) -> dict[str, Any]:
         """Return placement's table: per namespace the hosts, their app IDs and actor types.
 

@@ -1,14 +1,17 @@
-"""What apps find around them in a lab: a mail catcher, Redis where it is used, prepared stores.
+"""What apps find around them in a lab: a mail catcher, prepared stores, and what a file asks for.
 
-Redis is started when a component asks for the variable ``REDIS_HOST``; nothing else of the lab
-needs it. SQLite files are created in WAL mode before the first sidecar starts: several sidecars
+Redis is started when a component asks for the variable ``REDIS_HOST``, and a catcher of spans when
+a Configuration of the run file sends them to ``$SPANS_HOST``; nothing else of the lab needs these.
+SQLite files are created in WAL mode before the first sidecar starts: several sidecars
 that open a new file together race, and one exits (measured on 1.18.1).
 """
 
 from __future__ import annotations
 
 import json
+import re
 import secrets
+import signal
 import sqlite3
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,12 +20,16 @@ from pathlib import Path
 
 import yaml
 
-from labkit import components, redis
+from labkit import components, plainfile, prometheus, redis, tracing, yamltree
 from labkit.components import Component
 from labkit.ports import PortBlock, is_listening
 from labkit.processes import Process, Supervisor
+from labkit.waiting import poll
 
 HOST = "127.0.0.1"
+SPANS_DELAY, SPANS_MILLISECONDS = "OTEL_BSP_SCHEDULE_DELAY", 200
+"""OpenTelemetry sends spans in batches, every 5 s unless this variable says otherwise."""
+CATCHER_SECONDS = 3.0
 MOST_APPS = 10
 """So many apps have a port for others from the start; a block of ports holds no more of them."""
 
@@ -39,7 +46,7 @@ class Infrastructure:
         internal_ports: Mapping[str, int],
     ) -> None:
         self._supervisor, self._folder, self._env = supervisor, folder, env
-        self.ports = {"mail": ports.take(), "redis": ports.take()}
+        self.ports = {name: ports.take() for name in ("mail", "redis", "spans", "prometheus")}
         self._password = secrets.token_hex(16)
         self._processes: dict[str, Process] = {}
         self.config = folder / "config.yaml"
@@ -53,10 +60,12 @@ class Infrastructure:
             "SMTP_PORT": str(self.ports["mail"]),
             redis.HOST_VARIABLE: f"{HOST}:{self.ports['redis']}",
             redis.PASSWORD_VARIABLE: self._password,
+            tracing.HOST_VARIABLE: f"{HOST}:{self.ports['spans']}",
+            SPANS_DELAY: str(SPANS_MILLISECONDS),
         }
 
-    def start(self, resource_folders: Iterable[Path]) -> None:
-        """Prepare the stores and start what is not running; does not wait."""
+    def start(self, resource_folders: Iterable[Path], configurations: Iterable[Path] = ()) -> None:
+        """Prepare the stores and start what is not running; waits for the catcher of spans only."""
         found = list(components.read(resource_folders))
         for component in found:
             redis.require_password(component)
@@ -64,6 +73,24 @@ class Infrastructure:
         self._keep("mail", self._mail_command())
         if any(redis.HOST_VARIABLE in components.env_refs(c) for c in found):
             self._keep("redis", self._redis_command())
+        if any(sends_spans(file) for file in configurations):
+            self._keep("spans", self._spans_command())
+            # A sidecar that cannot send its spans complains in its log.
+            poll(lambda: is_listening(HOST, self.ports["spans"]), CATCHER_SECONDS)
+        if "prometheus" in self._processes:
+            self.start_prometheus()
+
+    def start_prometheus(self, rules: Path | None = None) -> Process:
+        """Start Prometheus where it does not run, or let it read other rules; does not wait.
+
+        Raises:
+            NoPrometheus: it is not on this machine.
+        """
+        folder, running = self._folder / prometheus.FOLDER, self._processes.get("prometheus")
+        self._keep("prometheus", prometheus.command(self.ports["prometheus"], folder, rules))
+        if running is self._processes["prometheus"]:
+            running.signal(signal.SIGHUP)
+        return self._processes["prometheus"]
 
     def is_listening(self) -> bool:
         """Whether everything that was started accepts connections."""
@@ -82,6 +109,12 @@ class Infrastructure:
     def _mail_command(self) -> list[str]:
         program = [sys.executable, str(Path(__file__).with_name("mailcatcher.py"))]
         return [*program, "--port", str(self.ports["mail"]), "--inbox", str(self._folder / "inbox")]
+
+    def _spans_command(self) -> list[str]:
+        file = self._folder / tracing.FILE
+        file.touch(mode=0o600)
+        program = [sys.executable, "-m", "labkit.tracing.catcher"]
+        return [*program, "--port", str(self.ports["spans"]), "--file", str(file)]
 
     def _redis_command(self) -> list[str]:
         folder = self._folder / "redis"
@@ -111,6 +144,15 @@ def configuration(internal_ports: Mapping[str, int]) -> str:
         "spec": {"nameResolution": spec},
     }
     return yaml.safe_dump(document, sort_keys=False)
+
+
+def sends_spans(configuration: Path) -> bool:
+    """Whether a Configuration sends spans to the lab; daprd puts in the value of ``$NAME``."""
+    name = tracing.HOST_VARIABLE
+    with suppress(OSError):
+        text = plainfile.read(configuration, yamltree.MOST_BYTES).decode("utf-8", "replace")
+        return bool(re.search(rf"\$({name}\b|\{{{name}\}})", text))
+    return False
 
 
 def create_sqlite_store(component: Component, folder: Path) -> None:

@@ -30,6 +30,7 @@ from labkit import (
     paths,
     podend,
     ports,
+    prometheus,
     readiness,
     runs,
     runtime,
@@ -46,6 +47,7 @@ from labkit.launch import Surroundings
 from labkit.ownapp import OwnApp
 from labkit.parts import Part, Ports, Shared
 from labkit.processes import Process, Supervisor, stop
+from labkit.prometheus import Prometheus
 from labkit.replicas import chosen as chosen_replica
 from labkit.replicas import require as require_replicas
 from labkit.replicas import spread, without_places
@@ -53,7 +55,7 @@ from labkit.runfile import AppSpec, RunFile, named
 from labkit.texts import Text
 from labkit.trust import Trust
 from labkit.view import View
-from labkit.waiting import EXPLAIN, Reason, wait_until
+from labkit.waiting import EXPLAIN, Reason, patience, wait_until
 from labkit.workflowrun import Run
 
 if TYPE_CHECKING:
@@ -233,7 +235,7 @@ class Lab(View):
         wanted = [s for a in app_ids for s in self._named(a)] or self._specs()
         components.require_readable(self._resource_folders())
         self._control.start()
-        self._infrastructure.start(self._resource_folders())
+        self._infrastructure.start(self._resource_folders(), self._configurations())
         asked = [self._handle(spec) for spec in wanted]
         for app in asked:
             app.start()
@@ -301,6 +303,37 @@ class Lab(View):
         for process in self._app_processes(app_id, part):
             stop([process])
         self.up(app_id, within=within, announce=announce)
+
+    def prometheus(self, rules: str | Path | None = None) -> Prometheus:
+        """Start Prometheus beside the apps; it asks every sidecar for its metrics, each second.
+
+        Args:
+            rules: a file with rules of alerts, relative to the folder of the run file; read again
+                by each call that names it.
+
+        Raises:
+            NoPrometheus: it is not on this machine; says how to get it.
+            WrongRules: the rules cannot be used; names the line.
+        """
+        self._require_open()
+        file = None if rules is None else self.run_file.path.parent / rules
+        if file is not None:
+            prometheus.check_rules(file)
+        (self.folder / prometheus.FOLDER).mkdir(mode=0o700, exist_ok=True)
+        self._note_metrics()
+        asked = time.time()
+        process = self._infrastructure.start_prometheus(file)
+        handle = prometheus.of_folder(self.folder)
+        assert handle is not None, "its address is written before it is started"
+
+        def ready() -> bool:
+            return handle.read_its_files_at() >= asked and handle.is_ready()
+
+        within = READY_SECONDS * patience()
+        wait_until(lambda: ready() or not process.is_alive, within, "Prometheus is ready")
+        process.require_alive("Prometheus beside the lab", "correct what its log says")
+        self._note()
+        return handle
 
     def stop(self, app_id: str, part: Part | None = None, *, announce: bool = True) -> None:
         """Stop an app, or a part of it, in good order (SIGTERM)."""
@@ -559,6 +592,10 @@ class Lab(View):
         own = [r for app in self.run_file.apps for r in app.resources]
         return self._resources or list(dict.fromkeys(own))
 
+    def _configurations(self) -> list[Path]:
+        """Return the Configurations that the run file names, each once."""
+        return list(dict.fromkeys(a.config for a in self.run_file.apps if a.config))
+
     def _specs(self) -> list[AppSpec]:
         """Return what this lab starts: the apps of the run file, and the replicas of some."""
         counts, own = self._replicas, self._own_env
@@ -599,7 +636,15 @@ class Lab(View):
             found += [p for p in app.alive() if part is None or p is asked]
         return found
 
+    def _note_metrics(self) -> None:
+        """Say to Prometheus, where it is, whose metrics there are."""
+        folder = self.folder / prometheus.FOLDER
+        if folder.is_dir():
+            ports = {a.name: a.ports.metrics for a in self._apps.values()}
+            prometheus.note_targets(folder, {**ports, **self._control.metrics_ports})
+
     def _note(self) -> None:
+        self._note_metrics()
         self._folder.note(
             first_port=self._ports.first,
             lifeline_pid=self._supervisor.lifeline_pid,

@@ -6,14 +6,15 @@ import json
 import math
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import grpc
 
-from labkit import lives, replicas
+from labkit import lives, prometheus, replicas, tracing
 from labkit.apps import App
 from labkit.errors import LabError, ObservationError
 from labkit.history import (
@@ -29,8 +30,13 @@ from labkit.history import (
     standstill,
 )
 from labkit.lives import Trouble
+from labkit.parts import PARTS
+from labkit.prometheus import Sample, samples
 from labkit.runfile import app_id_of
+from labkit.sidecar import SidecarSilent
 from labkit.swimlane import Swimlane
+from labkit.telemetry import RunLogs, RunMetrics, Views, Waterfall, lines_of
+from labkit.telemetry.views import Shown
 from labkit.waiting import Reason, patience, pause
 from labkit.widgets import Picture
 
@@ -48,6 +54,10 @@ QUIET_SECONDS = 1.5
 LOOK_SECONDS = 0.5
 MOST_LOOKED_AT = 50
 BUSY_SECONDS = 3.0
+TRACE_SECONDS = 3.0
+"""Spans come 0.2 s after their end; those of a sidecar that was killed never come."""
+COUNTED_SECONDS = 1.0
+COUNTERS = '{__name__=~"dapr_runtime_workflow_(activity_)?execution_(count|latency_(count|sum))"}'
 
 
 class InstanceUnknown(ObservationError):
@@ -74,9 +84,17 @@ class StateNotReadable(ObservationError):
     code = "state-not-readable"
 
 
+class NotTraced(ObservationError):
+    """The apps of a run send no spans to the lab."""
+
+    code = "not-traced"
+
+
 class LabView(Protocol):
     """What a run needs of its lab."""
 
+    @property
+    def folder(self) -> Path: ...
     def client(self, app_id: str) -> DaprWorkflowClient: ...
     def app(self, app_id: str) -> App: ...
     def started_apps(self) -> Iterable[App]: ...
@@ -282,6 +300,91 @@ class Run:
         threading.Thread(target=redraw, daemon=True, name=f"live {self.instance_id}").start()
         return view
 
+    # --- the other views ---------------------------------------------------------------------
+
+    def trace(self, within: float = TRACE_SECONDS) -> Waterfall:
+        """Return the spans of this run, where its apps send them (see docs/views.md).
+
+        A span is sent some moments after what it stands for has ended, so those of ended steps are
+        waited for.
+
+        Args:
+            within: at most so long, in seconds; those that have not come then are named as missing.
+
+        Raises:
+            NotTraced: no Configuration of the run file sends spans to the lab.
+        """
+        file, history = self._lab.folder / tracing.FILE, self.history
+        if not file.exists():
+            raise _not_traced(self.instance_id)
+        ids = [h.instance_id for h in history.walk()]
+
+        def looked() -> Waterfall:
+            return Waterfall(tracing.of_instance(tracing.read(file), ids), history)
+
+        def whole(view: Waterfall) -> bool:
+            return bool(view.spans) and not any(bar.ended for bar in view.missing)
+
+        deadline = time.monotonic() + within * patience()
+        while not whole(view := looked()) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        return view
+
+    def metrics(self) -> RunMetrics:
+        """Return what the sidecars have counted of the steps of this run.
+
+        Metrics know no instance IDs: the executions of other instances are in the counts, those
+        before this run not, where Prometheus runs.
+        """
+        history, spent = self.history, time.monotonic() + COUNTED_SECONDS * patience()
+        before = self._counted_before(history)
+        while True:
+            found = RunMetrics(history, self._counted_now(), before)
+            if not found.late or time.monotonic() > spent:
+                return found
+            time.sleep(POLL_SECONDS)
+
+    def logs(self) -> RunLogs:
+        """Return the lines of the logs that name this run, and the warnings of the same time."""
+        history = self.history
+        ids = [h.instance_id for h in history.walk()]
+        times = [event.time.timestamp() for event in history.all_events]
+        ended = max(times) if history.status in ENDED else time.time()
+        found = [
+            line
+            for app in self._lab.started_apps()
+            for part in PARTS
+            for line in lines_of(app.app_id, part, app.logs(part), ids, min(times), ended)
+        ]
+        return RunLogs(sorted(found, key=lambda line: line.at or 0.0))
+
+    def views(self) -> Views:
+        """Return swimlane, trace, metrics and logs of this run, side by side."""
+        asked: dict[str, Callable[[], Shown]] = {
+            "swimlane": self.swimlane,
+            "trace": self.trace,
+            "metrics": self.metrics,
+            "logs": self.logs,
+        }
+        return Views({name: _seen(view) for name, view in asked.items()})
+
+    def _counted_now(self) -> list[Sample]:
+        found: list[Sample] = []
+        for app in self._lab.started_apps():
+            with suppress(SidecarSilent):
+                found += samples(app.metrics())
+        return found
+
+    def _counted_before(self, history: RunHistory) -> list[Sample] | None:
+        """Return the values of the moment before the run began; None when nobody has kept them."""
+        handle = prometheus.of_folder(self._lab.folder)
+        if handle is None:
+            return None
+        began = min(event.time for event in history.all_events).timestamp()
+        with suppress(prometheus.PrometheusSilent):
+            return handle.query(COUNTERS, at=began)
+        return None
+
     def _state(self) -> WorkflowState:
         state = state_of(self._lab, self.app_id, self.instance_id)
         if state is None:
@@ -434,6 +537,25 @@ def unknown(
         fix=troubles[0].fix
         if troubles
         else "schedule it first, or correct the instance ID; a child is known to its own app only",
+    )
+
+
+def _seen(view: Callable[[], Shown]) -> Shown | str:
+    """Return a view, or why it is not there."""
+    try:
+        return view()
+    except ObservationError as problem:
+        return f"{problem.title}; {problem.fix}"
+
+
+def _not_traced(instance_id: str) -> NotTraced:
+    return NotTraced(
+        "the apps of this lab send no spans to it",
+        asked=f"the trace of {instance_id}",
+        found=f"no Configuration of the run file names ${tracing.HOST_VARIABLE}",
+        look_at="configFilePath in the run file, and docs/views.md",
+        fix='let it name a Configuration with spec.tracing: samplingRate: "1" and'
+        f" zipkin.endpointAddress: http://${tracing.HOST_VARIABLE}/api/v2/spans",
     )
 
 

@@ -35,6 +35,7 @@ VERBS = {
     "bench": ("labkit.bench", "benchmarks: what the course costs over plain Dapr"),
     "build": ("labkit.build", "make the notebooks from their sources"),
     "runtime": ("labkit.cli.runtime", "which Dapr programs are used, and where they came from"),
+    "prometheus": ("labkit.prometheus.getting", "get Prometheus for the views of a run"),
     "clean": ("labkit.cli.clean", "remove what runs have left; --all the caches too"),
 }
 TAKE_VERB = {"labkit.cli.exercises", "labkit.cli.progress", "labkit.cli.processes"}
@@ -83,7 +84,7 @@ def _explained(problem: Exception) -> LabError | None:
 
 def usage() -> str:
     """Return the list of verbs."""
-    rows = [f"  {verb:<9} {does}" for verb, (_, does) in VERBS.items()]
+    rows = [f"  {verb:<10} {does}" for verb, (_, does) in VERBS.items()]
     return "\n".join(["usage: ./lab VERB [--help]", "", *rows])
 
 
