@@ -29,6 +29,7 @@ FIGURES = (
     "labs",
     "cuts",
     "preflight",
+    "incident",
 )
 NIGHTLY = ("chaos",)
 """Measured only when they are named."""
