@@ -28,7 +28,10 @@ from labkit import paths
 from labkit.errors import SetupError
 from labkit.waiting import poll
 
-KINDS = ("prediction", "observation", "answer", "explanation", "verdict", "hint", "reset", "lesson")
+KINDS = (
+    *("prediction", "observation", "answer", "explanation", "verdict", "hint", "reset", "lesson"),
+    *("incident", "question"),
+)
 BLOCK = 1 << 16
 LONGEST = 1 << 20
 """Bytes of a line that is read."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
@@ -102,14 +102,18 @@ def copy_of_services(
             shutil.copytree(source, target, ignore=own)
             if (source / ".venv").is_dir():  # too large for a copy, and nothing to edit
                 (target / ".venv").symlink_to(source / ".venv")
+    run_file = folder / "dapr.yaml"
+    if not run_file.exists():
+        run_file.write_text(run_file_text(app_ids, services, env), "utf-8")
+    return run_file
+
+
+def run_file_text(app_ids: Iterable[str], services: str, env: Mapping[str, str] | None) -> str:
+    """Return the run file for copies of services that stand beside it; see copy_of_services."""
     apps = "".join(_entry(app_id, services) for app_id in app_ids)
     variables = "".join(f'    {name}: "{value}"\n' for name, value in (env or {}).items())
     variables = f"  env:\n{variables}" if env else ""
-    run_file = folder / "dapr.yaml"
-    text = f"version: 1\ncommon:\n  resourcesPath: components\n{variables}apps:\n{apps}"
-    if not run_file.exists():
-        run_file.write_text(text, "utf-8")
-    return run_file
+    return f"version: 1\ncommon:\n  resourcesPath: components\n{variables}apps:\n{apps}"
 
 
 def set_aside(path: Path) -> Path | None:

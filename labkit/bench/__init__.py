@@ -30,6 +30,7 @@ FIGURES = (
     "cuts",
     "preflight",
     "views",
+    "incident",
 )
 NIGHTLY = ("chaos",)
 """Measured only when they are named."""

@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from labkit.build import attack, claims, glossary, index, readme
+from labkit.build import atlas, attack, breaklabs, claims, glossary, index, readme
 from labkit.build.catalogue import Notebook, notebooks, orphans
 from labkit.build.compare import drift
 from labkit.build.execute import execute
@@ -19,7 +19,7 @@ from labkit.build.lint import problems
 from labkit.build.source import read, store
 from labkit.exercises import in_order
 
-PAGES = (claims, glossary, index, readme)
+PAGES = (atlas, breaklabs, claims, glossary, index, readme)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -28,6 +28,8 @@ VERBS = {
     "reset": ("labkit.cli.exercises", "start a lesson or exercise over; yours is kept"),
     "doctor": ("labkit.machine", "problems of this machine, and the commands that fix them"),
     "cuts": ("labkit.cuts.command", "kill anything at every event, and ask what still holds"),
+    "incident": ("labkit.incidents.command", "you are on call, and something is wrong"),
+    "atlas": ("labkit.incidents.lookup", "from a symptom or a message to its causes"),
     "preflight": ("labkit.preflight", "what manifests do not give a workflow over several apps"),
     "ps": ("labkit.cli.processes", "the labs that run now, and their processes"),
     "stop": ("labkit.cli.processes", "end labs that run"),

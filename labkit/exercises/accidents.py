@@ -1,12 +1,13 @@
 """Faults that are in no file: what ends while the scenario of an exercise runs.
 
-``accident`` in ``exercise.yaml`` is a list of steps, each ``kill NAME``, ``kill APP PART`` or
-``start APP``. The scenario calls ``accident(ID, lab)`` where it happens, so a notebook does not
-give away what has ended.
+``accident`` in ``exercise.yaml`` is a list of steps, each ``kill NAME``, ``kill APP PART``,
+``freeze APP PART`` or ``start APP``. The scenario calls ``accident(ID, lab)`` where it happens, so
+a notebook does not give away what has ended.
 """
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -33,20 +34,29 @@ def accident(id: str, lab: Lab) -> None:
         WrongAccident: ``exercise.yaml`` names a step that there is not.
     """
     for step in load(id).accident:
-        _happen(step, lab)
+        happen(step, lab)
 
 
-def _happen(step: str, lab: Lab) -> None:
+def happen(step: str, lab: Lab) -> None:
+    """Let one step of an accident happen.
+
+    Raises:
+        WrongAccident: there is no such step.
+    """
     words: list[Any] = step.split()
     if words[0] == "kill" and len(words) in (2, 3):
         lab.kill(*words[1:], announce=False)
     elif words[0] == "start" and len(words) == 2:
         lab.app(words[1]).start()  # the app alone: lab.up would start the control plane as well
+    elif words[0] == "freeze" and len(words) == 3:
+        own = lab.app(words[1]).process(words[2])
+        for process in (p for p in lab.app(words[1]).alive() if p is own):
+            process.signal(signal.SIGSTOP)
     else:
         raise WrongAccident(
             f"an accident has no step {step!r}",
             asked=step,
-            found="steps are: kill NAME, kill APP PART, start APP",
+            found="steps are: kill NAME, kill APP PART, freeze APP PART, start APP",
             look_at="accident in exercise.yaml",
             fix="write one of these",
         )

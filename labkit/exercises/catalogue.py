@@ -68,6 +68,8 @@ class Exercise:
         hints: step id to three levels.
         accident: what ends while the scenario runs; see :mod:`labkit.exercises.accidents`.
         action, another_action: two repairs of an accident, as code that uses ``lab``.
+        atlas: of a break lab, for incidents and the atlas: its ``cause`` in a few words, what is
+            ``seen``, the ``evidence`` that decides, and ``messages`` as the runtime words them.
     """
 
     id: str
@@ -98,6 +100,7 @@ class Exercise:
     accident: tuple[str, ...] = ()
     action: str = ""
     another_action: str = ""
+    atlas: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -160,7 +163,7 @@ def _read(id: str) -> Exercise:
 @lru_cache(maxsize=256)
 def _parsed(file: Path, saved: int) -> Exercise:
     """Return what a file says; ``saved`` lets a changed file be read again."""
-    return _exercise(file.parent.name, file.parent, coursefiles.read(file))
+    return exercise_from(file.parent.name, file.parent, coursefiles.read(file))
 
 
 def _unknown(name: str) -> NoSuchExercise:
@@ -189,7 +192,8 @@ def _is_lesson(name: str, lesson: str, practice: Mapping[str, str]) -> NoSuchExe
     )
 
 
-def _exercise(id: str, folder: Path, source: Mapping[str, Any]) -> Exercise:
+def exercise_from(id: str, folder: Path, source: Mapping[str, Any]) -> Exercise:
+    """Return an exercise as an ``exercise.yaml`` describes it."""
     usual = source["file"]
     repair = edits_from(source.get("repair", []), usual)
 
@@ -230,6 +234,7 @@ def _exercise(id: str, folder: Path, source: Mapping[str, Any]) -> Exercise:
         accident=tuple(source.get("accident", ())),
         action=source.get("action", ""),
         another_action=source["alternative"].get("action", ""),
+        atlas=source.get("atlas") or {},
     )
 
 

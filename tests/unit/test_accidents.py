@@ -25,7 +25,7 @@ class FakeLab:
 def test_its_steps_happen_in_order(monkeypatch):
     lab = FakeLab()
     for step in ("kill placement", "kill target worker", "start target"):
-        accidents._happen(step, lab)
+        accidents.happen(step, lab)
     assert lab.done == [
         ("kill", "placement"),
         ("kill", "target", "worker"),
@@ -37,4 +37,4 @@ def test_its_steps_happen_in_order(monkeypatch):
 @pytest.mark.parametrize("step", ["stop placement", "kill", "start a b"])
 def test_a_step_that_there_is_not_is_named(step):
     with pytest.raises(accidents.WrongAccident, match="no step"):
-        accidents._happen(step, FakeLab())
+        accidents.happen(step, FakeLab())
