@@ -34,6 +34,18 @@ def call(ctx, name):
     return (yield ctx.call_activity(name, input=1, app_id="target"))
 
 
+@wfr.workflow(name="call_showing")
+def call_showing(ctx, name):
+    own = wf.PropagationScope.OWN_HISTORY
+    return (yield ctx.call_activity(name, input=1, app_id="target", propagation=own))
+
+
+@wfr.workflow(name="call_child_showing")
+def call_child_showing(ctx, name):
+    own = wf.PropagationScope.OWN_HISTORY
+    return (yield ctx.call_child_workflow(name, input=1, app_id="target", propagation=own))
+
+
 @wfr.workflow(name="call_child")
 def call_child(ctx, name):
     return (yield ctx.call_child_workflow(name, input=1, app_id="target"))
@@ -161,6 +173,12 @@ class Attack:
     def child(self, name: str) -> Outcome:
         """Call a workflow as a child of an own one."""
         return self._run("call_child", name)
+
+    def showing(self, what: str) -> Outcome:
+        """Call an activity or a workflow, and show it the history of the calling workflow."""
+        kind, _, name = what.partition(" ")
+        workflow = {"activity": "call_showing", "child": "call_child_showing"}[kind]
+        return self._run(workflow, name)
 
     def schedule(self, name: str) -> Outcome:
         """Start a workflow there without one of one's own."""
