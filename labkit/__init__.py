@@ -19,6 +19,9 @@ _WHERE = {
     "labkit.terms": ("glossary",),
     "labkit.machine": ("doctor",),
     "labkit.exercises": ("accident", "apply", "begin", "check", "diagnose", "hint", "reset"),
+    "labkit.curled": ("curl",),
+    "labkit.incidents.oncall": ("incident",),
+    "labkit.incidents.atlas": ("atlas",),
     "labkit.workfiles": ("workspace", "copy_of_services"),
 }
 __all__ = sorted(name for names in _WHERE.values() for name in names)

@@ -25,6 +25,8 @@ GROUPS = {
 MOST_SHOWN = 5
 ENOUGH = 0.25
 """Share of the words of an entry that a text must have, weighed by how rare they are."""
+_QUOTED = re.compile(r"(['\"`])[^'\"`]*\1")
+"""A name in quotation marks is somebody's own, and says nothing."""
 _WORDS = re.compile(r"[a-z_]{3,}")
 
 
@@ -91,7 +93,7 @@ def _score(text: str, entry: Entry, rarity: Counter[str] | dict[str, float]) -> 
     held = [m for m in entry.messages if _plain(m) in plain or (plain and plain in _plain(m))]
     if held:
         return 2 + max(map(len, held)) / 1000
-    asked = set(_WORDS.findall(plain))
+    asked = set(_WORDS.findall(_plain(_QUOTED.sub(" ", text)) or plain))
     best = 0.0
     for part in (entry.seen, entry.cause, entry.evidence, *entry.messages):
         own = set(_WORDS.findall(_plain(part)))

@@ -86,7 +86,7 @@ def edited_texts(texts: Texts, chosen: Iterable[Fault]) -> dict[str, str]:
 
 def repaired(texts: Texts, fault: Fault) -> dict[str, str]:
     """Return the texts after the repair of the reference."""
-    return applied(texts, fault.exercise.repair)
+    return applied(texts, fault.repair)
 
 
 def repaired_or_same(texts: Texts, fault: Fault) -> dict[str, str]:
@@ -118,7 +118,7 @@ def fit(chosen: Iterable[Fault]) -> bool:
     with suppress(EditDoesNotFit):
         broken = applied(texts, (e for f in chosen for e in f.exercise.fault))
         for order in (chosen, chosen[::-1]):
-            applied(broken, (e for f in order for e in f.exercise.repair))
+            applied(broken, (e for f in order for e in f.repair))
         return True
     return False
 
@@ -136,7 +136,7 @@ def _harmless(chosen: Iterable[Fault]) -> Iterator[tuple[Edit, ...]]:
 
 def _require_answers(texts: Texts, chosen: Iterable[Fault]) -> None:
     for fault in chosen:
-        applied(texts, fault.exercise.repair)
+        applied(texts, fault.repair)
         applied(texts, fault.exercise.alternative)
 
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 import difflib
 import json
 import shlex
-import shutil
-import subprocess
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from labkit.curled import curl
 from labkit.errors import ObservationError
 from labkit.incidents.deployed import folder
-from labkit.incidents.oncall import Incident
 from labkit.parts import HOST
 from labkit.workfiles import shown
 
-CURL_SECONDS = 5
+if TYPE_CHECKING:
+    from labkit.incidents.oncall import Incident
+
 LINES = 25
 
 
@@ -145,23 +145,8 @@ class Desk:
         return json.dumps(self.incident.lab.placement_state(), indent=2)
 
     def _curl(self, app_id: str, path: str) -> str:
-        """Ask as somebody with curl would; the token goes by standard input, so no list has it."""
-        app = self.incident.bare.app(app_id)
         self.incident.noted("curl", app_id)
-        url = f"http://{HOST}:{app.ports.http}/{path.lstrip('/')}"
-        line = f'curl -s -H "dapr-api-token: $DAPR_API_TOKEN" {url}'
-        program = shutil.which("curl")
-        if program is None:
-            return f"{line}\n(there is no curl on this machine)\n" + self._got(app, url)
-        config = f'header = "dapr-api-token: {app.shared.token}"\nurl = "{url}"\n'
-        asked = [program, "-s", "-S", "--noproxy", "*", "-m", str(CURL_SECONDS), "-K", "-"]
-        done = subprocess.run(asked, input=config, capture_output=True, text=True, check=False)
-        return f"{line}\n{done.stdout or done.stderr}".rstrip()
-
-    @staticmethod
-    def _got(app: Any, url: str) -> str:
-        answer = app.shared.http.get(url, headers={"dapr-api-token": app.shared.token})
-        return str(answer.text)
+        return repr(curl(self.incident.bare.app(app_id), path))
 
     def _ports(self, app_id: str) -> str:
         app = self.incident.bare.app(app_id)

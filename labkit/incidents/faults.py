@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import coursefiles, paths
-from labkit.exercises.catalogue import Exercise, exercise_from, in_order
+from labkit.exercises.catalogue import Edit, Exercise, exercise_from, in_order
 
 USUAL: Mapping[str, Any] = {
     "lesson": "14",
@@ -65,6 +65,12 @@ class Fault:
     @property
     def messages(self) -> tuple[str, ...]:
         return tuple(map(str, self.exercise.atlas.get("messages", ())))
+
+    @property
+    def repair(self) -> tuple[Edit, ...]:
+        """The edits that repair it in a system that may have more apps than its break lab."""
+        other = self.exercise.atlas.get("repaired_by") == "alternative"
+        return self.exercise.alternative if other else self.exercise.repair
 
     @property
     def places(self) -> frozenset[str]:

@@ -13,12 +13,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from labkit import evidence, runs
+from labkit import evidence, paths, runs
 from labkit.errors import LabError
 from labkit.exercises.accidents import happen
 from labkit.incidents import deployed, drawing, judging, kept, page, report
 from labkit.incidents.asked import Asked
 from labkit.incidents.deployed import folder, prepare, system_of
+from labkit.incidents.desk import Desk
 from labkit.incidents.drawing import Sealed
 from labkit.incidents.faults import Fault, causes
 from labkit.incidents.kept import Kept
@@ -84,6 +85,14 @@ class Incident:
     def page(self) -> Text:
         """What you were called for."""
         return Text(page.of(self))
+
+    def ask(self, line: str) -> Text:
+        """Return the answer to a command of ``./lab incident``, e.g. ``"logs audit-service"``.
+
+        Raises:
+            LabError: it is no command, or what it asks has no answer.
+        """
+        return Text(Desk(self, ask=lambda prompt: "").run(line))
 
     def orders(self, newest: int = 12) -> Text:
         """Return the newest orders of the load, and how each of them stands."""
@@ -177,6 +186,25 @@ class Incident:
             self._close(how)
         return Text(report.of(self.id))
 
+    def answer(self) -> Text:
+        """Return what was wrong, where, and what decides; after the incident."""
+        if kept.is_open():
+            return Text("The answer comes when the incident is closed.")
+        return Text("\n".join(report.what(self._faults)))
+
+    def where(self) -> str:
+        """Return the kind of place where the first fault was; after the incident."""
+        if kept.is_open():
+            return "not known yet"
+        own = self._faults[0].exercise
+        if own.accident:
+            return "a process"
+        first = own.repair[0].file
+        if not first.endswith((".py", ".sh")):
+            return "the run file or a component"
+        host = first.startswith(self.system.host)
+        return "code of the app that calls" if host else "code of an app that is called"
+
     def report(self) -> Text:
         """Return what was wrong, how long it took, and what you asked; after the incident."""
         if kept.is_open():
@@ -232,7 +260,7 @@ class Incident:
         if resumed:
             self.load.place_all()
         self.load.start()
-        poll(lambda: page.alarms(self), _within(ALARM_SECONDS), 0.5)
+        poll(lambda: page.is_clear(self), _within(ALARM_SECONDS), 0.5)
         self.kept.since = time.time()
         self.kept.save()
         event = "resumed" if resumed else "begun"
@@ -325,20 +353,28 @@ def _was_run() -> bool:
 
 
 def incident(
-    seed: int | None = None, *, file: str | Path | None = None, resume: bool = False
+    seed: int | None = None,
+    *,
+    file: str | Path | None = None,
+    case: str | None = None,
+    resume: bool = False,
 ) -> Incident:
     """Draw an incident and begin it, or go on with the one that was left.
 
     Args:
         seed: draws the same one again.
         file: one that was saved and sent to you.
-        resume: go on.
+        case: one that comes with the course, by its name in ``authoring/cases``.
+        resume: go on with the one that was left. A case of the course is gone on with by itself.
 
     Raises:
         OneIsOpen: another one was left and not closed.
         NoIncident: there is none to go on with.
         WrongIncident: the file does not hold one.
     """
+    if case:
+        file = paths.repo() / "authoring" / "cases" / f"{case}.txt"
+        resume = kept.is_open() and kept.load().sealed == drawing.read(file)
     if resume:
         return Incident(kept.load(), resumed=True)
     judging.require_none_open()

@@ -55,6 +55,12 @@ def alarms(incident: Incident) -> Counter[str]:
     return found
 
 
+def is_clear(incident: Incident) -> bool:
+    """Whether nothing is under way any more: then the alarm says all that it can."""
+    seen = [standing(incident, o) for o in incident.kept.orders[-LOOKED_AT:]]
+    return not any(words.endswith("under way") for words in seen)
+
+
 def _said(wrong: Counter[str]) -> str:
     if not wrong:
         return "no order is late or wrong at this moment; users complain about some that were."

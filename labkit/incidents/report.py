@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from labkit import evidence
-from labkit.incidents.faults import faults
+from labkit.incidents.faults import Fault, faults
 from labkit.incidents.page import clock
 
 CLOSED = ("solved", "handed over", "given up")
@@ -78,16 +79,20 @@ def of(id: str) -> str:
 
 
 def _what(mine: Past) -> list[str]:
-    lines = [f"{mine.id}: {mine.how}"]
-    for id in mine.faults:
-        fault = faults().get(id)
-        if fault is not None:
-            where = ", ".join(sorted(fault.places))
-            lines += [
-                f"What was wrong: {fault.cause} ({where})",
-                f"  seen:    {fault.seen}",
-                f"  decides: {fault.evidence}",
-            ]
+    known = [faults()[id] for id in mine.faults if id in faults()]
+    return [f"{mine.id}: {mine.how}", *what(known)]
+
+
+def what(known: Iterable[Fault]) -> list[str]:
+    """Return what was wrong, where, and what decides, for each fault."""
+    lines = []
+    for fault in known:
+        where = ", ".join(sorted(fault.places))
+        lines += [
+            f"What was wrong: {fault.cause} ({where})",
+            f"  seen:    {fault.seen}",
+            f"  decides: {fault.evidence}",
+        ]
     return lines
 
 

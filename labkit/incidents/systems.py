@@ -116,9 +116,14 @@ def _audited(case: Case) -> str:
 
 
 def _in_time(case: Case) -> str:
+    """It ended in time, and what it calls sent was sent; the rest may come later."""
     events = case.history.events
     taken = (events[-1].time - events[0].time).total_seconds()
-    return _as_known(case) if taken < FALLBACK_SECONDS * patience() else f"it took {taken:.0f} s"
+    if taken > FALLBACK_SECONDS * patience():
+        return f"it took {taken:.0f} s"
+    sent = part(case.output, "notifications_sent")
+    late = isinstance(sent, list) and not all(part(one, "sent") is True for one in sent)
+    return KEPT if late else _as_known(case)
 
 
 def _task(draw: Draw) -> dict[str, Any]:

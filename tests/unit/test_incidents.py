@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from labkit import evidence, paths
 from labkit.exercises import in_order
@@ -44,6 +46,17 @@ def test_a_fault_fits_its_system_and_its_repair_fits_the_fault(id):
     broken = edited_texts(whole, [fault])
     whole_again = repaired(broken, fault)
     assert (whole_again == broken) == bool(fault.exercise.accident)
+
+
+@pytest.mark.parametrize("id", FAULTS)
+def test_the_files_of_an_incident_can_be_read_before_and_after_the_repair(id):
+    fault = faults()[id]
+    broken = edited_texts(deployed.originals(system_of(fault)), [fault])
+    for name, text in [*broken.items(), *repaired(broken, fault).items()]:
+        if name.endswith(".yaml"):
+            assert yaml.safe_load(text)
+        elif name.endswith(".py"):
+            ast.parse(text)
 
 
 @pytest.mark.parametrize("id", FAULTS)
