@@ -23,6 +23,8 @@ import psutil
 from labkit import paths, runtime
 from labkit.console import Console
 from labkit.errors import SetupError
+from labkit.prometheus import getting
+from labkit.prometheus.programs import NoPrometheus, program
 
 MARK = "LABKIT_SUITE"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -52,6 +54,7 @@ def main(argv: Sequence[str]) -> int:
     runtime.ensure(console)
     if not options.fast and not rest:
         _require_browser()
+        _get_prometheus(console)
     with _alone(console), _surroundings() as env:
         failed = [] if rest else _static(console, env)
         console.line("tests")
@@ -140,6 +143,19 @@ def _left_behind(mark: str) -> list[str]:
 def browser() -> str | None:
     """Return the path of a Chromium on this machine, or None."""
     return next((p for p in map(shutil.which, BROWSERS) if p), None)
+
+
+def _get_prometheus(console: Console) -> None:
+    """Get Prometheus where it is missing: the tests of the views and of the alerts use it.
+
+    Raises:
+        NoPrometheus: it could not be obtained; says how to get it.
+    """
+    try:
+        program("prometheus"), program("promtool")
+    except NoPrometheus:
+        console.line("getting Prometheus, for the tests of views and alerts")
+        getting.get()
 
 
 def _require_browser() -> None:

@@ -90,7 +90,7 @@ def faults() -> dict[str, Fault]:
     """Return all faults by their ID: break labs in the order of the lessons, then the others."""
     breaks = [Fault(e) for e in in_order() if e.kind == "break" and (e.fault or e.accident)]
     found = [*breaks, *(Fault(e, more=True) for e in _more())]
-    return {f.id: f for f in found if f.exercise.atlas}
+    return {f.id: f for f in found if f.exercise.atlas.get("drawn", bool(f.exercise.atlas))}
 
 
 def causes() -> list[str]:

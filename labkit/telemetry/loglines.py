@@ -71,14 +71,13 @@ class RunLogs(tuple[LogLine, ...]):
     @property
     def html(self) -> str:
         """The lines as two tables."""
-        return "".join(
-            table_of(
-                f"{head}: {len(self.by(joined)) or 'none'}",
-                ("log", "level", "line"),
-                [(f"{x.app_id} {x.part}", x.level, x.text) for x in self.by(joined)],
-            )
-            for joined, head in HEADS.items()
-        )
+        return "".join(self._table(joined, head) for joined, head in HEADS.items())
+
+    def _table(self, joined: Joined, head: str) -> str:
+        rows = [(f"{x.app_id} {x.part}", x.level, x.text) for x in self.by(joined)]
+        if not rows:
+            return f"<p>{head}: none</p>"
+        return table_of(f"{head}: {len(rows)}", ("log", "level", "line"), rows)
 
     def __repr__(self) -> str:
         return self.summary

@@ -141,7 +141,7 @@ class RunMetrics:
 
 def table_of(caption: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """Return a table as HTML, its texts to the left."""
-    left = 'style="text-align:left;vertical-align:top"'
+    left = 'style="text-align:left;vertical-align:top;padding-right:1em"'
     first = "".join(f"<th {left}>{escape(c)}</th>" for c in head)
     body = "".join(
         "<tr>" + "".join(f"<td {left}>{escape(c)}</td>" for c in row) + "</tr>" for row in rows

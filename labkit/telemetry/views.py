@@ -15,7 +15,7 @@ CAN_TELL = {
 """What each view is for, in one line."""
 
 
-_GRID = "display:grid;gap:12px;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr))"
+_GRID = "display:grid;gap:12px;grid-template-columns:repeat(auto-fit,minmax(min(100%,620px),1fr))"
 
 
 class Shown(Protocol):

@@ -1,0 +1,52 @@
+"""The rule fires when mails fail, and neither for healthy runs nor for other activities."""
+
+from dataclasses import replace
+
+from labkit.exercises import load
+from labkit.exercises.alerting import RULES, quiet, readable
+from labkit.exercises.observations import Check
+from labkit.prometheus import graded, recordings
+
+ID = "nobody-is-called"
+OTHERS = ()
+LAST_NIGHT, FINE = "retried", ("usual", "slow", "restarted")
+MAIL = 'activity_name="send_email"'
+
+
+def steps(lab):
+    yield from judged(load(ID).work / RULES, known(LAST_NIGHT))
+
+
+def counter(trial):
+    rules = trial.exercise.work / RULES
+    times = trial.draw.number(2, 9)
+    yield from judged(rules, multiplied(known(LAST_NIGHT), times), ", on a day with more mails")
+    other = renamed(known(LAST_NIGHT), f'activity_name="send_{trial.draw.word()}"')
+    yield quiet(rules, [other], "others", "it stays silent when another activity fails")
+
+
+def judged(rules, night, more=""):
+    yield readable(rules)
+    yield Check(
+        "fires",
+        f"the alert fires when mails fail{more}",
+        "it fires",
+        lambda: "it fires" if graded(rules, [night])[0].fired else "it stays silent",
+        "the labels of the series in the recording, and those of the rule",
+    )
+    yield quiet(rules, [known(name) for name in FINE], "silent", "it stays silent when all is well")
+
+
+def known(name):
+    return next(r for r in recordings() if r.name == name)
+
+
+def multiplied(night, times):
+    series = {n: [v and v * times for v in values] for n, values in night.series.items()}
+    return replace(night, series=series)
+
+
+def renamed(night, other):
+    """The same night, on which another activity failed as often as mails did, and mails did not."""
+    series = {n.replace(MAIL, other): values for n, values in night.series.items()}
+    return replace(night, name="another activity", series=series)

@@ -1,0 +1,286 @@
+# %% [markdown] tags=["opening"]
+# # Watch it
+#
+# **You will** look at one run in four views, learn what each of them cannot say, and write rules that call a person when somebody is needed, and only then. 45 minutes.
+#
+# **You will be able to**
+#
+# - compare what swimlane, trace, metrics and logs say of one run
+# - predict which fault a counter shows, and whose counter it is
+# - write rules of alerts, and test them without waiting
+# - show that they fire on faults, and stay silent on healthy runs
+#
+# **You need** lesson 09, and Prometheus, which `./lab prometheus` gets where it is missing. Three questions from earlier lessons come first: answer from memory.
+#
+# Words: [glossary](../docs/glossary.md).
+
+# %% tags=["recall"]
+from contextlib import suppress
+
+from labkit import Lab, LabError, copy_of_services, finish, observe, predict, quiz, wait_until
+from labkit.prometheus import graded, played
+
+quiz("which-symptom")
+
+# %% tags=["recall"]
+quiz("except")
+
+# %% tags=["recall"]
+quiz("without-a-worker")
+
+# %% [markdown] tags=["story"]
+# ## Nobody reads swimlanes at three in the morning
+#
+# In production thousands of orders pass, and nobody looks until a customer calls.
+#
+# Sidecars report two things by themselves. A **span** is a record of one piece of work: who did it, when, for how long, on whose behalf. The spans of one request are its **trace**. A **metric** is a number that is counted all the time, over all requests. An **alert** is a question to the metrics that calls a person when its answer is yes.
+#
+# Tracing is switched on by a configuration, here and in production. `samplingRate: "1"` keeps every trace. The lab has a small catcher of spans, and daprd puts its address in the place of `$SPANS_HOST`.
+
+# %% tags=["write"]
+# %%workfile 15-watch/views.yaml
+apiVersion: dapr.io/v1alpha1
+kind: Configuration
+metadata:
+  name: views
+spec:
+  tracing:
+    samplingRate: "1"
+    zipkin:
+      endpointAddress: http://$SPANS_HOST/api/v2/spans
+
+# %% tags=["code"]
+APPS = ("task-orchestrator-service", "notification-service", "audit-service")
+run_file = copy_of_services("15-watch", *APPS)
+text = run_file.read_text()
+if "views.yaml" not in text:
+    run_file.write_text(text.replace("common:", "common:\n  configFilePath: views.yaml", 1))
+lab = Lab(run_file)
+lab.up()
+
+# %% [markdown] tags=["predict"]
+# ## One order, three apps
+#
+# `task_with_audit` works in three apps. Each has a sidecar of its own, which reports what it did. *How many traces does one order make?*
+
+# %% tags=["predict"]
+predict("traces", ["one for all three apps", "one for each app", "one for each step"])
+
+# %% tags=["run"]
+order = {"task_id": "task-1", "title": "Review PR", "assignee_email": "alice@example.com"}
+order |= {"assignee_user_id": "user-alice"}
+client = lab.client("task-orchestrator-service")
+
+
+def placed(workflow, instance_id):
+    """Place an order; return its run."""
+    client.schedule_new_workflow(workflow, input=order, instance_id=instance_id)
+    return lab.run(instance_id)
+
+
+trace = placed("task_with_audit", "healthy").wait().trace()
+print(trace)
+known = {1: "one for all three apps", 3: "one for each app", 8: "one for each step"}
+observe("traces", known.get(len(trace.spans.trace_ids), "another number"))
+
+# %% [markdown] tags=["explain"]
+# Each call carries the span that it is made for: so the audit hangs below the workflow that called it.
+#
+# ## Four views of it
+#
+# Compare trace and swimlane: one has the time of the work, the other also the way.
+
+# %% tags=["look", "nbval-ignore-output"] reason="its tables hold measured times"
+lab.run("healthy").views()
+
+# %% [markdown] tags=["predict"]
+# ## Something fails
+#
+# The mail server is killed, and an order is placed. `send_email` raises a `ConnectionError`, and the order fails. *Which views say of this run that `send_email` failed?*
+
+# %% tags=["predict"]
+predict("who-says-it", [
+    "all four", "swimlane and trace", "swimlane and metrics", "metrics and logs", "only swimlane",
+])
+
+# %% tags=["run"]
+lab.kill("mail")
+run = placed("task_processing_multi_app", "failed").wait()
+steps, spans = run.history.steps(), run.trace().spans
+says = {
+    "swimlane": any(s.name == "send_email" and s.outcome == "failed" for s in steps),
+    "trace": any(s.step == "send_email" and s.failed for s in spans),
+    "metrics": "failed" in run.metrics().of("send_email").executions,
+    "logs": any("send_email" in line.text for line in run.logs()),
+}
+print(run.trace())
+print(run.metrics())
+named = [view for view, said in says.items() if said]
+words = {1: f"only {named[0]}", 4: "all four"}
+observe("who-says-it", words.get(len(named), " and ".join(named)))
+
+# %% [markdown] tags=["explain"]
+# On 1.18.1 the span of an activity that raised looks like any other; only the workflow's own span says FAILED. The worker logs a warning, with neither the name of the activity nor the instance ID.
+#
+# And look whose counter it is: the *called* app counts its activities, the *calling* app its workflows. No counter knows the two ends of a call, and none has an instance ID.
+
+# %% [markdown] tags=["predict"]
+# ## Nothing fails
+#
+# Now `notification-service` is stopped, and an order is placed. You know from lesson 09 that it waits. *Which counter grows while it waits?*
+
+# %% tags=["predict"]
+predict("which-counter", [
+    "send_email, failed",
+    "task_processing_multi_app, failed",
+    "task_processing_multi_app, recoverable",
+    "none",
+])
+
+# %% tags=["run"]
+def counted(run):
+    """The counters of the steps of a run that say anything but success."""
+    rows = run.metrics().rows
+    return {f"{r.name}, {s}": n for r in rows for s, n in r.executions.items() if s != "success"}
+
+
+earlier = counted(lab.run("failed"))
+lab.stop("notification-service")
+waiting = placed("task_processing_multi_app", "waiting")
+with suppress(LabError):
+    wait_until(lambda: set(counted(waiting)) - set(earlier), 60)
+grown = " and ".join(set(counted(waiting)) - set(earlier))
+lab.up(announce=False)
+print("when the app is back:", waiting.wait(60).status)
+observe("which-counter", grown or "none")
+
+# %% [markdown] tags=["explain"]
+# A turn that cannot call its app ends with a *recoverable* error and is tried again, every few seconds, for ever. No other number moves; the trace has nothing, and the history ends before the call.
+
+# %% [markdown] tags=["text"]
+# ## When is somebody needed?
+#
+# Not when something fails: a try may fail, and the next one succeed. Somebody is needed when an order does not go through. Three questions cover much of it:
+#
+# | question | metric |
+# |---|---|
+# | did a workflow fail? | `dapr_runtime_workflow_execution_count`, status `failed` |
+# | does one try in vain to go on? | the same, status `recoverable` |
+# | does a program not answer? | `up`, which Prometheus makes itself |
+#
+# A counter only grows, so a rule asks how much it has grown: `increase(COUNTER[1m])`.
+
+# %% tags=["write"]
+# %%workfile 15-watch/alerts.yml
+groups:
+- name: orders
+  rules:
+  - alert: OrderFailed
+    expr: increase(dapr_runtime_workflow_execution_count{status="failed"}[1m]) > 0
+
+# %% [markdown] tags=["predict"]
+# A rule is code, so it is tested. `played` lets `promtool`, Prometheus' own tool, play values of a metric against it, a minute in milliseconds. `_x9 1x50` means: nothing for ten seconds, then 1.
+#
+# Dapr makes a counter when it counts for the first time; before, there is none. *The very first failure since the sidecar's start: does `OrderFailed` fire?*
+
+# %% tags=["predict"]
+predict("first-failure", ["it fires", "it does not fire"])
+
+# %% tags=["run"]
+FAILED = 'dapr_runtime_workflow_execution_count{status="failed"}'
+rules = run_file.parent / "alerts.yml"
+print("from 1 to 2:", played(rules, {FAILED: "1x9 2x50"}))
+first = played(rules, {FAILED: "_x9 1x50"})
+print("from nothing to 1:", first)
+observe("first-failure", "it fires" if first else "it does not fire")
+
+# %% [markdown] tags=["explain"]
+# `increase` compares two values of one counter, and here nothing came before the 1. So the first failure after each start calls nobody. `unless … offset 1m` adds the other case: a counter that is there now, and was not a minute ago.
+#
+# The other two rules use `for`: the answer has to be yes for so long. A restart takes some seconds, and needs nobody.
+
+# %% tags=["write"]
+# %%workfile 15-watch/alerts.yml
+groups:
+- name: orders
+  rules:
+  - alert: OrderFailed
+    expr: >
+      increase(dapr_runtime_workflow_execution_count{status="failed"}[1m]) > 0
+      or (dapr_runtime_workflow_execution_count{status="failed"}
+      unless dapr_runtime_workflow_execution_count{status="failed"} offset 1m)
+  - alert: OrderCannotGoOn
+    expr: increase(dapr_runtime_workflow_execution_count{status="recoverable"}[1m]) > 0
+    for: 3s
+  - alert: ProgramSilent
+    expr: up == 0
+    for: 15s
+
+# %% [markdown] tags=["predict"]
+# ## On a running system
+#
+# `lab.prometheus("alerts.yml")` starts Prometheus with your rules. Then `notification-service` is stopped once more, and an order is placed. *Which of the three rules fire within a minute?*
+
+# %% tags=["predict"]
+predict("who-is-called", [
+    "OrderFailed", "OrderCannotGoOn", "ProgramSilent", "OrderCannotGoOn and ProgramSilent",
+])
+
+# %% tags=["run"]
+print("from nothing to 1:", played(rules, {FAILED: "_x9 1x50"}))
+prometheus = lab.prometheus("alerts.yml")
+# What failed and waited before is a minute old, and nobody is called for it any more.
+wait_until(lambda: not prometheus.alerts(), 120)
+lab.stop("notification-service")
+placed("task_processing_multi_app", "again")
+with suppress(LabError):
+    wait_until(lambda: len(prometheus.firing()) > 1, 60)
+called = " and ".join(prometheus.firing())
+lab.up(announce=False)
+print("when the app is back:", lab.run("again").wait(60).status)
+observe("who-is-called", called or "none")
+
+# %% [markdown] tags=["explain"]
+# Two alerts, one cause: orders are held up, and this program does not answer. The order has not failed, and will not.
+
+# %% [markdown] tags=["predict"]
+# ## Against faults that you know
+#
+# `graded` plays your rules against recordings: what Prometheus saw of four healthy runs and six break labs. In one healthy run each mail takes 14 s. *What do your rules say of that run?*
+
+# %% tags=["predict"]
+predict("slow", ["silent", "fires: OrderCannotGoOn", "fires: OrderFailed", "fires: ProgramSilent"])
+
+# %% tags=["run"]
+grades = {g.recording.name: g for g in graded(rules)}
+for grade in grades.values():
+    print("healthy" if grade.recording.healthy else "fault  ", grade)
+observe("slow", str(grades["slow"]).removeprefix("slow: "))
+
+# %% [markdown] tags=["explain"]
+# Slow is not broken, as long as nobody was promised a time.
+#
+# ## Change something
+#
+# In [alerts.yml](../learn/files/15-watch/alerts.yml) remove the line `for: 15s`, and run the cell. Which healthy run calls somebody now?
+
+# %% tags=["change"]
+print([str(g) for g in graded(rules) if g.recording.healthy and g.fired] or "none")
+
+# %% tags=["quiz"]
+quiz("whose-counter")
+
+# %% tags=["quiz"]
+quiz("silent-alert")
+
+# %% [markdown] tags=["close"]
+# ## What you can now do
+#
+# You can ask four views of one run, and say what each leaves out; write rules that ask whether orders go through; test them in milliseconds; and show that they fire on faults only. What each view can tell stands in [docs/views.md](../docs/views.md).
+#
+# [Claims](../docs/claims.md) you have seen: one order over three apps is one trace; activities are counted by the app that was called; a call that cannot be dispatched shows in one counter only.
+#
+# Next: write the rules for a system that somebody else has built.
+
+# %% tags=["close"]
+finish("15-watch-it")
