@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import sys
 
 import grpc
+import psutil
 import pytest
 import yaml
 
@@ -129,6 +132,26 @@ def test_a_pod_ends_as_the_kubelet_ends_it(deployed):
     assert (lab.app("polite").spec.folder / "hook-was-run").exists()
     lab.up("polite", announce=False)
     assert ends(lab, "activity", "polite", caller="polite") == "COMPLETED"
+
+
+@pytest.mark.parametrize("handler", ["", "signal.signal(15, lambda *_: os._exit(0)); "])
+def test_the_first_process_of_a_container_ignores_sigterm_without_a_handler(handler):
+    code = f"import os, signal; {handler}print(flush=True); signal.pause()"
+    inside = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+    argv = [*inside, sys.executable, "-c", code]
+    try:
+        first = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    except FileNotFoundError:
+        pytest.skip("this system has no unshare")
+    with first:
+        if not first.stdout.readline():
+            pytest.skip("this user may not have a PID namespace")
+        (child,) = psutil.Process(first.pid).children()
+        assert handles_sigterm(child.pid) is bool(handler)
+        child.send_signal(signal.SIGTERM)
+        gone, _ = psutil.wait_procs([child], timeout=WITHIN if handler else 1)
+        assert bool(gone) is bool(handler)
+        first.kill()
 
 
 def test_a_run_file_has_no_pods(make_lab, small):
