@@ -19,6 +19,7 @@ SOURCES = {
     " a lesson without exercises",
     "docs": "[Multi Application Workflows](https://docs.dapr.io/developing-applications/"
     "building-blocks/workflow/workflow-multi-app/), a page of the Dapr documentation",
+    "runtime": "dapr/dapr, what the runtime says of access policies in its code",
     "sdk": "dapr-ext-workflow, what the Python SDK says of itself in its code",
 }
 

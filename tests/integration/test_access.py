@@ -94,6 +94,19 @@ def test_a_parent_can_be_terminated_and_not_purged_where_a_policy_allows_both(ma
         client.purge_workflow("parent")
 
 
+def test_a_policy_in_sight_of_the_caller_holds_up_both_and_loses_nothing(make_lab, tmp_path):
+    lab = make_lab(write_apps(tmp_path / "apps", mtls=True))
+    lab.up(announce=False)
+    put(lab, "[]", ("caller",))
+    assert Attack(lab, "caller").child("settle") == "stays RUNNING"
+    parent = "caller-1"
+    child = lab.run(parent).history.steps()[0].child_instance_id
+    assert [lab.run(i).status for i in (parent, child)] == ["RUNNING", "RUNNING"]
+    put(lab, None)
+    assert lab.run(parent).wait(60).output == "charged"
+    assert lab.run(child).status == "COMPLETED"
+
+
 def held(lab) -> bool:
     state = lab.client("target").get_workflow_state("child")
     return state is not None and state.runtime_status.name == "RUNNING"
