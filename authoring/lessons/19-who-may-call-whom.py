@@ -130,7 +130,7 @@ END = b"*\x00"  # an event of a workflow: executionTerminated
 
 
 def sidecar(app):
-    return f"http://127.0.0.1:{app.http_port}/v1.0"
+    return f"http://127.0.0.1:{app.ports.http}/v1.0"
 
 
 def token(app):
