@@ -17,7 +17,7 @@
 # %% tags=["recall"]
 import json
 
-from labkit import Lab, atlas, curl, finish, incident, observe, predict, quiz, workspace
+from labkit import Lab, curl, finish, incident, observe, predict, quiz, workspace
 
 quiz("which-symptom")
 
@@ -233,7 +233,7 @@ predict(
 )
 
 # %% [markdown] tags=["text"]
-# Say it, repair it, and let it be judged, in cells of your own: `case.diagnose("PLACE", "CAUSE", "the observation")`, with one of `case.places()` and one of `case.causes()`; then `case.restart()` and `case.verdict()`. `atlas("…")` looks a message up.
+# Say it, repair it, and let it be judged, in cells of your own: `case.diagnose("PLACE", "CAUSE", "the observation")`, with one of `case.places()` and one of `case.causes()`; then `case.restart()` and `case.verdict()`. `labkit.atlas("…")` looks a message up, after `import labkit`.
 #
 # The next cell hands what is not solved to a colleague, and opens the seal.
 

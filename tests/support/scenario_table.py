@@ -247,10 +247,13 @@ FAILURES = (
     Scenario("hands-off", _C, "hands_off", {"app": "target", "activity": "refuses"}),
     Scenario("by-http", _C, "by_http", {"app": "target", "activity": "raises"}),
 )
+EVIDENCE = (Scenario("place-order", "order-service", "place_order", {"amount": 5}),)
 LEFT_OUT = {
     "01-why-multi-app-workflows": "its services look for a sidecar while they are loaded",
     "06-a-service-with-its-own-needs": "two calls of the model, as in task_with_priority",
     "08-stores-and-manifests": "the workflows of lesson 07",
+    "18-run-it-in-kubernetes": "one activity, and the calls of lesson 07, in apps of manifests",
+    "19-who-may-call-whom": "one call each, of which a policy denies some",
 }
 """Lessons that write services and have no scenario, and why."""
 
@@ -275,5 +278,6 @@ DEPLOYMENTS = (
     Deployment("children", deployed("04-call-child-workflows"), CHILDREN),
     Deployment("reach", deployed("07-reach-the-other-app"), REACH),
     Deployment("failures", deployed("09-when-a-remote-app-fails"), FAILURES),
+    Deployment("evidence", deployed("14-debug-by-evidence"), EVIDENCE),
     Deployment("gateway", SERVICES / "patterns" / "gateway" / "dapr.yaml", GATEWAY),
 )
