@@ -48,6 +48,8 @@ def server(port: int, keep: Keep) -> ThreadingHTTPServer:
         def _answer(self, status: int, text: str = "") -> None:
             self.send_response(status)
             self.send_header("Content-Length", str(len(text.encode())))
+            if self.close_connection:  # else the other side takes it for its next request
+                self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(text.encode())
 
