@@ -70,7 +70,8 @@ class Exercise:
         action, another_action: two repairs of an accident, as code that uses ``lab``.
         atlas: of a break lab, for incidents and the atlas: its ``cause`` in a few words, what is
             ``seen``, the ``evidence`` that decides, and ``messages`` as the runtime words them;
-            ``repaired_by: alternative`` where an incident needs the second repair.
+            ``repaired_by: alternative`` where an incident needs the second repair, and
+            ``incident: false`` where its fault fits no system of incidents.
     """
 
     id: str

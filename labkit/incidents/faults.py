@@ -67,6 +67,11 @@ class Fault:
         return tuple(map(str, self.exercise.atlas.get("messages", ())))
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether it can be put on a system of incidents; ``incident: false`` in ``atlas``: no."""
+        return bool(self.exercise.atlas.get("incident", True))
+
+    @property
     def repair(self) -> tuple[Edit, ...]:
         """The edits that repair it in a system that may have more apps than its break lab."""
         other = self.exercise.atlas.get("repaired_by") == "alternative"

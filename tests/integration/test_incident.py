@@ -21,8 +21,8 @@ from labkit.incidents.faults import faults
 from tests.support.system import listening
 
 pytestmark = pytest.mark.timeout(600)
-IN_FILES = [id for id, f in faults().items() if f.exercise.fault]
-ENDED = [id for id, f in faults().items() if f.exercise.accident]
+IN_FILES = [id for id, f in faults().items() if f.is_drawn and f.exercise.fault]
+ENDED = [id for id, f in faults().items() if f.is_drawn and f.exercise.accident]
 
 
 @pytest.fixture(autouse=True)
