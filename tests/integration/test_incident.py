@@ -88,10 +88,11 @@ def test_a_fault_in_files_is_seen_and_only_its_repair_is_accepted(begun, in_file
     repair(incident)
     assert incident.verdict().stopped_at.step == "loaded"
     incident.restart()
+    verdict = incident.verdict()
     for _ in range(oncall.MOST_STARTS):
         if incident.bare.troubles():  # work of before may end a process once more
             incident.up()
-    verdict = incident.verdict()
+            verdict = incident.verdict()
     assert verdict.passed, verdict
     assert faults()[in_files].cause in incident.report()
     assert not kept.is_open()
