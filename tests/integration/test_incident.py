@@ -128,7 +128,7 @@ def test_an_incident_is_sent_left_taken_up_and_given_up_in_a_terminal(tmp_path):
         ["--from", str(file)], "orders", "curl audit-service /v1.0/metadata", "statsu", "leave"
     )
     assert "You are on call for tasks" in left
-    assert '"connectedWorkers":1' in left.replace(" ", "")
+    assert '{"id":"audit-service"' in left.replace(" ", "")
     assert "did you mean status?" in left
     assert "./lab incident --resume" in left
     assert not [r for r in runs.all_runs() if r.processes]
