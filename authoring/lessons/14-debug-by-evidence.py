@@ -260,7 +260,7 @@ quiz("prove-again")
 #
 # [Claims](../docs/claims.md) you have seen: a name that is not registered fails with a message of the target's worker; the metadata of a sidecar names no activities; an ended workflow stays as it ended.
 #
-# Next: `./lab incident` draws other cases; the [atlas](../docs/atlas.md) has their symptoms.
+# Next: two sealed cases in the [exercises](../exercises/README.md), and the [atlas](../docs/atlas.md) of symptoms.
 
 # %% tags=["close"]
 finish("14-debug-by-evidence")

@@ -71,7 +71,7 @@ class Exercise:
         atlas: of a break lab, for incidents and the atlas: its ``cause`` in a few words, what is
             ``seen``, the ``evidence`` that decides, and ``messages`` as the runtime words them;
             ``repaired_by: alternative`` where an incident needs the second repair, and
-            ``drawn: false`` where no running system shows it.
+            ``incident: false`` where its fault fits no system of incidents.
     """
 
     id: str

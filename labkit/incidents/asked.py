@@ -22,8 +22,6 @@ QUESTIONS = {
     "newer_files": "files",
 }
 """Name of an attribute to the kind of evidence that it gives."""
-ACTS = ("up", "restart", "kill", "stop", "down", "client")
-"""What changes the lab or starts something in it."""
 HANDLES = ("app", "run")
 Note = Callable[[str, str], None]
 

@@ -18,6 +18,7 @@ from labkit.texts import Text
 
 GROUPS = {
     "RUNNING": "It is RUNNING, and does not go on",
+    "STALLED": "It is STALLED",
     "FAILED": "It is FAILED",
     "COMPLETED": "It is COMPLETED, and something is not right",
     "": "Nothing can be started, or something ends",

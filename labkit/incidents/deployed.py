@@ -127,7 +127,7 @@ def _harmless(chosen: Iterable[Fault]) -> Iterator[tuple[Edit, ...]]:
     """Yield what the whole deployments of other break labs have besides the services."""
     chosen = list(chosen)
     names = {f.id for f in chosen} | NOT_SHARED
-    for other in faults().values():
+    for other in (f for f in faults().values() if f.is_drawn):
         if other.exercise.services == chosen[0].exercise.services and other.id not in names:
             own = tuple(e for e in other.exercise.healthy)
             if own:

@@ -67,7 +67,8 @@ class Sealed:
 def draw(seed: int | None = None) -> Sealed:
     """Return the incident of a seed; without one, of a number that is drawn."""
     seed = secrets.randbelow(MOST) if seed is None else seed
-    ranked = sorted(faults().values(), key=lambda f: _number(seed, f.id))
+    drawn = [f for f in faults().values() if f.is_drawn]
+    ranked = sorted(drawn, key=lambda f: _number(seed, f.id))
     first = ranked[0]
     if _number(seed, "two faults") % TWO_OF:
         return Sealed(seed, (first.id,))

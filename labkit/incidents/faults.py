@@ -36,10 +36,6 @@ class Fault:
     Attributes:
         exercise: holds its edits or its accident, and the repair.
         more: whether it is one of ``authoring/incidents.yaml``, which has no check of its own.
-        cause: in a few words, as it is offered for a choice; two faults may share one.
-        seen: what somebody sees who does not know the cause.
-        evidence: what decides that it is this cause, and no other of the same symptom.
-        messages: words of the runtime or of a service by which it can be found.
     """
 
     exercise: Exercise
@@ -52,19 +48,28 @@ class Fault:
 
     @property
     def cause(self) -> str:
+        """What is wrong, in a few words."""
         return str(self.exercise.atlas["cause"])
 
     @property
     def seen(self) -> str:
+        """The symptom."""
         return str(self.exercise.atlas["seen"])
 
     @property
     def evidence(self) -> str:
+        """What decides."""
         return str(self.exercise.atlas["evidence"])
 
     @property
     def messages(self) -> tuple[str, ...]:
+        """Parts of messages that are the same in every run."""
         return tuple(map(str, self.exercise.atlas.get("messages", ())))
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it can be put on a system of incidents; ``incident: false`` in ``atlas``: no."""
+        return bool(self.exercise.atlas.get("incident", True))
 
     @property
     def repair(self) -> tuple[Edit, ...]:
@@ -90,7 +95,7 @@ def faults() -> dict[str, Fault]:
     """Return all faults by their ID: break labs in the order of the lessons, then the others."""
     breaks = [Fault(e) for e in in_order() if e.kind == "break" and (e.fault or e.accident)]
     found = [*breaks, *(Fault(e, more=True) for e in _more())]
-    return {f.id: f for f in found if f.exercise.atlas.get("drawn", bool(f.exercise.atlas))}
+    return {f.id: f for f in found if f.exercise.atlas}
 
 
 def causes() -> list[str]:

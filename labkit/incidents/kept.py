@@ -69,7 +69,6 @@ class Kept:
     """
 
     sealed: Sealed
-    begun: float = field(default_factory=time.time)
     spent: float = 0.0
     since: float | None = None
     hurt: bool = False
@@ -85,7 +84,6 @@ class Kept:
         """Write all of it; a crash right after loses nothing."""
         told = {
             "sealed": seal(self.sealed),
-            "begun": self.begun,
             "spent": self.clock,
             "hurt": self.hurt,
             "orders": [asdict(o) for o in self.orders],
@@ -116,7 +114,6 @@ def load() -> Kept:
         told = json.loads(file().read_text("utf-8"))
         return Kept(
             unseal(told["sealed"], str(file())),
-            float(told["begun"]),
             float(told["spent"]),
             hurt=bool(told["hurt"]),
             orders=[Placed(**o) for o in told["orders"]],

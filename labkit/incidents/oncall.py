@@ -178,10 +178,11 @@ class Incident:
                 texts = deployed.repaired_or_same(texts, fault)
             deployed.write(folder(), texts)
             self.restart()
+            rows = judging.repaired(self)
             for _ in range(MOST_STARTS):
                 if self._lab.troubles():  # work of before may end a process once more
                     self.up()
-            rows = judging.repaired(self)
+                    rows = judging.repaired(self)
             how = "handed over" if all(r.outcome == "passed" for r in rows) else "given up"
             self._close(how)
         return Text(report.of(self.id))

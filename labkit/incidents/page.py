@@ -14,7 +14,6 @@ from labkit.incidents import judging
 from labkit.incidents.kept import Placed
 from labkit.incidents.load import case_of
 from labkit.incidents.systems import KEPT
-from labkit.texts import Text
 from labkit.waiting import patience
 
 if TYPE_CHECKING:
@@ -103,8 +102,3 @@ def _took(incident: Incident, order: Placed) -> str:
         return f"{(events[-1].time - events[0].time).total_seconds():.1f} s"
     except Exception:
         return "?"
-
-
-def shown(text: str) -> Text:
-    """Return a text as a notebook shows it."""
-    return Text(text)

@@ -21,8 +21,8 @@ from labkit.incidents.faults import faults
 from tests.support.system import listening
 
 pytestmark = pytest.mark.timeout(600)
-IN_FILES = [id for id, f in faults().items() if f.exercise.fault]
-ENDED = [id for id, f in faults().items() if f.exercise.accident]
+IN_FILES = [id for id, f in faults().items() if f.is_drawn and f.exercise.fault]
+ENDED = [id for id, f in faults().items() if f.is_drawn and f.exercise.accident]
 
 
 @pytest.fixture(autouse=True)
@@ -88,10 +88,11 @@ def test_a_fault_in_files_is_seen_and_only_its_repair_is_accepted(begun, in_file
     repair(incident)
     assert incident.verdict().stopped_at.step == "loaded"
     incident.restart()
+    verdict = incident.verdict()
     for _ in range(oncall.MOST_STARTS):
         if incident.bare.troubles():  # work of before may end a process once more
             incident.up()
-    verdict = incident.verdict()
+            verdict = incident.verdict()
     assert verdict.passed, verdict
     assert faults()[in_files].cause in incident.report()
     assert not kept.is_open()
@@ -127,7 +128,7 @@ def test_an_incident_is_sent_left_taken_up_and_given_up_in_a_terminal(tmp_path):
         ["--from", str(file)], "orders", "curl audit-service /v1.0/metadata", "statsu", "leave"
     )
     assert "You are on call for tasks" in left
-    assert '"connectedWorkers":1' in left.replace(" ", "")
+    assert '{"id":"audit-service"' in left.replace(" ", "")
     assert "did you mean status?" in left
     assert "./lab incident --resume" in left
     assert not [r for r in runs.all_runs() if r.processes]

@@ -1,0 +1,76 @@
+"""Pushes reach their user, audits find nothing, and the rules of the audit are as they were."""
+
+import json
+from datetime import datetime
+
+from labkit.exercises.cases import AUDIT, Case
+from labkit.exercises.observations import Check, as_before, ended, mailed, ordered, pushed, rows_of
+
+PUSHED, AUDITED = "task_processing_multi_app", "task_with_audit"
+OTHERS = ("resilient_task_processing", "task_with_fallback")
+
+
+def steps(lab):
+    order, audited = Case(lab, "order", PUSHED), Case(lab, "audited", AUDITED)
+    yield ordered(order)
+    yield ordered(audited)
+    yield from wished(order, audited)
+
+
+def counter(trial):
+    trial.lab()
+    yield from wished(trial.order(PUSHED), trial.order(AUDITED))
+    outside = trial.order(AUDITED, assignee_email=trial.draw.email("elsewhere.example.org"))
+    yield ended(outside)
+    yield Check(
+        "alert",
+        "an audit of somebody outside the company still finds that, and that alone",
+        ["actor is not at example.com"],
+        lambda: violations(outside),
+        f"lab.ledger({AUDIT!r}, 'alerts')",
+    )
+
+
+def wished(order, audited):
+    yield ended(order)
+    yield ended(audited)
+    yield Check(
+        "compliant",
+        "the audit of the order finds nothing",
+        [],
+        lambda: violations(audited),
+        f"lab.ledger({AUDIT!r}, 'alerts'); lab.run({audited.instance_id!r}).history.children",
+    )
+    yield Check(
+        "recorded",
+        "the audit has recorded when the task was assigned",
+        "the time of the order",
+        lambda: recorded(audited),
+        f"lab.ledger({AUDIT!r}, 'events')",
+    )
+    yield pushed(order)
+    yield mailed(order)
+    yield from as_before(order)
+    yield from as_before(audited)
+
+
+def violations(case):
+    """What the audit of this task has found, by the ledger of the audit."""
+    rows = [r for r in rows_of(case.lab, AUDIT, "alerts") if r["key"] in keys(case)]
+    return [words for row in rows for words in json.loads(row["violations"])]
+
+
+def recorded(case):
+    """Compare the time in the ledger with the history; the workflow's clock is its turn's."""
+    rows = [r for r in rows_of(case.lab, AUDIT, "events") if r["key"] in keys(case)]
+    if not rows or not rows[-1]["timestamp"]:
+        return f"{rows[-1]['timestamp'] if rows else 'no row'}"
+    seen = datetime.fromisoformat(str(rows[-1]["timestamp"])).replace(tzinfo=None)
+    events = case.history.events
+    first, last = (e.time.replace(tzinfo=None) for e in (events[0], events[-1]))
+    return "the time of the order" if first <= seen <= last else f"another time: {seen}"
+
+
+def keys(case):
+    """The keys of the steps of this order in audit-service."""
+    return {s.task_execution_id for s in case.steps(app_id=AUDIT)}
