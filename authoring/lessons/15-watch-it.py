@@ -229,7 +229,8 @@ predict("who-is-called", [
 # %% tags=["run"]
 print("from nothing to 1:", played(rules, {FAILED: "_x9 1x50"}))
 prometheus = lab.prometheus("alerts.yml")
-# What failed and waited before is a minute old, and nobody is called for it any more.
+# What failed before is new to Prometheus, and a minute later nobody is called for it any more.
+wait_until(prometheus.alerts, 120)
 wait_until(lambda: not prometheus.alerts(), 120)
 lab.stop("notification-service")
 placed("task_processing_multi_app", "again")
