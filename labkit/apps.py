@@ -57,17 +57,25 @@ class App:
     """The handle of one app or replica.
 
     Attributes:
-        spec: its entry in the run file.
         shared: what all apps of the lab share.
         sidecar, service: its two parts.
         past: every process of the two so far, in the order of their start.
     """
 
     def __init__(self, spec: AppSpec, shared: Shared, ports: Ports) -> None:
-        self.spec, self.shared, self.ports = spec, shared, ports
+        self.shared, self.ports = shared, ports
         self.sidecar = Sidecar(spec, shared, ports)
         self.service = Service(spec, shared, ports.app)
         self.past: list[tuple[Part, Life]] = []
+
+    @property
+    def spec(self) -> AppSpec:
+        """Its entry in the run file; its parts and the next start go by what is set here."""
+        return self.sidecar.spec
+
+    @spec.setter
+    def spec(self, spec: AppSpec) -> None:
+        self.sidecar.spec = self.service.spec = spec
 
     @property
     def app_id(self) -> str:

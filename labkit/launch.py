@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from labkit import components, lifeline, shellenv
 from labkit.apps import App
 from labkit.parts import HOST, Part, Shared
-from labkit.runfile import cli_env, daprd_flags
+from labkit.runfile import AppSpec, cli_env, daprd_flags
 from labkit.texts import Text
 
 if TYPE_CHECKING:
@@ -47,7 +47,11 @@ class Launch:
 
     def __init__(self, app: App, around: Surroundings) -> None:
         self._app, self._around = app, around
-        self._spec, self._sidecar, self._ports = app.spec, app.sidecar, app.ports
+        self._sidecar, self._ports = app.sidecar, app.ports
+
+    @property
+    def _spec(self) -> AppSpec:
+        return self._app.spec
 
     def argv(self, part: Part) -> list[str]:
         """Return the command line of a part."""
