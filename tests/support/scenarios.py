@@ -201,6 +201,8 @@ def _moves(made: Outcomes, name: str) -> bool:
     terminated = any(e.kind == "executionTerminated" for e in events)
     for event in events:
         child = f"{event.target_app_id or event.app_id}/{event.child_instance_id}"
+        if event.child_instance_id and event.event_id in done and child not in made:
+            return True
         due = terminated or event.event_id in done
         if due and child in made and made[child].status not in ENDED:
             return True
