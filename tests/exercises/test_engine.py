@@ -31,7 +31,7 @@ from labkit.exercises.deployment import EditDoesNotFit, edit
 from labkit.exercises.hinting import _levels
 from labkit.processes import ProcessEnded
 from labkit.verdict import Row
-from labkit.waiting import wait_until
+from labkit.waiting import patience, wait_until
 
 ID = "every-order-fails"
 ORDER = {
@@ -255,7 +255,7 @@ def test_a_grader_that_is_killed_leaves_whole_evidence_and_no_process():
         def second_lab():
             return [r for r in runs.all_runs() if r.path != lab.folder and r.processes]
 
-        wait_until(second_lab, 60, "the second lab of the check")
+        wait_until(second_lab, 60 * patience(), "the second lab of the check")
         os.kill(one.pid, signal.SIGKILL)
         one.wait()
         wait_until(lambda: not second_lab(), 30, "no process of the second lab is left")
