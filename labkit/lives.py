@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ _MESSAGE = re.compile(r'^time="[^"]*" level=\w+ msg="((?:[^"\\]|\\.)*)"')
 _TRACEBACK = "Traceback (most recent call last):"
 
 
-class Life:
+class Life(ABC):
     """One process from its start to its end; starts, signals and ends nothing.
 
     Attributes:
@@ -54,19 +55,19 @@ class Life:
     ended_at: float | None
 
     @property
+    @abstractmethod
     def pid(self) -> int:
         """The process id."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def exit_code(self) -> int | None:
         """None while it runs, or when it is not known; negative when a signal ended it."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def is_alive(self) -> bool:
         """Whether it still runs."""
-        raise NotImplementedError
 
     def ending(self) -> str:
         """Say in words whether and how it ended."""

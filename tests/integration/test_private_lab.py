@@ -14,7 +14,7 @@ from labkit.lab import Lab, NothingToResume
 from labkit.ports import NoPortsLeft
 from labkit.runs import all_runs
 
-ENV = {"GREETING": "drawn anew", "PLACE": "check"}
+ENV = {"GREETING": "drawn for it", "PLACE": "check"}
 
 
 def test_a_private_lab_disturbs_no_other_and_is_found_by_nobody(make_lab, small, capsys):

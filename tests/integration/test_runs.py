@@ -1,6 +1,6 @@
 """The property of replay and of the run in process, on the real runtime, for every deployment.
 
-One lab for each run file, in which every scenario is run anew; the kept recordings of
+One lab for each run file, in which every scenario is run again; the kept recordings of
 ``tests/unit/test_recorded_runs.py`` are of such runs.
 """
 
