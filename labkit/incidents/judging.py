@@ -24,7 +24,7 @@ from labkit.incidents import kept
 from labkit.incidents.deployed import exercise_of
 from labkit.incidents.faults import Fault, causes
 from labkit.incidents.kept import Diagnosis, Placed
-from labkit.incidents.load import case_of, changed_at, has_ended
+from labkit.incidents.load import case_of, has_ended
 from labkit.incidents.systems import KEPT, start
 from labkit.incidents.systems import kept as promise_kept
 from labkit.verdict import Row, Verdict
@@ -52,6 +52,12 @@ class OneIsOpen(ObservationError):
     """Another incident was begun and not closed."""
 
     code = "one-incident-is-open"
+
+
+class NotOnCall(ObservationError):
+    """Something was asked of an incident that was closed or left; its lab does not run."""
+
+    code = "not-on-call"
 
 
 def require_none_open() -> None:
@@ -193,6 +199,9 @@ def _running(incident: Incident) -> Iterator[Row]:
 
 def _new_orders(incident: Incident) -> Row:
     """Orders that came after the last change are as promised, one of each kind at least."""
+    lab = incident.bare
+    if incident.load.await_scheduler():
+        incident.load.place_all()
     within = NEW_SECONDS * min(patience(), MOST_PATIENCE)
     seen, _ = poll(lambda: _is_known(incident), within, 0.2)
     found = seen or _standing(incident)
@@ -201,7 +210,7 @@ def _new_orders(incident: Incident) -> Row:
         found = _standing(incident)
     bad = [words for words in found if not words.endswith(KEPT)]
     observed, outcome = "; ".join(bad[:2]) or "all as promised", "failed" if bad else "passed"
-    if bad and (ended := incident.bare.troubles()):
+    if bad and (ended := lab.troubles()):
         observed = f"{ended[0]}; {bad[0]}"
     elif bad and all(words.endswith(NO_END) for words in bad) and busy():
         # Nobody can tell one that never ends from one that is slow.
@@ -225,7 +234,7 @@ def _is_known(incident: Incident) -> list[str]:
 def _standing(incident: Incident) -> list[str]:
     """Say how the newest orders of each kind stand, in words that end with ``KEPT`` when good."""
     found = []
-    recent = incident.load.since(changed_at(incident.bare))
+    recent = incident.load.recent()
     for number, kind in enumerate(incident.system.kinds):
         if kind.placed == "at the start":
             continue

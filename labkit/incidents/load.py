@@ -11,19 +11,22 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
+from labkit.controlplane import LEASE_SECONDS
 from labkit.errors import LabError
 from labkit.exercises.cases import Case
 from labkit.exercises.drawing import Draw
 from labkit.incidents.kept import Kept, Placed
 from labkit.incidents.systems import System, start
 from labkit.lab import Lab
-from labkit.waiting import pause
+from labkit.waiting import patience, pause, poll
 
 EVERY_SECONDS = 3.0
 MOST_OPEN = 8
 MOST_SINCE = 60
 """Orders after a change; what they do is known by then."""
 JOIN_SECONDS = 30.0
+SILENT_SECONDS = LEASE_SECONDS + 2.0
+MOST_PATIENCE = 5.0
 
 
 class Load:
@@ -40,6 +43,7 @@ class Load:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._next = 0
+        self._served_at = 0.0
 
     def start(self) -> None:
         """Begin, or go on."""
@@ -73,9 +77,24 @@ class Load:
         numbers = range(len(self.system.kinds))
         return [self.place(n) for n in numbers if special or self._is_usual(n)]
 
-    def since(self, moment: float) -> list[Placed]:
-        """Return the orders that were placed after a moment."""
+    def recent(self) -> list[Placed]:
+        """Return the orders that were placed after the last change of the system."""
+        moment = max(changed_at(self._lab()), self._served_at)
         return [o for o in self.kept.orders if o.at > moment]
+
+    def await_scheduler(self) -> bool:
+        """Wait while a new scheduler serves nobody, since one that was killed has the leadership.
+
+        What is placed in that time is refused, or misses its event; it says nothing about a repair.
+
+        Returns:
+            whether there was anything to wait for; then recent orders are those from now on.
+        """
+        if not _is_new_and_silent(self._lab()):
+            return False
+        poll(lambda: not _is_new_and_silent(self._lab()), SILENT_SECONDS * MOST_PATIENCE, 0.5)
+        self._served_at = time.time()
+        return True
 
     def _is_usual(self, number: int) -> bool:
         return self.system.kinds[number].placed != "at the start"
@@ -88,7 +107,7 @@ class Load:
             self._end.wait(pause(time.monotonic() - asked, EVERY_SECONDS))
 
     def _turn(self) -> None:
-        recent = self.since(changed_at(self._lab()))
+        recent = self.recent()
         if len(recent) >= MOST_SINCE or len(self._without_end(recent)) >= MOST_OPEN:
             return
         usual = [n for n in range(len(self.system.kinds)) if self._is_usual(n)]
@@ -110,6 +129,12 @@ class Load:
                 if len(found) >= MOST_OPEN:
                     break
         return found
+
+
+def _is_new_and_silent(lab: Lab) -> bool:
+    started = max((p.started_at for p in lab.shared_lives() if p.name == "scheduler"), default=0.0)
+    is_new = time.time() - started < SILENT_SECONDS * min(patience(), MOST_PATIENCE)
+    return is_new and lab.silence() is not None
 
 
 def has_ended(lab: Lab, system: System, order: Placed) -> bool:

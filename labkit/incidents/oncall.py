@@ -91,7 +91,9 @@ class Incident:
 
         Raises:
             LabError: it is no command, or what it asks has no answer.
+            NotOnCall: the incident was closed or left.
         """
+        self._require_on(f"ask({line!r})")
         return Text(Desk(self, ask=lambda prompt: "").run(line))
 
     def orders(self, newest: int = 12) -> Text:
@@ -103,7 +105,11 @@ class Incident:
         """Start apps again with the files as they are now; without a name, the whole system.
 
         Stores, inbox and ledgers stay. The run file is read again only for the whole system.
+
+        Raises:
+            NotOnCall: the incident was closed or left.
         """
+        self._require_on("restart()")
         self._note("restart", " ".join(app_ids))
         with self._no_orders():
             if app_ids:
@@ -113,7 +119,12 @@ class Incident:
         return Text(self._lab.status())
 
     def up(self, *app_ids: str) -> Text:
-        """Start what does not run; return the processes."""
+        """Start what does not run; return the processes.
+
+        Raises:
+            NotOnCall: the incident was closed or left.
+        """
+        self._require_on("up()")
         self._note("up", " ".join(app_ids))
         with self._no_orders(), _Quietly():
             self._lab.up(*app_ids, within=UP_SECONDS, announce=False)
@@ -143,7 +154,9 @@ class Incident:
 
         Raises:
             WrongDiagnosis: there is no such place or cause; names the nearest.
+            NotOnCall: the incident was closed or left.
         """
+        self._require_on("diagnose()")
         found = judging.diagnosis(self, place, cause, words)
         self.kept.diagnoses.append(found)
         self.kept.save()
@@ -152,7 +165,12 @@ class Incident:
         return Text(f"Noted at {page.clock(found.after)}. It is judged with your repair.")
 
     def verdict(self) -> Verdict:
-        """Judge the diagnosis and the repair; closes the incident when both are right."""
+        """Judge the diagnosis and the repair; closes the incident when both are right.
+
+        Raises:
+            NotOnCall: the incident was closed or left.
+        """
+        self._require_on("verdict()")
         found = judging.judge(self)
         evidence.note(
             "incident", self.id, what="verdict", outcome=found.outcome,
@@ -163,8 +181,9 @@ class Incident:
         return found
 
     def give_up(self) -> Text:
-        """End the incident and open the seal."""
-        self._close("given up")
+        """End the incident and open the seal; one that was closed keeps its end."""
+        if kept.is_open():
+            self._close("given up")
         return Text(report.of(self.id))
 
     def hand_over(self) -> Text:
@@ -173,6 +192,7 @@ class Incident:
         An incident that you have closed stays as it is.
         """
         if kept.is_open():
+            self._require_on("hand_over()")
             texts = deployed.read(folder())
             for fault in self._faults:
                 texts = deployed.repaired_or_same(texts, fault)
@@ -316,9 +336,23 @@ class Incident:
         self.load.stop()
         try:
             yield
+            self.load.await_scheduler()
             self.load.place_all()
         finally:
             self.load.start()
+
+    def _require_on(self, asked: str) -> None:
+        """Raise NotOnCall when the processes of this incident have been ended."""
+        if not self._ended:
+            return
+        left = kept.is_open()
+        raise judging.NotOnCall(
+            f"the incident was {'left' if left else 'closed'}, and its lab does not run",
+            asked=f"{self.id}: {asked}",
+            found="left, with all files and stores kept" if left else "closed, with a report",
+            look_at="the file of what is kept: .lab/incident.json" if left else "report()",
+            fix="go on with it: incident(resume=True)" if left else "begin another one: incident()",
+        )
 
     def _note(self, kind: str, about: str) -> None:
         evidence.note("question", self.id, asked=kind, about=about)
