@@ -251,6 +251,7 @@ LEFT_OUT = {
     "01-why-multi-app-workflows": "its services look for a sidecar while they are loaded",
     "06-a-service-with-its-own-needs": "two calls of the model, as in task_with_priority",
     "08-stores-and-manifests": "the workflows of lesson 07",
+    "19-who-may-call-whom": "what it teaches is refused by a sidecar, which is not in process",
 }
 """Lessons that write services and have no scenario, and why."""
 
