@@ -253,7 +253,7 @@ LEFT_OUT = {
     "06-a-service-with-its-own-needs": "two calls of the model, as in task_with_priority",
     "08-stores-and-manifests": "the workflows of lesson 07",
     "18-run-it-in-kubernetes": "one activity, and the calls of lesson 07, in apps of manifests",
-    "19-who-may-call-whom": "one call each, of which a policy denies some",
+    "19-who-may-call-whom": "what it teaches is refused by a sidecar, which is not in process",
 }
 """Lessons that write services and have no scenario, and why."""
 
