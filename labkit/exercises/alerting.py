@@ -14,7 +14,7 @@ from pathlib import Path
 from labkit import prometheus
 from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR
 from labkit.exercises.drawing import Draw
-from labkit.exercises.observations import Check, mailed
+from labkit.exercises.observations import Check, ended, mailed
 from labkit.exercises.trial import Trial
 from labkit.prometheus import Grade, Recording, WrongRules
 from labkit.waiting import patience, poll
@@ -86,7 +86,9 @@ def _renamed(
 def live(trial: Trial) -> Iterable[Check]:
     """Start the learner's files with Prometheus, place an order, and take the target away."""
     lab = trial.lab(ORCHESTRATOR, NOTIFICATIONS)
-    yield mailed(trial.order())
+    case = trial.order()
+    yield ended(case)
+    yield mailed(case)
     handle = lab.prometheus(RULES)
 
     def observe() -> str:
