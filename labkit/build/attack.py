@@ -394,7 +394,7 @@ def _dispatched(old: ast.FunctionDef, new: ast.FunctionDef, word: str) -> list[a
 BYSTANDER = """\
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: bystander, namespace: elsewhere}
+metadata: {name: bystander, namespace: tasks}
 spec:
   selector: {matchLabels: {app: bystander}}
   template:
