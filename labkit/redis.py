@@ -65,6 +65,9 @@ def command(port: int, folder: Path, password: str) -> list[str]:
         "dir": str(folder),
         "save": "",
         "appendonly": "no",
+        # Its title overwrites the environment, and with it the mark by which a lab that died is
+        # cleaned up (measured with 6.2; older servers do not know this line).
+        "set-proc-title": "no",
     }
     lines = [f"{name} {_quoted(value)}" for name, value in told.items()]
     lines += [f'rename-command {name} ""' for name in WITHOUT]

@@ -95,13 +95,7 @@ def copy_of_services(
         The run file.
     """
     folder = workspace(lesson, components)
-    for app_id in app_ids:
-        source, target = folder_of(app_id, services), folder / app_id
-        if not target.exists():
-            own = shutil.ignore_patterns("__pycache__", "*.sqlite*", ".venv")
-            shutil.copytree(source, target, ignore=own)
-            if (source / ".venv").is_dir():  # too large for a copy, and nothing to edit
-                (target / ".venv").symlink_to(source / ".venv")
+    copy_of_folders(folder, app_ids, services)
     run_file = folder / "dapr.yaml"
     if not run_file.exists():
         run_file.write_text(run_file_text(app_ids, services, env), "utf-8")
@@ -114,6 +108,22 @@ def run_file_text(app_ids: Iterable[str], services: str, env: Mapping[str, str] 
     variables = "".join(f'    {name}: "{value}"\n' for name, value in (env or {}).items())
     variables = f"  env:\n{variables}" if env else ""
     return f"version: 1\ncommon:\n  resourcesPath: components\n{variables}apps:\n{apps}"
+
+
+def copy_of_folders(folder: Path, app_ids: Iterable[str], services: str = "") -> None:
+    """Copy the folders of services of the course into a folder; one that is there stays as it is.
+
+    Args:
+        services: the folder below ``services/`` whose run file names the apps; "" for itself.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for app_id in app_ids:
+        source, target = folder_of(app_id, services), folder / app_id
+        if not target.exists():
+            own = shutil.ignore_patterns("__pycache__", "*.sqlite*", ".venv")
+            shutil.copytree(source, target, ignore=own)
+            if (source / ".venv").is_dir():  # too large for a copy, and nothing to edit
+                (target / ".venv").symlink_to(source / ".venv")
 
 
 def set_aside(path: Path) -> Path | None:

@@ -37,7 +37,7 @@ def scenario(lab):
     print("status:", lab.run("order").settle())
 """
 PLAY = """\
-lab = Lab(run_file)
+lab = {lab}
 scenario(lab)"""
 GLOSSARY = "Words: [glossary](../docs/glossary.md)."
 
@@ -80,7 +80,7 @@ def scenario_cells(exercise: Exercise, own: Sequence[Any]) -> list[Any]:
     uses, defines = _names("\n".join(sources))
     if "order" in uses - defines:
         sources[0] = f"{ORDER}\n\n{sources[0]}"
-    sources[-1] = f"{sources[-1]}\n\n\n{PLAY}"
+    sources[-1] = f"{sources[-1]}\n\n\n{PLAY.format(lab=_lab(exercise))}"
     return [_code("scenario", source) for source in sources]
 
 
@@ -110,7 +110,7 @@ from labkit import apply
 
 apply("{id}")
 # </solution>
-lab = Lab(run_file)
+lab = {lab}
 scenario(lab)"""
 
 
@@ -124,7 +124,12 @@ print("status:", lab.run("order").settle(30))"""
 def _repair(exercise: Exercise) -> str:
     if exercise.action:
         return ACTION.format(action=exercise.action.rstrip())
-    return APPLY.format(id=exercise.id)
+    return APPLY.format(id=exercise.id, lab=_lab(exercise))
+
+
+def _lab(exercise: Exercise) -> str:
+    """How a lab of the learner's copy is made."""
+    return "Lab.from_manifests(manifests)" if exercise.manifests else "Lab(run_file)"
 
 
 def _opening(exercise: Exercise, story: str) -> str:
@@ -138,11 +143,12 @@ def _setup(exercise: Exercise, cells: Iterable[Any]) -> str:
     """The imports: the usual ones, and what the scenario and the looks use besides."""
     uses, _ = _names("\n".join(c.source for c in cells if c.cell_type == "code"))
     names = sorted({*USUAL, *(uses & set(labkit.__all__))}, key=lambda n: (n.islower(), n.lower()))
+    name = "manifests" if exercise.manifests else "run_file"
     lines = [f"import {m}" for m in MODULES if m in uses]
     lines += [""] if lines else []
     lines += ["from grpc import RpcError", ""] if "RpcError" in uses else []
     return "\n".join(
-        [*lines, f"from labkit import {', '.join(names)}", "", f'run_file = begin("{exercise.id}")']
+        [*lines, f"from labkit import {', '.join(names)}", "", f'{name} = begin("{exercise.id}")']
     )
 
 

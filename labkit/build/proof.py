@@ -54,7 +54,7 @@ def played(
     """
     run_file = prepare(exercise, edits)
     names: dict[str, Any] = {n: getattr(labkit, n) for n in labkit.__all__}
-    names |= {"run_file": run_file, "RpcError": grpc.RpcError}
+    names |= {"run_file": run_file, "manifests": run_file, "RpcError": grpc.RpcError}
     if not accident:
         names["accident"] = lambda id, lab: None
     code = scenario_of(exercise, scenario) + "\nscenario(lab)" * (times - 1)

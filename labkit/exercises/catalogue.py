@@ -12,6 +12,8 @@ from typing import Any
 from labkit import coursefiles, naming, paths, progress
 from labkit.errors import ObservationError
 
+MANIFESTS = "manifests"
+"""The folder of an exercise, and of its copy, that deploys its apps as Kubernetes manifests do."""
 KINDS = {"build": "Exercise", "break": "Break lab"}
 
 
@@ -120,14 +122,23 @@ class Exercise:
         return paths.work() / self.id
 
     @property
+    def manifests(self) -> Path | None:
+        """The Kubernetes manifests that deploy its apps in place of a run file; None for none."""
+        folder = self.folder / MANIFESTS
+        return folder if folder.is_dir() else None
+
+    @property
     def run_file(self) -> Path:
-        """The run file of the learner's copy."""
-        return self.work / "dapr.yaml"
+        """What deploys the learner's copy: its run file, or its folder of manifests."""
+        return self.work / (MANIFESTS if self.manifests else "dapr.yaml")
 
     def files(self) -> list[str]:
         """Return the files of the copy that a learner may want to open, relative to ``work``."""
-        components = sorted((paths.repo() / "components" / self.components).glob("*.yaml"))
-        found = ["dapr.yaml", *(f"components/{c.name}" for c in components)]
+        if self.manifests:
+            found = [f"{MANIFESTS}/{f.name}" for f in sorted(self.manifests.glob("*.yaml"))]
+        else:
+            components = sorted((paths.repo() / "components" / self.components).glob("*.yaml"))
+            found = ["dapr.yaml", *(f"components/{c.name}" for c in components)]
         found += [f"{app_id}/main.py" for app_id in self.apps]
         return list(dict.fromkeys([*found, *(e.file for e in self.fault)]))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from labkit import progress
 from labkit.errors import AuthoringError
 from labkit.exercises.catalogue import Edit, Exercise, load
 from labkit.predictions import Line
-from labkit.workfiles import copy_of_services, folder_of, set_aside, shown
+from labkit.workfiles import copy_of_folders, copy_of_services, folder_of, set_aside, shown
 
 
 class EditDoesNotFit(AuthoringError):
@@ -21,7 +22,9 @@ class EditDoesNotFit(AuthoringError):
 
 
 def begin(id: str) -> Path:
-    """Return the run file of the learner's copy of the services; makes the copy when it is missing.
+    """Return what deploys the learner's copy of the services; makes the copy when it is missing.
+
+    That is a run file or, in an exercise about Kubernetes, a folder of manifests.
 
     A copy that exists stays as it is, with all that was changed in it.
 
@@ -38,14 +41,18 @@ def begin(id: str) -> Path:
 
 
 def prepare(exercise: Exercise, edits: Iterable[Edit]) -> Path:
-    """Copy the deployment of an exercise and edit the copy; return its run file."""
-    copy_of_services(
-        exercise.id,
-        *exercise.apps,
-        components=exercise.components,
-        env=exercise.env,
-        services=exercise.services,
-    )
+    """Copy the deployment of an exercise and edit the copy; return what deploys it."""
+    if exercise.manifests:
+        copy_of_folders(exercise.work, exercise.apps, exercise.services)
+        shutil.copytree(exercise.manifests, exercise.run_file, dirs_exist_ok=True)
+    else:
+        copy_of_services(
+            exercise.id,
+            *exercise.apps,
+            components=exercise.components,
+            env=exercise.env,
+            services=exercise.services,
+        )
     edit(exercise.work, edits)
     return exercise.run_file
 
