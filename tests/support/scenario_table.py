@@ -247,6 +247,10 @@ FAILURES = (
     Scenario("hands-off", _C, "hands_off", {"app": "target", "activity": "refuses"}),
     Scenario("by-http", _C, "by_http", {"app": "target", "activity": "raises"}),
 )
+IN_FLIGHT = (
+    Scenario("waits", "orders", "order", "waits"),
+    Scenario("approved", "approvals", "approval", None, (event("approved"),)),
+)
 LEFT_OUT = {
     "01-why-multi-app-workflows": "its services look for a sidecar while they are loaded",
     "06-a-service-with-its-own-needs": "two calls of the model, as in task_with_priority",
@@ -259,6 +263,7 @@ DEPLOYMENTS = (
     Deployment("tasks", SERVICES / "dapr.yaml", TASKS),
     Deployment("escalation", SERVICES / "escalation" / "dapr.yaml", ESCALATION),
     Deployment("fulfilment", SERVICES / "fulfilment" / "dapr.yaml", FULFILMENT),
+    Deployment("in-flight", SERVICES / "in-flight" / "dapr.yaml", IN_FLIGHT),
     Deployment("centralised", SERVICES / "patterns" / "centralised" / "dapr.yaml", CENTRALISED),
     Deployment("domains", SERVICES / "patterns" / "domain-specific" / "dapr.yaml", DOMAINS),
     Deployment(
