@@ -248,6 +248,10 @@ FAILURES = (
     Scenario("by-http", _C, "by_http", {"app": "target", "activity": "raises"}),
 )
 EVIDENCE = (Scenario("place-order", "order-service", "place_order", {"amount": 5}),)
+IN_FLIGHT = (
+    Scenario("waits", "orders", "order", "waits"),
+    Scenario("approved", "approvals", "approval", None, (event("approved"),)),
+)
 LEFT_OUT = {
     "01-why-multi-app-workflows": "its services look for a sidecar while they are loaded",
     "06-a-service-with-its-own-needs": "two calls of the model, as in task_with_priority",
@@ -262,6 +266,7 @@ DEPLOYMENTS = (
     Deployment("tasks", SERVICES / "dapr.yaml", TASKS),
     Deployment("escalation", SERVICES / "escalation" / "dapr.yaml", ESCALATION),
     Deployment("fulfilment", SERVICES / "fulfilment" / "dapr.yaml", FULFILMENT),
+    Deployment("in-flight", SERVICES / "in-flight" / "dapr.yaml", IN_FLIGHT),
     Deployment("centralised", SERVICES / "patterns" / "centralised" / "dapr.yaml", CENTRALISED),
     Deployment("domains", SERVICES / "patterns" / "domain-specific" / "dapr.yaml", DOMAINS),
     Deployment(
