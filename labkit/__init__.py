@@ -19,6 +19,7 @@ _WHERE = {
     "labkit.terms": ("glossary",),
     "labkit.machine": ("doctor",),
     "labkit.exercises": ("accident", "apply", "begin", "check", "diagnose", "hint", "reset"),
+    "labkit.curves": ("Curves", "Played"),
     "labkit.workfiles": ("workspace", "copy_of_services"),
 }
 __all__ = sorted(name for names in _WHERE.values() for name in names)
