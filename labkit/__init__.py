@@ -22,6 +22,7 @@ _WHERE = {
     "labkit.curled": ("curl",),
     "labkit.incidents.oncall": ("incident",),
     "labkit.incidents.atlas": ("atlas",),
+    "labkit.curves": ("Curves", "Played"),
     "labkit.workfiles": ("workspace", "copy_of_services"),
 }
 __all__ = sorted(name for names in _WHERE.values() for name in names)

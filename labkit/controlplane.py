@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,12 @@ class ControlPlane:
     def metrics_ports(self) -> dict[str, int]:
         """The ports of the metrics of placement and scheduler."""
         return {name: self._port[f"{name}_metrics"] for name in ("placement", "scheduler")}
+
+    def metrics_of_scheduler(self) -> str:
+        """Return the scheduler's metrics in Prometheus' text format; "" when it does not answer."""
+        with suppress(httpx.HTTPError):
+            return self._http.get(self.scheduler_metrics).text
+        return ""
 
     def placement_state(self) -> dict[str, Any]:
         """Return placement's table: per namespace the hosts, their app IDs and actor types.

@@ -480,6 +480,14 @@ class Lab(View):
         """Return placement's table: who can be called, per namespace."""
         return self._control.placement_state()
 
+    def scheduler_metrics(self) -> str:
+        """Return the scheduler's metrics in Prometheus' text format; "" when it does not answer.
+
+        ``dapr_scheduler_concurrency_pending`` counts the work that waits for a place of a limit
+        over all replicas of an app. A limit of one sidecar has no such metric (1.18.1).
+        """
+        return Text(self._control.metrics_of_scheduler())
+
     def started_apps(self) -> Iterable[OwnApp]:
         """Return the apps that were started, in the order of their start."""
         return list(self._apps.values())

@@ -1,15 +1,18 @@
 """A small local mail catcher: takes every mail by SMTP, delivers none, keeps all in a Maildir.
 
 Runs as a program (``python mailcatcher.py --port N --inbox DIR``), on loopback only. The reading
-side is :func:`inbox`.
+side is :func:`inbox`. Files in its folder make it refuse mails, or take few at once, as a provider
+does: :class:`labkit.mailserver.MailServer` writes and reads them.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import mailbox
 import signal
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +25,11 @@ KEY_HEADER = "X-Idempotency-Key"
 REFUSE, REFUSED = "refuse", "refused.txt"
 """In the folder of the inbox: while the first file is there every mail is refused, and who should
 have got it is written to the second one."""
+LIMIT, TRIES = "limit.json", "tries.jsonl"
+"""While the first file is there the server takes so many mails at once, each for so many seconds
+(``at_once``, ``seconds``), and the others wait; what came and what was done is added to the second
+one. A client that gives up does not take its mail out of the line: the server does not know."""
+POLL_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,38 @@ def _read(message: Any, received_at: float) -> Mail:
     )
 
 
+class Line:
+    """The mails that a slow server has taken and not yet delivered, first come, first served."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._came, self._busy = folder, 0, 0
+        self._waiting: list[int] = []
+
+    async def served(self, envelope: Any) -> None:
+        """Return when a mail has had its turn, and its seconds are over."""
+        self._came += 1
+        number = self._came
+        self._waiting.append(number)
+        self._note(number, came=time.time(), to=envelope.rcpt_tos[0])
+        while self._waiting[0] != number or self._busy >= self._limit("at_once"):
+            await asyncio.sleep(POLL_SECONDS)
+        self._waiting.remove(number)
+        self._busy += 1
+        await asyncio.sleep(self._limit("seconds"))
+        self._busy -= 1
+        self._note(number, done=time.time())
+
+    def _limit(self, name: str) -> float:
+        """Return what the file says now; a server without one takes everything at once."""
+        with suppress(OSError, ValueError):
+            return float(json.loads((self._folder / LIMIT).read_text("utf-8"))[name])
+        return {"at_once": float("inf"), "seconds": 0.0}[name]
+
+    def _note(self, number: int, **facts: Any) -> None:
+        with (self._folder / TRIES).open("a", encoding="utf-8") as out:
+            out.write(json.dumps({"number": number, **facts}) + "\n")
+
+
 async def serve(port: int, folder: Path) -> None:
     """Take mails until SIGTERM."""
     from aiosmtpd.handlers import Mailbox
@@ -95,13 +135,19 @@ async def serve(port: int, folder: Path) -> None:
 
         async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
             if not (folder / REFUSE).exists():
-                return str(await super().handle_DATA(server, session, envelope))
+                # Goes on when the client has left: the server does not know.
+                return await asyncio.shield(self._taken(server, session, envelope))
             with (folder / REFUSED).open("a", encoding="utf-8") as out:
                 out.writelines(f"{recipient}\n" for recipient in envelope.rcpt_tos)
             return "451 refused for now, as the lab was asked to"
 
+        async def _taken(self, server: Any, session: Any, envelope: Any) -> str:
+            if (folder / LIMIT).exists():
+                await line.served(envelope)
+            return str(await super().handle_DATA(server, session, envelope))
+
     loop = asyncio.get_running_loop()
-    handler = Catcher(folder)
+    line, handler = Line(folder), Catcher(folder)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)

@@ -16,6 +16,7 @@ from labkit.apps import App, ledger_rows
 from labkit.client import client_of
 from labkit.lives import Life, Trouble
 from labkit.mailcatcher import Inbox, inbox
+from labkit.mailserver import MailServer
 from labkit.waiting import Reason
 from labkit.workflowrun import Run
 
@@ -88,6 +89,11 @@ class View(ABC):
     def inbox(self) -> Inbox:
         """The mails that the local mail catcher has received, oldest first."""
         return inbox(self.folder / "inbox")
+
+    @property
+    def mail_server(self) -> MailServer:
+        """The local mail server, which can be made slow or refuse, and says what reached it."""
+        return MailServer(self.folder / "inbox")
 
     def ledger(self, app_id: str, table: str) -> list[dict[str, Any]]:
         """Return the rows that a service wrote to a table of its ledger, oldest first.

@@ -37,7 +37,7 @@ def scenario(lab):
     print("status:", lab.run("order").settle())
 """
 PLAY = """\
-lab = {lab}
+lab = {call}
 scenario(lab)"""
 GLOSSARY = "Words: [glossary](../docs/glossary.md)."
 
@@ -80,7 +80,7 @@ def scenario_cells(exercise: Exercise, own: Sequence[Any]) -> list[Any]:
     uses, defines = _names("\n".join(sources))
     if "order" in uses - defines:
         sources[0] = f"{ORDER}\n\n{sources[0]}"
-    sources[-1] = f"{sources[-1]}\n\n\n{PLAY.format(lab=_lab(exercise))}"
+    sources[-1] = f"{sources[-1]}\n\n\n{PLAY.format(call=exercise.lab_call)}"
     return [_code("scenario", source) for source in sources]
 
 
@@ -110,7 +110,7 @@ from labkit import apply
 
 apply("{id}")
 # </solution>
-lab = {lab}
+lab = {call}
 scenario(lab)"""
 
 
@@ -124,12 +124,7 @@ print("status:", lab.run("order").settle(30))"""
 def _repair(exercise: Exercise) -> str:
     if exercise.action:
         return ACTION.format(action=exercise.action.rstrip())
-    return APPLY.format(id=exercise.id, lab=_lab(exercise))
-
-
-def _lab(exercise: Exercise) -> str:
-    """How a lab of the learner's copy is made."""
-    return "Lab.from_manifests(manifests)" if exercise.manifests else "Lab(run_file)"
+    return APPLY.format(id=exercise.id, call=exercise.lab_call)
 
 
 def _opening(exercise: Exercise, story: str) -> str:

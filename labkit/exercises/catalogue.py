@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -64,6 +65,7 @@ class Exercise:
         in_flight: whether instances are under way while the code changes.
         apps: services of the course that are copied.
         components: the set of ``components/`` that is copied.
+        replicas: how many the lab runs of an app ID.
         healthy: what makes the copy whole, where the services alone are not.
         fault: what is broken, or still missing, in the copy when the learner gets it.
         symptom: step and words by which that shows.
@@ -94,6 +96,7 @@ class Exercise:
     apps: tuple[str, ...]
     components: str
     env: Mapping[str, str]
+    replicas: Mapping[str, int]
     healthy: tuple[Edit, ...]
     fault: tuple[Edit, ...]
     symptom: Mapping[str, str]
@@ -115,6 +118,14 @@ class Exercise:
     def notebook(self) -> Path:
         """The learner's notebook, e.g. ``learn/06.3-nobody-answers.ipynb``."""
         return paths.learn() / f"{self.label}-{self.id}.ipynb"
+
+    @property
+    def lab_call(self) -> str:
+        """How the notebook makes its lab."""
+        if self.manifests:
+            return "Lab.from_manifests(manifests)"
+        more = f", replicas={json.dumps(dict(self.replicas))}" if self.replicas else ""
+        return f"Lab(run_file{more})"
 
     @property
     def work(self) -> Path:
@@ -233,6 +244,7 @@ def exercise_from(id: str, folder: Path, source: Mapping[str, Any]) -> Exercise:
         in_flight=bool(source.get("in_flight", False)),
         apps=tuple(source["apps"]),
         components=source.get("components", "default"),
+        replicas=dict(source.get("replicas") or {}),
         env={k: str(v) for k, v in (source.get("env") or {}).items()},
         healthy=edits_from(source.get("healthy", []), usual),
         fault=edits_from(source.get("fault", []), usual),

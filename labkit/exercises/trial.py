@@ -63,7 +63,13 @@ class Trial:
         """
         self.close()
         self._started_at = time.time()
-        self._lab = Lab(self.exercise.run_file, private=True, env=env, own_env=own)
+        self._lab = Lab(
+            self.exercise.run_file,
+            private=True,
+            env=env,
+            own_env=own,
+            replicas=self.exercise.replicas,
+        )
         self._lab.up(*app_ids, within=READY_SECONDS, announce=False)
         return self._lab
 

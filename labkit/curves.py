@@ -1,0 +1,123 @@
+"""Overload as a picture: how many mails were at the provider, second by second, run by run.
+
+Takes what :class:`labkit.mailserver.MailServer` has noted, and what became of the orders; asks
+nobody. The table holds the same figures as the picture.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from labkit.mailserver import Try, most_at_once
+from labkit.texts import Text
+
+WIDTH, HEIGHT, LEFT, TOP, GAP = 640, 56, 14, 34, 34
+LINE, BOUND = "#0969da", "#cf222e"
+
+
+@dataclass(frozen=True)
+class Played:
+    """One run under load.
+
+    Attributes:
+        name: of the protection, in words.
+        tries: the mails that reached the provider.
+        statuses: how each order has ended.
+        began: when the first order was made, in seconds of the epoch.
+    """
+
+    name: str
+    tries: tuple[Try, ...]
+    statuses: tuple[str, ...]
+    began: float
+
+    @property
+    def mails(self) -> int:
+        """How many mails reached the provider."""
+        return len(self.tries)
+
+    @property
+    def most(self) -> int:
+        """How many mails were there at one moment, at most."""
+        return most_at_once(self.tries)
+
+    @property
+    def seconds(self) -> float:
+        """When the last mail was done, from the first order on."""
+        return max((t.done or t.came for t in self.tries), default=self.began) - self.began
+
+    @property
+    def ends(self) -> str:
+        """How the orders have ended, in words."""
+        return ", ".join(f"{n} {status}" for status, n in Counter(self.statuses).most_common())
+
+    def steps(self) -> Iterator[tuple[float, int]]:
+        """Yield each moment, in seconds, and how many mails are at the provider from then on."""
+        moves = [(t.came, 1) for t in self.tries] + [(t.done, -1) for t in self.tries if t.done]
+        now = 0
+        for at, step in sorted(moves):
+            now += step
+            yield at - self.began, now
+
+
+class Curves:
+    """Runs under load, one curve below the other, on one scale.
+
+    Args:
+        runs: what was measured, in the order in which it is shown.
+        at_once: how many mails the provider delivers at once.
+    """
+
+    def __init__(self, runs: Sequence[Played], at_once: int) -> None:
+        self.runs, self.at_once = tuple(runs), at_once
+
+    def __repr__(self) -> str:
+        return f"{len(self.runs)} runs: {', '.join(r.name for r in self.runs)}"
+
+    def _repr_html_(self) -> str:
+        return self.svg()
+
+    def table(self) -> Text:
+        """Return the figures of the picture."""
+        rows = [("run", "orders", "mails", "at most at once", "seconds")]
+        rows += [(r.name, r.ends, f"{r.mails}", f"{r.most}", f"{r.seconds:.1f}") for r in self.runs]
+        widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+        lines = ("  ".join(f"{c:<{w}}" for c, w in zip(r, widths, strict=True)) for r in rows)
+        return Text("\n".join(line.rstrip() for line in lines))
+
+    def svg(self) -> str:
+        """Return an SVG that works in light and dark, and on its own."""
+        height = TOP + len(self.runs) * (HEIGHT + GAP)
+        title = f"mails at the provider, which delivers {self.at_once} at once"
+        return "\n".join(
+            [
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'
+                f' role="img" width="{WIDTH}" height="{height}" font-family="sans-serif"'
+                f' font-size="12" fill="currentColor"><title>{escape(title)}</title>',
+                f"<desc>{escape(self.table())}</desc>",
+                f'<text x="{LEFT}" y="18" font-size="14">{escape(title)}</text>',
+                *(line for n, run in enumerate(self.runs) for line in self._curve(run, n)),
+                "</svg>",
+            ]
+        )
+
+    def _curve(self, run: Played, number: int) -> Iterator[str]:
+        """Yield what is drawn of a run: its words, its curve and the bound of the provider."""
+        floor = TOP + number * (HEIGHT + GAP) + GAP - 10 + HEIGHT
+        tall = HEIGHT / max(1, self.at_once, *(r.most for r in self.runs))
+        wide = (WIDTH - 2 * LEFT) / max(0.1, *(r.seconds for r in self.runs))
+        said = f"{run.name}: {run.ends}; {run.mails} mails, at most {run.most} at once,"
+        yield f'<text x="{LEFT}" y="{floor - HEIGHT - 4}">{escape(said)} {run.seconds:.1f} s</text>'
+        path, level = f"M{LEFT} {floor}", 0
+        for at, now in run.steps():
+            x = LEFT + at * wide
+            path += f"L{x:.1f} {floor - level * tall:.1f}L{x:.1f} {floor - now * tall:.1f}"
+            level = now
+        yield f'<path d="{path}" fill="none" stroke="{LINE}" stroke-width="1.5"/>'
+        across = f"H{WIDTH - LEFT}"
+        bound = f'd="M{LEFT} {floor - self.at_once * tall:.1f}{across}" stroke="{BOUND}"'
+        yield f'<path {bound} stroke-dasharray="4 3"/>'
+        yield f'<path d="M{LEFT} {floor}{across}" stroke="currentColor" stroke-width="0.5"/>'

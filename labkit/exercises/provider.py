@@ -1,0 +1,95 @@
+"""What the exercises about overload observe: how many mails are at the provider at once.
+
+In the second lab the provider holds every mail and nobody gives up, so what is there at once is
+counted, and no clock decides. Then it delivers, and each order has its mail, once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from labkit.exercises.cases import Case
+from labkit.exercises.observations import Check, came_true
+from labkit.exercises.trial import Trial
+from labkit.lab import Lab
+from labkit.waiting import patience
+
+MANY = 10
+SECONDS = 30.0
+HELD_SECONDS = 1.5
+NOBODY_GIVES_UP = "600"
+
+
+def flood(trial: Trial, most: int) -> Iterator[Check]:
+    """Order many mails while the provider holds them; then let it deliver ``most`` at once."""
+    lab = trial.lab(GIVE_UP_SECONDS=NOBODY_GIVES_UP)
+    lab.mail_server.limit(at_once=0)
+    cases = [
+        trial.order(given={"to": trial.draw.email(), "attempts": trial.draw.number(2, 4)})
+        for _ in range(MANY)
+    ]
+    yield at_once(lab, most, cases)
+    lab.mail_server.limit(at_once=most, seconds=0.05)
+    yield all_ended(cases)
+    yield one_mail_each(lab, cases)
+
+
+def at_once(lab: Lab, most: int, cases: Sequence[Case]) -> Check:
+    """No more than so many mails are at the provider at the same time."""
+
+    def observe() -> str:
+        here = lab.mail_server.waiting
+
+        def begun() -> bool:
+            return here() > 0 or all(case.run.has_ended for case in cases)
+
+        if not came_true(begun, SECONDS * patience()) or not here():
+            return "no mail came"
+        more = came_true(lambda: here() > most, HELD_SECONDS * patience())
+        return f"more than {most}" if more else f"{most} or fewer"
+
+    return Check(
+        "at-once",
+        f"of {MANY} orders at once, so many mails are at the provider at the same time",
+        f"{most} or fewer",
+        observe,
+        "whose sidecar reads which Configuration, and what each line of it counts",
+    )
+
+
+def all_ended(cases: Sequence[Case]) -> Check:
+    """Every order is completed once the provider delivers."""
+
+    def observe() -> str:
+        ends = Counter(case.settled(10).partition(":")[0] for case in cases)
+        return ", ".join(f"{n} {status}" for status, n in ends.most_common())
+
+    return Check(
+        "ended",
+        "every order ends with COMPLETED when the provider delivers again",
+        f"{len(cases)} COMPLETED",
+        observe,
+        "lab.run(ID).history of an order that does not",
+    )
+
+
+def one_mail_each(lab: Lab, cases: Sequence[Case]) -> Check:
+    """Each customer has one mail, and nobody else has any."""
+
+    def observe() -> str:
+        mails = Counter(mail.to for mail in lab.inbox)
+        wanted = Counter(str(case.order["to"]) for case in cases)
+        if mails == wanted:
+            return "1 mail each"
+        without = sum(to not in mails for to in wanted)
+        more = sum(n > wanted[to] for to, n in mails.items())
+        return f"{without} without a mail, {more} with more than one"
+
+    return Check(
+        "mails",
+        "each customer gets one mail",
+        "1 mail each",
+        observe,
+        "lab.inbox, and the activity that sends",
+    )
