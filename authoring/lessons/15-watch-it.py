@@ -281,7 +281,7 @@ quiz("silent-alert")
 #
 # [Claims](../docs/claims.md) you have seen: one order over three apps is one trace; activities are counted by the app that was called; a call that cannot be dispatched shows in one counter only.
 #
-# Next: write the rules for a system that somebody else has built.
+# Next: the exercises of this lesson; then lesson 16 overloads a provider for real.
 
 # %% tags=["close"]
 finish("15-watch-it")

@@ -283,7 +283,7 @@ quiz("breaker-place")
 #
 # [Claims](../docs/claims.md) you have seen: a retry policy does not protect an overwhelmed app.
 #
-# Next: the exercises.
+# Next: the exercises of this lesson; then lesson 17 changes a system while it runs.
 
 # %% tags=["close"]
 lab.down()

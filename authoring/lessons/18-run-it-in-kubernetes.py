@@ -426,7 +426,7 @@ quiz("who-waits-for-the-result")
 #
 # [Claims](../docs/claims.md) you have seen: all apps of a workflow must be in one namespace; an absent app makes a workflow wait. What becomes of work when a pod ends was measured: [facts](../docs/facts-kubernetes.md).
 #
-# Next: do the same with a deployment of your own team.
+# Next: the exercises of this lesson; then lesson 19 decides who may call whom.
 
 # %% tags=["close"]
 lab.down()

@@ -394,7 +394,7 @@ quiz("result-refused")
 #
 # [Claims](../docs/claims.md) you have seen: without a policy an app may do everything to another of its namespace; without mTLS a policy denies every other app; a policy in sight of the caller leaves a parent RUNNING.
 #
-# Next: write the policy in the exercise.
+# Next: write the policy in the exercises of this lesson.
 
 # %% tags=["close"]
 lab.down()

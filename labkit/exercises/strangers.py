@@ -16,10 +16,10 @@ from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.proto import api_service_v1, api_v1
 
 from labkit.apps import App
-from labkit.sidecar import TOKEN_HEADER
 from labkit.exercises.cases import ORCHESTRATOR
 from labkit.exercises.observations import Check
 from labkit.lab import Lab
+from labkit.sidecar import TOKEN_HEADER
 from labkit.waiting import patience
 
 REFUSED = "access denied by workflow access policy"

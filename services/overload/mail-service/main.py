@@ -32,7 +32,7 @@ def send_mail(ctx, mail: dict) -> str:
             server.send_message(message_of(mail))
     except (OSError, smtplib.SMTPException) as problem:
         raise ProviderFailed(f"no mail to {mail['to']}: {type(problem).__name__}") from problem
-    return mail["to"]
+    return str(mail["to"])
 
 
 @wfr.activity(name="send_mail_async")
@@ -42,7 +42,7 @@ async def send_mail_async(ctx, mail: dict) -> str:
         await asyncio.wait_for(hand_over(message_of(mail)), GIVE_UP_SECONDS)
     except (OSError, asyncio.TimeoutError) as problem:
         raise ProviderFailed(f"no mail to {mail['to']}: {type(problem).__name__}") from problem
-    return mail["to"]
+    return str(mail["to"])
 
 
 @wfr.activity(name="count_mails")
