@@ -252,6 +252,16 @@ IN_FLIGHT = (
     Scenario("waits", "orders", "order", "waits"),
     Scenario("approved", "approvals", "approval", None, (event("approved"),)),
 )
+_D = "order-desk"
+OVERLOAD = (
+    Scenario("order", _D, "order", {"to": "ines@example.com"}),
+    Scenario("jitter", _D, "order_with_jitter", {"to": "omar@example.com", "first": 0.1,
+             "factor": 2.0, "longest": 1.0, "attempts": 2}),
+    Scenario("room", _D, "order_if_there_is_room", {"to": "ada@example.com", "most": 1}),
+    Scenario("no-room", _D, "order_if_there_is_room", {"to": "ada@example.com", "most": 0}),
+    Scenario("all", _D, "order_all", {"recipients": ["a@example.com", "b@example.com"], "rest": 1}),
+    Scenario("count", _D, "count", ["a@example.com"]),
+)  # fmt: skip
 LEFT_OUT = {
     "01-why-multi-app-workflows": "its services look for a sidecar while they are loaded",
     "06-a-service-with-its-own-needs": "two calls of the model, as in task_with_priority",
@@ -266,6 +276,7 @@ DEPLOYMENTS = (
     Deployment("tasks", SERVICES / "dapr.yaml", TASKS),
     Deployment("escalation", SERVICES / "escalation" / "dapr.yaml", ESCALATION),
     Deployment("fulfilment", SERVICES / "fulfilment" / "dapr.yaml", FULFILMENT),
+    Deployment("overload", SERVICES / "overload" / "dapr.yaml", OVERLOAD),
     Deployment("in-flight", SERVICES / "in-flight" / "dapr.yaml", IN_FLIGHT),
     Deployment("centralised", SERVICES / "patterns" / "centralised" / "dapr.yaml", CENTRALISED),
     Deployment("domains", SERVICES / "patterns" / "domain-specific" / "dapr.yaml", DOMAINS),
