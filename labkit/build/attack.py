@@ -36,9 +36,6 @@ MADE_UP = {
 }  # fmt: skip
 
 
-NEWEST_WRONG = 2
-
-
 class DoesNotApply(Exception):
     """An attack has nothing to change in this exercise."""
 
@@ -95,14 +92,14 @@ def attacks(exercise: Exercise, *, every: bool = True) -> list[Attack]:
     """Return the attacks that apply to an exercise, those of its own folder first.
 
     Args:
-        every: all of them, as ``./lab build attack`` does. Else the two wrong ones that came last
-            to ``answers.yaml``, and the most general of those that are made the same way for every
+        every: all of them, as ``./lab build attack`` does. Else the wrong one that came last to
+            ``answers.yaml``, and the most general of those that are made the same way for every
             exercise: results made up. Right answers are then played by the contract tests alone.
     """
     fault, repaired = exercise.fault, (*exercise.fault, *exercise.repair)
     found = list(_of_folder(exercise))
     if not every:
-        found = [a for a in found if not a.right][-NEWEST_WRONG:]
+        found = [a for a in found if not a.right][-1:]
     found += _made(exercise, "results made up", repaired, _nothing_done)
     if not every:
         return found

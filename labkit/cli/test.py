@@ -120,8 +120,10 @@ def _surroundings() -> Iterator[dict[str, str]]:
     """Yield an environment with a state folder of its own, and a mark for every child."""
     programs = runtime.binaries()
     with tempfile.TemporaryDirectory(prefix="lab-test-", ignore_cleanup_errors=True) as folder:
+        # Kernels, builds and checks load labkit anew some hundred times: its bytecode is kept.
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         yield {
-            **os.environ,
+            **kept,
             MARK: secrets.token_hex(8),
             "LABKIT_STATE": str(Path(folder).resolve()),
             "LABKIT_DAPR_BIN": str(programs.folder),

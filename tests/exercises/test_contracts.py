@@ -1,18 +1,22 @@
 """Every exercise proves itself: each state is executed on the real runtime.
 
-What is built has no whole state before its gap; a break lab has, and that is executed, too. The
-reference repair is executed by the tests of the notebooks: a solution holds it and its verdict.
+What is built has no whole state before its gap; a break lab has, and that is executed, too, where
+the repair does not give back the very same files. The reference repair is executed by the tests of
+the notebooks: a solution holds it and its verdict.
 
 The scenario is the one of the notebook: its cells with the tag ``scenario`` are run as they are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from labkit.build.attack import attacks, own_state, run
 from labkit.build.proof import played
-from labkit.exercises import ids, load
+from labkit.exercises import Exercise, ids, load
+from labkit.exercises.catalogue import Edit
 from labkit.exercises.checking import look, try_out
 from labkit.exercises.deployment import prepare
 from labkit.exercises.hinting import GENERAL
@@ -50,6 +54,10 @@ def _spread(metafunc, argument, answers):
 @pytest.mark.parametrize("id", BREAKS)
 def test_it_is_whole_before_the_fault(id):
     exercise = load(id)
+    if not exercise.accident:
+        repaired = _files(exercise, (*exercise.fault, *exercise.repair))
+        if repaired == _files(exercise, exercise.healthy):
+            return  # the notebook of the solution plays these very files, and holds the verdict
     with played(exercise, exercise.healthy, accident=False) as verdict:
         if not exercise.accident:
             assert verdict.passed, verdict
@@ -105,6 +113,14 @@ def test_it_has_three_mutants_and_three_hints_for_each_step_that_stops(id):
     steps = {exercise.symptom["step"], *(m.step for m in exercise.mutants)}
     assert steps <= {key.partition(":")[0] for key in exercise.hints} | set(GENERAL)
     assert all(len(levels) == 3 for levels in exercise.hints.values())
+
+
+def _files(exercise: Exercise, edits: Iterable[Edit]) -> dict[str, bytes]:
+    """Return the files of a deployment after edits, by path."""
+    with own_state():
+        prepare(exercise, edits)
+        files = [f for f in exercise.work.rglob("*") if f.is_file() and ".venv" not in f.parts]
+        return {str(f.relative_to(exercise.work)): f.read_bytes() for f in files}
 
 
 def _is_stopped(verdict: Verdict, step: str, words: str) -> bool:
