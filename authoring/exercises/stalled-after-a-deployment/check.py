@@ -42,10 +42,15 @@ def counter(trial):
         name = trial.draw.instance_id()
         cases.append(trial.order(given=name, instance_id=name))
         within = MOMENT_SECONDS * patience()
-        wait_until(lambda: cases[-1].history.children, within, "the wait for the approval")
-    for case in cases:
+        wait_until(lambda: waits(cases[-1]) or cases[-1].run.has_ended, within, "the approval")
+    for case in filter(waits, cases):
         lab.client("approvals").raise_workflow_event(f"approval-{case.instance_id}", "approved")
     yield from wished(*cases)
+
+
+def waits(case):
+    """Whether an order has asked for its approval."""
+    return bool(case.history.children)
 
 
 def release(lab, program):
