@@ -25,24 +25,24 @@ class ProviderFailed(Exception):
 
 
 @wfr.activity(name="send_mail")
-def send_mail(ctx, mail: dict) -> str:
+def send_mail(ctx, mail: dict[str, str]) -> str:
     """Send one mail, in a thread of the worker."""
     try:
         with smtplib.SMTP(HOST, PORT, timeout=GIVE_UP_SECONDS) as server:
             server.send_message(message_of(mail))
     except (OSError, smtplib.SMTPException) as problem:
         raise ProviderFailed(f"no mail to {mail['to']}: {type(problem).__name__}") from problem
-    return str(mail["to"])
+    return mail["to"]
 
 
 @wfr.activity(name="send_mail_async")
-async def send_mail_async(ctx, mail: dict) -> str:
+async def send_mail_async(ctx, mail: dict[str, str]) -> str:
     """Send one mail; while the provider works, no thread waits."""
     try:
         await asyncio.wait_for(hand_over(message_of(mail)), GIVE_UP_SECONDS)
     except (OSError, asyncio.TimeoutError) as problem:
         raise ProviderFailed(f"no mail to {mail['to']}: {type(problem).__name__}") from problem
-    return str(mail["to"])
+    return mail["to"]
 
 
 @wfr.activity(name="count_mails")
