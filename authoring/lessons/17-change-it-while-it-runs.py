@@ -325,7 +325,7 @@ print(f"rows in the store for each order: about {round(gone[2] / gone[0], -1):.0
 #
 # [Claims](../docs/claims.md) you have seen: what was recorded is not done again; a purge follows the children.
 #
-# Next: the exercise of this lesson; then lesson 18 runs Kubernetes manifests as processes.
+# Next: the exercises of this lesson; then lesson 18 runs Kubernetes manifests as processes.
 
 # %% tags=["close"]
 lab.down()

@@ -12,6 +12,7 @@ from labkit import paths
 from labkit.errors import LabError
 from labkit.flight import Tally, approve, charged, flying, place, tally
 from labkit.lab import Lab
+from labkit.runfile import app_id_of
 from labkit.waiting import patience
 from tests.support.deployments import STORE
 
@@ -23,8 +24,8 @@ Change = Callable[[Lab], None]
 
 
 def source(app: str) -> str:
-    """Return the program of an app as the course has it."""
-    return (SERVICES / app / "main.py").read_text("utf-8")
+    """Return the program of an app, or of its replica, as the course has it."""
+    return (SERVICES / app_id_of(app) / "main.py").read_text("utf-8")
 
 
 def edited(app: str, edits: Iterable[Edit]) -> str:
@@ -72,8 +73,30 @@ TAKES: Edit = (BEGIN, '    bill.get("currency", "EUR")\n' + BEGIN)
 SENDS: Edit = (BILL, BILL.replace("10}", '10, "currency": "EUR"}'))
 ANSWER = '    return {"charged": bill["amount"]}\n'
 RENAMES: Edit = (ANSWER, '    return {"amount": bill["amount"]}\n')
+HALF: Edit = (
+    'book("charges", bill["order"], bill["amount"])\n' + ANSWER,
+    'book("charges", bill["order"], 5)\n    return {"charged": 5}\n',
+)
 BOTH: Edit = (ANSWER, '    return {"charged": bill["amount"], "amount": bill["amount"]}\n')
 READS: Edit = (RETURN, '    return paid["amount"]\n')
+
+LEDGER = "# --- the ledger"
+RECEIPT: Edit = (
+    LEDGER,
+    f"""@wfr.activity(name="receipt")
+def receipt(ctx: wf.WorkflowActivityContext, bill: dict) -> str:
+    book("receipts", bill["order"], bill["amount"])
+    return "sent"
+
+
+{LEDGER}""",
+)
+APPROVAL = _TEXT[_TEXT.index(CHILD) : _TEXT.index(BILL)]
+AT_ONCE: Edit = (APPROVAL, "")
+ASKS: Edit = (
+    RETURN,
+    f'    yield ctx.call_activity("receipt", app_id="payments", input=bill)\n{RETURN}',
+)
 
 
 # --- deploying and playing -------------------------------------------------------------------
@@ -99,6 +122,7 @@ def release(lab: Lab, app: str, *edits: Edit, kill: bool = False) -> None:
     """Start an app with edits of its first program.
 
     Args:
+        app: an app ID, or a replica, which then runs other code than the others do.
         kill: SIGKILL for the old worker; otherwise SIGTERM.
     """
     (lab.app(app).spec.folder / "main.py").write_text(edited(app, edits), "utf-8")

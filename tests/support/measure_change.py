@@ -1,17 +1,19 @@
 """Measures docs/facts-change.md: ``python -m tests.support.measure_change [PART …] [--orders N]``.
 
-Parts: ``code``, ``contract``, ``deploy``, ``drain``, ``flag``, ``sdk``, ``store``. ``sdk`` needs
-NEXT_SDK, a folder with another release of the SDK:
+Parts: ``code``, ``contract``, ``deploy``, ``drain``, ``flag``, ``sdk``, ``store``, ``replicas``.
+``sdk`` needs NEXT_SDK, a folder with another release of the SDK:
 ``pip install --no-deps --target FOLDER dapr==1.19.0``.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -19,6 +21,7 @@ from pathlib import Path
 
 import grpc
 
+from labkit.apps import App
 from labkit.errors import LabError
 from labkit.flight import ORDERS, approve, charged, flying, place, tally
 from labkit.history import instance_ids_of
@@ -27,16 +30,20 @@ from labkit.waiting import patience, wait_until
 from tests.support.change import (
     AFTER,
     APPS,
+    ASKS,
+    AT_ONCE,
     BEFORE,
     BETWEEN,
     BILL,
     BOTH,
     CHECK,
+    HALF,
     NEEDS,
     ONE,
     PATCHED,
     PLAIN_AND_TWO,
     READS,
+    RECEIPT,
     RENAMES,
     SCORE,
     SENDS,
@@ -359,9 +366,88 @@ def kept(lab: Lab, what: str) -> None:
     print(f"{what}: {found}; files {size / 1000:.0f} kB", flush=True)
 
 
+# --- replicas ----------------------------------------------------------------------------------
+
+TRIES: Edit = (
+    '"receipt", app_id="payments", input=bill',
+    '"receipt", app_id="payments", input=bill, retry_policy=wf.RetryPolicy('
+    'first_retry_interval=__import__("datetime").timedelta(milliseconds=50),'
+    " max_number_of_attempts=8)",
+)
+
+
+def mixed(lab: Lab, app: str, old: list[Edit], new: list[Edit]) -> None:
+    """Let the first replica of an app run older code than the second."""
+    release(lab, f"{app}#1", *old)
+    release(lab, f"{app}#2", *new)
+
+
+def replicas(lab: Lab, count: int) -> None:
+    """Two replicas of one app run different code; the orders wait for nobody."""
+    for what, old, new, orders in (
+        ("an activity that one of two has", [], [RECEIPT], [ASKS]),
+        ("the same, tried up to eight times", [], [RECEIPT], [ASKS, TRIES]),
+        ("another result", [], [HALF], []),
+        ("a field that only the older code needs", [NEEDS], [], []),
+        ("a field that the newer code needs", [], [NEEDS], []),
+    ):
+        mixed(lab, "payments", old, new)
+        mixed(lab, ORDERS, [AT_ONCE, *orders], [AT_ONCE, *orders])
+        placed(lab, what, count)
+    mixed(lab, "payments", [RECEIPT], [RECEIPT])
+    mixed(lab, ORDERS, [AT_ONCE], [AT_ONCE, ASKS])
+    placed(lab, "a step that one of two replicas of orders has", count)
+    named = ('(name="order")', '(name="order_new")')
+    mixed(lab, ORDERS, [AT_ONCE], [AT_ONCE, named])
+    placed(lab, "a workflow that one of two has under this name", count)
+    mixed(lab, ORDERS, [], [BEFORE])
+    names = [f"moved-{number}" for number in range(count)]
+    place(lab, names)
+    lab.kill("orders#1", announce=False)
+    approve(lab, names)
+    said("the older replica ends while orders wait for their approval", outcome(lab, [], names))
+
+
+def placed(lab: Lab, what: str, count: int) -> None:
+    """Start orders; print how they end, what came out, and what each replica counts."""
+    names = [f"{what.replace(' ', '-')}-{number}" for number in range(count)]
+    before = {a.name: done(a) for a in lab.started_apps()}
+    began = time.monotonic()
+    for name in names:
+        lab.client(ORDERS).schedule_new_workflow("order", input=name, instance_id=name)
+    seen = tally(lab, names)
+    took = time.monotonic() - began
+    results = Counter(str(lab.run(name).output) for name in names)
+    tries = Counter(
+        sum(s.name == "receipt" for s in lab.run(name).history.own_steps()) for name in names
+    )
+    why = Counter(
+        f"{f.error_type}: {f.message}".replace(n, "NAME")[:150]
+        for n in names if (f := lab.run(n).failure)
+    )  # fmt: skip
+    print(f"{what}: {seen}; outputs {dict(results)}; calls of receipt {dict(tries)}; {took:.1f} s")
+    for reason, times in why.items():
+        print(f"    {times} times {reason}")
+    for app in lab.started_apps():
+        if now := done(app) - before[app.name]:
+            print(f"    {app.name}: {dict(now)}", flush=True)
+
+
+def done(app: App) -> Counter[str]:
+    """Return how many activities and turns a sidecar has counted, by name and status."""
+    counted: Counter[str] = Counter()
+    for line in app.metrics().splitlines():
+        if line.startswith(("dapr_runtime_workflow_activity_execution_count",
+                            "dapr_runtime_workflow_execution_count")):  # fmt: skip
+            labels, value = line.rsplit(" ", 1)
+            told = re.findall(r'(?:activity_name|workflow_name|status)="([^"]*)"', labels)
+            counted[" ".join(told)] += int(float(value))
+    return counted
+
+
 PARTS = {
     "code": code, "contract": contract, "deploy": deploy, "drain": drain, "flag": flag,
-    "sdk": sdk, "store": store,
+    "sdk": sdk, "store": store, "replicas": replicas,
 }  # fmt: skip
 
 
@@ -375,7 +461,10 @@ def main(words: list[str]) -> None:
     for name in asked(words):
         with (
             tempfile.TemporaryDirectory() as folder,
-            Lab(write_apps(Path(folder).resolve() / "deployment")) as lab,
+            Lab(
+                write_apps(Path(folder).resolve() / "deployment"),
+                replicas={ORDERS: 2, "payments": 2} if name == "replicas" else None,
+            ) as lab,
         ):
             lab.up(announce=False)
             print(f"--- {name}: {count} orders", flush=True)
