@@ -74,11 +74,12 @@ def _strips(strips: Sequence[Strip], tall: int, bound: float | None) -> Iterator
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:
-    """Return a path in pixels; after a gap it starts over."""
+    """Return a path in pixels; after a gap it starts over, and a level needs its two ends only."""
     path, is_drawing = "", False
-    for x, y in points:
+    for number, (x, y) in enumerate(points):
         is_there = math.isfinite(y)
-        if is_there:
+        around = [y for _, y in points[number - 1 : number + 2]] if is_drawing else []
+        if is_there and around != [y, y, y]:
             path += f"{'L' if is_drawing else 'M'}{x:.1f} {y:.1f}"
         is_drawing = is_there
     return path

@@ -59,32 +59,35 @@ class Drawn:
         """The curves to draw, with their words."""
         return [
             Strip(
-                f"{name}: {_last(series, self.panel.unit)}"
-                f", at most {worded(series.most, self.panel.unit)}",
+                f"{name}: {last}" + (f", from {least} to {most}" if least != most else ""),
                 [(at - self.since, value) for at, value in series.points],
             )
-            for name, series in self.curves
+            for (name, series), (_, last, least, most) in zip(self.curves, self.rows, strict=True)
         ]
+
+    @property
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """For each curve its name, and its last, lowest and highest value, in words."""
+        return [_row(name, series, self.panel.unit) for name, series in self.curves]
 
     @property
     def text(self) -> Text:
         """A table with values, for reading and for screen readers."""
-        unit = self.panel.unit
-        rows = [(n, _last(s, unit), worded(s.most, unit)) for n, s in self.curves]
-        table = [("series", "last", "at most"), *rows]
-        widths = [max(len(row[i]) for row in table) for i in range(3)]
+        table = [("series", "last", "lowest", "highest"), *self.rows]
+        widths = [max(len(row[i]) for row in table) for i in range(4)]
         lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in table]
-        if not rows:
+        if not self.rows:
             lines = ["no data", *self.expressions]
         return Text("\n".join([self.panel.title, *(line.rstrip() for line in lines)]))
 
     @property
     def svg(self) -> str:
         """A picture that works in light and dark: a strip for each of the highest curves."""
-        said = f"{self.panel.title}{'' if self.curves else ': no data'}"
+        seconds = max((s.points[-1][0] for _, s in self.curves if s.points), default=self.since)
+        said = f"over {seconds - self.since:.0f} s" if self.curves else "no data"
         if (more := len(self.curves) - MOST_STRIPS) > 0:
-            said += f" (the highest {MOST_STRIPS}; {more} more in .text)"
-        return picture(said, self.text, self.strips[:MOST_STRIPS], TALL)
+            said += f"; the highest {MOST_STRIPS}, {more} more in .text"
+        return picture(f"{self.panel.title} ({said})", self.text, self.strips[:MOST_STRIPS], TALL)
 
     def __repr__(self) -> str:
         """The names of the curves, which are the same in every run of its kind."""
@@ -216,5 +219,8 @@ def worded(value: float, unit: str) -> str:
     return said + {"ms": " ms", "s": " s", "reqps": "/s", "ops": "/s"}.get(unit, "")
 
 
-def _last(series: Series, unit: str) -> str:
-    return worded(series.values[-1], unit) if series.values else "no number"
+def _row(name: str, series: Series, unit: str) -> tuple[str, str, str, str]:
+    if not series.values:
+        return name, "no number", "", ""
+    last, least, most = series.values[-1], series.least, series.most
+    return name, worded(last, unit), worded(least, unit), worded(most, unit)

@@ -43,6 +43,11 @@ class Series:
         """The highest value; 0 where none is a number."""
         return max(self.values, default=0.0)
 
+    @property
+    def least(self) -> float:
+        """The lowest value; 0 where none is a number."""
+        return min(self.values, default=0.0)
+
 
 def samples(text: str) -> list[Sample]:
     """Return the values of a text; a line that is none is left out."""

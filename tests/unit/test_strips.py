@@ -33,3 +33,10 @@ def test_nothing_and_a_curve_without_a_number_are_still_pictures():
     ET.fromstring(picture("<t>", "none", []))
     assert paths(picture("t", "t", [Strip("none", [(0, NAN)])]))[0] == ""
     assert Strip("none", []).most == 0
+
+
+def test_of_a_level_only_its_two_ends_are_drawn():
+    level = Strip("level", [(0, 2), (1, 2), (2, 2), (3, 2), (4, 1), (5, 1), (6, NAN), (7, 1)])
+    path, _ = paths(picture("t", "t", [level], tall=50))
+    assert path.count("L") == 3
+    assert path.count("M") == 2
