@@ -7,15 +7,12 @@ nobody. The table holds the same figures as the picture.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from labkit.mailserver import Try, most_at_once
+from labkit.strips import Strip, picture
 from labkit.texts import Text
-
-WIDTH, HEIGHT, LEFT, TOP, GAP = 640, 56, 14, 34, 34
-LINE, BOUND = "#0969da", "#cf222e"
 
 
 @dataclass(frozen=True)
@@ -90,34 +87,20 @@ class Curves:
 
     def svg(self) -> str:
         """Return an SVG that works in light and dark, and on its own."""
-        height = TOP + len(self.runs) * (HEIGHT + GAP)
         title = f"mails at the provider, which delivers {self.at_once} at once"
-        return "\n".join(
-            [
-                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'
-                f' role="img" width="{WIDTH}" height="{height}" font-family="sans-serif"'
-                f' font-size="12" fill="currentColor"><title>{escape(title)}</title>',
-                f"<desc>{escape(self.table())}</desc>",
-                f'<text x="{LEFT}" y="18" font-size="14">{escape(title)}</text>',
-                *(line for n, run in enumerate(self.runs) for line in self._curve(run, n)),
-                "</svg>",
-            ]
-        )
+        strips = [Strip(_words(r), list(_corners(r.steps()))) for r in self.runs]
+        return picture(title, self.table(), strips, bound=self.at_once)
 
-    def _curve(self, run: Played, number: int) -> Iterator[str]:
-        """Yield what is drawn of a run: its words, its curve and the bound of the provider."""
-        floor = TOP + number * (HEIGHT + GAP) + GAP - 10 + HEIGHT
-        tall = HEIGHT / max(1, self.at_once, *(r.most for r in self.runs))
-        wide = (WIDTH - 2 * LEFT) / max(0.1, *(r.seconds for r in self.runs))
-        said = f"{run.name}: {run.ends}; {run.mails} mails, at most {run.most} at once,"
-        yield f'<text x="{LEFT}" y="{floor - HEIGHT - 4}">{escape(said)} {run.seconds:.1f} s</text>'
-        path, level = f"M{LEFT} {floor}", 0
-        for at, now in run.steps():
-            x = LEFT + at * wide
-            path += f"L{x:.1f} {floor - level * tall:.1f}L{x:.1f} {floor - now * tall:.1f}"
-            level = now
-        yield f'<path d="{path}" fill="none" stroke="{LINE}" stroke-width="1.5"/>'
-        across = f"H{WIDTH - LEFT}"
-        bound = f'd="M{LEFT} {floor - self.at_once * tall:.1f}{across}" stroke="{BOUND}"'
-        yield f'<path {bound} stroke-dasharray="4 3"/>'
-        yield f'<path d="M{LEFT} {floor}{across}" stroke="currentColor" stroke-width="0.5"/>'
+
+def _words(run: Played) -> str:
+    said = f"{run.name}: {run.ends}; {run.mails} mails, at most {run.most} at once,"
+    return f"{said} {run.seconds:.1f} s"
+
+
+def _corners(steps: Iterable[tuple[float, int]]) -> Iterator[tuple[float, int]]:
+    """Yield the corners of a curve that keeps each value until the next."""
+    level = 0
+    yield 0.0, level
+    for at, now in steps:
+        yield from ((at, level), (at, now))
+        level = now

@@ -239,10 +239,13 @@ with suppress(LabError):
 called = " and ".join(prometheus.firing())
 lab.up(announce=False)
 print("when the app is back:", lab.run("again").wait(60).status)
+display(prometheus.panel("Turns that are tried again"), prometheus.panel("Programs that answer"))
 observe("who-is-called", called or "none")
 
 # %% [markdown] tags=["explain"]
 # Two alerts, one cause: orders are held up, and this program does not answer. The order has not failed, and will not.
+#
+# The pictures are two panels of a Grafana dashboard, which keeps questions to metrics and draws their answers. [docs/views.md](../docs/views.md#dashboards) says how to see Dapr's own, or yours.
 
 # %% [markdown] tags=["predict"]
 # ## Against faults that you know

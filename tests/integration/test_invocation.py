@@ -8,68 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.deployments import STORE
+from tests.support.deployments import DESK, SHIPPING, STORE
 from tests.support.system import listening
-
-SHIPPING = """
-import json, os
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        given = json.loads(self.rfile.read(int(self.headers["content-length"])) or b"{}")
-        answer = json.dumps({"path": self.path, "given": given}).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-
-
-HTTPServer(("127.0.0.1", int(os.environ["APP_PORT"])), Handler).serve_forever()
-"""
-
-DESK = '''
-import json, os, signal, urllib.request
-import dapr.ext.workflow as wf
-from dapr.clients import DaprClient
-
-wfr = wf.WorkflowRuntime()
-
-
-@wfr.activity(name="by_sdk")
-def by_sdk(ctx, app_id):
-    with DaprClient() as client:
-        answer = client.invoke_method(app_id, "check", json.dumps({"to": "Lyon"}), http_verb="POST")
-        return json.loads(answer.text())
-
-
-@wfr.activity(name="by_http")
-def by_http(ctx, app_id):
-    """Ask the sidecar in plain HTTP, with its token."""
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{os.environ['DAPR_HTTP_PORT']}/v1.0/invoke/{app_id}/method/check",
-        data=b'{"to": "Lyon"}',
-        headers={"dapr-api-token": os.environ["DAPR_API_TOKEN"]},
-    )
-    with urllib.request.urlopen(request) as answer:
-        return json.loads(answer.read())
-
-
-@wfr.workflow(name="ask")
-def ask(ctx, given):
-    way, app_id = given
-    return (yield ctx.call_activity(way, input=app_id))
-
-
-wfr.start()
-signal.pause()
-'''
 
 RUN_FILE = """\
 version: 1
