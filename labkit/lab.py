@@ -47,7 +47,7 @@ from labkit.launch import Surroundings
 from labkit.ownapp import OwnApp
 from labkit.parts import Part, Ports, Shared
 from labkit.processes import Process, Supervisor, stop
-from labkit.prometheus import Prometheus
+from labkit.prometheus import Prometheus, standin
 from labkit.replicas import chosen as chosen_replica
 from labkit.replicas import require as require_replicas
 from labkit.replicas import spread, without_places
@@ -304,12 +304,16 @@ class Lab(View):
             stop([process])
         self.up(app_id, within=within, announce=announce)
 
-    def prometheus(self, rules: str | Path | None = None) -> Prometheus:
+    def prometheus(
+        self, rules: str | Path | None = None, *, or_recorded: bool = False
+    ) -> Prometheus:
         """Start Prometheus beside the apps; it asks every sidecar for its metrics, each second.
 
         Args:
             rules: a file with rules of alerts, relative to the folder of the run file; read again
                 by each call that names it.
+            or_recorded: where Prometheus is missing, say so and answer from the recorded run of
+                lesson 15; each answer carries a mark.
 
         Raises:
             NoPrometheus: it is not on this machine; says how to get it.
@@ -317,6 +321,8 @@ class Lab(View):
         """
         self._require_open()
         file = None if rules is None else self.run_file.path.parent / rules
+        if or_recorded and (recorded := standin.instead(file)):
+            return recorded
         if file is not None:
             prometheus.check_rules(file)
         (self.folder / prometheus.FOLDER).mkdir(mode=0o700, exist_ok=True)
