@@ -36,6 +36,7 @@ from labkit import (
     runtime,
     sdk,
     shellenv,
+    tracing,
     trust,
     workflowrun,
 )
@@ -53,6 +54,7 @@ from labkit.replicas import require as require_replicas
 from labkit.replicas import spread, without_places
 from labkit.runfile import AppSpec, RunFile, named
 from labkit.texts import Text
+from labkit.tracing.zipkin import Zipkin
 from labkit.trust import Trust
 from labkit.view import View
 from labkit.waiting import EXPLAIN, Reason, patience, wait_until
@@ -63,6 +65,8 @@ if TYPE_CHECKING:
 
 
 READY_SECONDS = 30.0
+ZIPKIN_SECONDS = 120.0
+"""It is ready after 4 s on an idle machine, and after 33 to 94 s at a load of 16 on two cores."""
 
 
 class UnknownApp(DeploymentError):
@@ -338,6 +342,26 @@ class Lab(View):
         within = READY_SECONDS * patience()
         wait_until(lambda: ready() or not process.is_alive, within, "Prometheus is ready")
         process.require_alive("Prometheus beside the lab", "correct what its log says")
+        self._note()
+        return handle
+
+    def zipkin(self) -> Zipkin:
+        """Start Zipkin beside the apps; it gets the spans that they have sent, and will send.
+
+        Raises:
+            NoZipkin: it, or the Java that runs it, is not on this machine; says how to get it.
+            NotTraced: no Configuration of the run file sends spans to the lab.
+        """
+        self._require_open()
+        if not (self.folder / tracing.FILE).exists():
+            raise workflowrun.not_traced("Zipkin beside this lab")
+        process, port = self._infrastructure.start_zipkin()
+        handle = Zipkin(f"http://{HOST}:{port}")
+        within = ZIPKIN_SECONDS * patience()
+        wait_until(lambda: handle.is_ready() or not process.is_alive, within, "Zipkin is ready")
+        process.require_alive(
+            "Zipkin beside the lab", "correct what its log says; it needs Java 17"
+        )
         self._note()
         return handle
 
