@@ -24,6 +24,7 @@ from labkit import components, plainfile, prometheus, redis, tracing, yamltree
 from labkit.components import Component
 from labkit.ports import PortBlock, is_listening
 from labkit.processes import Process, Supervisor
+from labkit.tracing import zipkin
 from labkit.waiting import poll
 
 HOST = "127.0.0.1"
@@ -46,6 +47,7 @@ class Infrastructure:
         internal_ports: Mapping[str, int],
     ) -> None:
         self._supervisor, self._folder, self._env = supervisor, folder, env
+        self._ports, self._zipkin_port = ports, 0
         self.ports = {name: ports.take() for name in ("mail", "redis", "spans", "prometheus")}
         self._password = secrets.token_hex(16)
         self._processes: dict[str, Process] = {}
@@ -79,6 +81,8 @@ class Infrastructure:
             poll(lambda: is_listening(HOST, self.ports["spans"]), CATCHER_SECONDS)
         if "prometheus" in self._processes:
             self.start_prometheus()
+        if "zipkin" in self._processes:
+            self.start_zipkin()
 
     def start_prometheus(self, rules: Path | None = None) -> Process:
         """Start Prometheus where it does not run, or let it read other rules; does not wait.
@@ -92,9 +96,26 @@ class Infrastructure:
             running.signal(signal.SIGHUP)
         return self._processes["prometheus"]
 
+    def start_zipkin(self) -> tuple[Process, int]:
+        """Start Zipkin where it does not run, and let the catcher send to it; does not wait.
+
+        Returns:
+            Its process and its port, which is taken when it is started for the first time.
+
+        Raises:
+            NoZipkin: it, or Java, is not on this machine.
+        """
+        running = self._processes.get("zipkin")
+        if running is None or not running.is_alive:
+            self._zipkin_port = self._zipkin_port or self._ports.take()
+            self._keep("zipkin", zipkin.command(self._zipkin_port))
+            where = f"{HOST}:{self._zipkin_port}\npid {self._processes['zipkin'].pid}\n"
+            (self._folder / zipkin.ADDRESS).write_text(where, "utf-8")
+        return self._processes["zipkin"], self._zipkin_port
+
     def is_listening(self) -> bool:
-        """Whether everything that was started accepts connections."""
-        return all(is_listening(HOST, self.ports[name]) for name in self._processes)
+        """Whether everything that was started accepts connections; nothing waits for Zipkin."""
+        return all(is_listening(HOST, self.ports[n]) for n in self._processes if n in self.ports)
 
     def processes(self) -> list[Process]:
         """Return the newest process of each kind."""
@@ -114,7 +135,8 @@ class Infrastructure:
         file = self._folder / tracing.FILE
         file.touch(mode=0o600)
         program = [sys.executable, "-m", "labkit.tracing.catcher"]
-        return [*program, "--port", str(self.ports["spans"]), "--file", str(file)]
+        address = ["--forward-to", str(self._folder / zipkin.ADDRESS)]
+        return [*program, "--port", str(self.ports["spans"]), "--file", str(file), *address]
 
     def _redis_command(self) -> list[str]:
         folder = self._folder / "redis"

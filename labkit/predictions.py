@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, Protocol
 
 from labkit import progress
 from labkit.texts import Text
@@ -74,10 +74,13 @@ class Observed:
         predicted: the prediction that counts; None when nothing was saved.
         observed: what was seen.
         late: whether the prediction was made after the result was seen.
+        mark: "" for what was seen now; else what says that it was recorded.
     """
 
-    def __init__(self, predicted: str | None, observed: str, late: bool = False) -> None:
-        self.predicted, self.observed, self.late = predicted, observed, late
+    def __init__(
+        self, predicted: str | None, observed: str, late: bool = False, mark: str = ""
+    ) -> None:
+        self.predicted, self.observed, self.late, self.mark = predicted, observed, late, mark
 
     @property
     def verdict(self) -> str:
@@ -88,12 +91,16 @@ class Observed:
             return "predicted when the result was known"
         return "✓ as you predicted" if self.predicted == self.observed else "✗ a surprise"
 
+    @property
+    def _shown(self) -> str:
+        return f"{self.observed} ({self.mark})" if self.mark else self.observed
+
     def __repr__(self) -> str:
-        lines = [f"predicted: {self.predicted or NOTHING}", f"observed:  {self.observed}"]
+        lines = [f"predicted: {self.predicted or NOTHING}", f"observed:  {self._shown}"]
         return "\n".join([*lines, self.verdict] if self.verdict else lines)
 
     def _repr_html_(self) -> str:
-        rows = [("You predicted", self.predicted or NOTHING), ("You observed", self.observed)]
+        rows = [("You predicted", self.predicted or NOTHING), ("You observed", self._shown)]
         left = "text-align:left;vertical-align:top;white-space:normal"
         cells = "".join(
             f'<tr><th scope="row" style="{left};white-space:nowrap">{head}</th>'
@@ -104,12 +111,27 @@ class Observed:
         return f'<table style="font-size:var(--jp-ui-font-size1,inherit)">{cells}</table>{verdict}'
 
 
-def observe(id: str, value: Any) -> Observed:
-    """Show what was observed beside the prediction with the same id, and note it."""
-    observed, kept = str(value), _known(id).kept
+class Source(Protocol):
+    """Where an observation comes from: whether there was an answer, and the mark that it needs."""
+
+    mark: str
+    answered: bool
+
+
+def observe(id: str, value: Any, source: Source | None = None) -> Observed:
+    """Show what was observed beside the prediction with the same id, and note it.
+
+    Args:
+        source: what the value was concluded from, where that may be recorded or missing: its mark
+            is shown and noted, and without an answer only the mark is.
+    """
+    kept, known = _known(id).kept, source is None or source.answered
+    mark = source.mark if source is not None else ""  # a list that is empty is an answer, too
+    observed, mark = (str(value), mark) if known else (mark, "")
     counts = {"predicted": kept.choice if kept else None, "late": bool(kept and not kept.before)}
-    _note("observation", id, observed=observed, **counts)
-    return Observed(kept.choice, observed, not kept.before) if kept else Observed(None, observed)
+    _note("observation", id, observed=observed, **counts, **({"mark": mark} if mark else {}))
+    predicted, late = (kept.choice, not kept.before) if kept else (None, False)
+    return Observed(predicted, observed, late, mark)
 
 
 def finish(slug: str) -> str:

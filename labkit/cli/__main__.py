@@ -38,6 +38,7 @@ VERBS = {
     "build": ("labkit.build", "make the notebooks from their sources"),
     "runtime": ("labkit.cli.runtime", "which Dapr programs are used, and where they came from"),
     "prometheus": ("labkit.prometheus.getting", "get Prometheus for the views of a run"),
+    "zipkin": ("labkit.tracing.getting", "get Zipkin for the traces of a run; it needs Java"),
     "clean": ("labkit.cli.clean", "remove what runs have left; --all the caches too"),
 }
 TAKE_VERB = {"labkit.cli.exercises", "labkit.cli.progress", "labkit.cli.processes"}

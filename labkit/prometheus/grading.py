@@ -50,19 +50,29 @@ class Recording:
 
 @dataclass(frozen=True)
 class Grade:
-    """What rules did with one recording: the names of the alerts that fired."""
+    """What rules did with one recording: the names of the alerts that fired.
+
+    Attributes:
+        mark: "" for what promtool says now; else what says that it was recorded.
+    """
 
     recording: Recording
     fired: tuple[str, ...]
+    mark: str = ""
 
     @property
     def good(self) -> bool:
         """Whether somebody was called where it was needed, and nobody where not."""
         return bool(self.fired) != self.recording.healthy
 
+    @property
+    def said(self) -> str:
+        """Which alerts fired, in words."""
+        return f"fires: {', '.join(self.fired)}" if self.fired else "silent"
+
     def __str__(self) -> str:
-        said = f"fires: {', '.join(self.fired)}" if self.fired else "silent"
-        return f"{self.recording.name}: {said}"
+        mark = f" ({self.mark})" if self.mark else ""
+        return f"{self.recording.name}: {self.said}{mark}"
 
 
 def recordings() -> list[Recording]:

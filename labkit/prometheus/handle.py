@@ -42,7 +42,12 @@ class Prometheus:
 
     Attributes:
         url: where its page is.
+        mark: "" for one that runs; else what says that its answers were recorded.
+        answered: whether it has answers at all.
     """
+
+    mark = ""
+    answered = True
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -46,3 +46,12 @@ def program(name: Program) -> Path:
         look_at="./lab prometheus --help, which says what it would do",
         fix=f"{GET} gets it for Debian and Ubuntu, without root; {ELSEWHERE}",
     )
+
+
+def missing() -> NoPrometheus | None:
+    """Return why Prometheus cannot be used here; None when it and its tool are on this machine."""
+    try:
+        program("prometheus"), program("promtool")
+    except NoPrometheus as problem:
+        return problem
+    return None

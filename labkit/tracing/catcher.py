@@ -2,7 +2,8 @@
 
 Runs as a program (``python -m labkit.tracing.catcher --port N --file FILE``), on loopback only,
 with nothing but the standard library until the first span in protobuf comes: it has to listen
-before the sidecars start. The reading side is :func:`labkit.tracing.read`.
+before the sidecars start. The reading side is :func:`labkit.tracing.read`. What it keeps it also
+sends to the Zipkin that the file ``--forward-to`` names, as soon as there is one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from labkit.tracing.forwarding import Forwarding
 from labkit.tracing.received import from_otlp, from_zipkin, is_noise
 from labkit.tracing.spans import Span
 
@@ -86,12 +88,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=9411)
     parser.add_argument("--file", type=Path, required=True, help="one line of JSON for each span")
+    parser.add_argument("--forward-to", type=Path, help="a file with HOST:PORT of a Zipkin")
     options = parser.parse_args(argv)
     catcher = server(options.port, appending(options.file))
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     threading.Thread(target=catcher.serve_forever, daemon=True).start()
+    if options.forward_to:
+        forwarding = Forwarding(options.file, options.forward_to)
+        threading.Thread(target=forwarding.run, daemon=True).start()
     ended.wait()
 
 
