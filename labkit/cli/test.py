@@ -25,7 +25,6 @@ from labkit.console import Console
 from labkit.errors import SetupError
 from labkit.prometheus import getting
 from labkit.prometheus.programs import NoPrometheus, program
-from labkit.tracing import getting as zipkin_getting
 from labkit.tracing import zipkin
 from labkit.tracing.zipkin import NoZipkin
 
@@ -58,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     if not options.fast and not rest:
         _require_browser()
         _get_prometheus(console)
-        _get_zipkin(console)
+        _say_without_zipkin(console)
     with _alone(console), _surroundings() as env:
         failed = [] if rest else _static(console, env)
         console.line("tests")
@@ -164,16 +163,11 @@ def _get_prometheus(console: Console) -> None:
         getting.get()
 
 
-def _get_zipkin(console: Console) -> None:
-    """Get Zipkin where Java and Maven are; elsewhere say what is not tested."""
+def _say_without_zipkin(console: Console) -> None:
+    """Say what is not tested where nobody has asked for Zipkin (125 MB, and a Java)."""
     try:
         zipkin.java(), zipkin.jar()
     except NoZipkin as problem:
-        if shutil.which("mvn") and shutil.which("java"):
-            console.line("getting Zipkin, for the test of its traces")
-            with suppress(NoZipkin):
-                zipkin_getting.get()
-                return
         console.line(f"{problem.title}: of it only the error is tested")
 
 
