@@ -225,7 +225,7 @@ def test_a_panel_without_data_says_so_and_what_was_asked(own):
 
 def test_the_highest_curves_are_drawn_and_all_are_in_words(own):
     source = Source()
-    source.over = lambda *_: [Series(f"s{n:02}", {}, ((1.0, n),)) for n in range(20)]
+    source.over = lambda *_: [Series(f"s{n:02}", {}, ((1.0, n), (2.0, n + 1))) for n in range(20)]
     found = show(own, "gRPC: Rate", source)
     assert [name for name, _ in found.curves[:2]] == ["s19", "s18"]
     assert len(found.text.splitlines()) == 22
