@@ -123,7 +123,7 @@ def _surroundings() -> Iterator[dict[str, str]]:
     """Yield an environment with a state folder of its own, and a mark for every child."""
     programs = runtime.binaries()
     with tempfile.TemporaryDirectory(prefix="lab-test-", ignore_cleanup_errors=True) as folder:
-        # Kernels, builds and checks load labkit anew some hundred times: its bytecode is kept.
+        # Kernels, builds and checks load labkit some hundred times: its bytecode is kept.
         kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         yield {
             **kept,

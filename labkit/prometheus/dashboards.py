@@ -190,7 +190,7 @@ def read(file: Path) -> Dashboard:
     """Return the dashboard of a file.
 
     Raises:
-        WrongDashboard: it is no JSON, or has no panel with a query; names the line.
+        WrongDashboard: it is not JSON, or has no panel with a query; names the line.
     """
     root = _root(file)
     panels = tuple(_panels(root))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from labkit.attached import Attached
 from labkit.processes import ProcessEnded
 from labkit.readiness import NoCertificate
 from labkit.runs import all_runs
+from tests.support.scenarios import DATA
 from tests.support.system import listening
 
 CONFIGURATION = """\
@@ -97,19 +96,14 @@ def test_an_app_without_a_certificate_takes_no_part_and_the_others_do(make_lab, 
     assert "caller" not in known
 
 
-def another_root(folder: Path) -> str:
+def another_root() -> str:
     """Return a root certificate that nobody here signs with, as an entry for the run file."""
-    if not shutil.which("openssl"):
-        pytest.skip("needs openssl, to make a certificate")
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other"
-    files = ["-keyout", str(folder / "other.key"), "-out", str(folder / "other.crt")]
-    subprocess.run([*command.split(), *files], check=True, capture_output=True)
-    lines = (folder / "other.crt").read_text().splitlines()
+    lines = (DATA / "another-root.crt").read_text().splitlines()
     return "".join(f"      {line}\n" for line in lines)
 
 
 def test_a_wrong_trust_anchor_is_named(make_lab, secure, tmp_path):
-    entry = "  env:\n    DAPR_TRUST_ANCHORS: |\n" + another_root(tmp_path)
+    entry = "  env:\n    DAPR_TRUST_ANCHORS: |\n" + another_root()
     wrong = ("  appDirPath: caller\n", "  appDirPath: caller\n" + entry)
     lab = make_lab(secure(IN_COMMON, wrong))
     with pytest.raises(NoCertificate) as caught:
