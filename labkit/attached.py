@@ -11,9 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
-from labkit import deployments, lives, runs
+from labkit import deployments, lives, plainhttp, runs
 from labkit.apps import App
 from labkit.controlplane import silence
 from labkit.errors import DeploymentError, ObservationError
@@ -73,7 +71,7 @@ class Attached(View):
         self.facts: Mapping[str, Any] = chosen.facts
         self.notice = _which(chosen, own, found) if run is None else ""
         self._run_file: RunFile = deployments.load(run_file, self.facts.get("manifests"))
-        self._http = httpx.Client(trust_env=False, timeout=2.0)
+        self._http = plainhttp.client()
         self._clients: dict[str, DaprWorkflowClient] = {}
         self._apps: dict[str, App] = {}
         self._seen: tuple[int, ...] = ()

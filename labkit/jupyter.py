@@ -19,7 +19,7 @@ import httpx
 import nbformat
 from nbformat.sign import NotebookNotary
 
-from labkit import learn, paths, progress
+from labkit import learn, paths, plainhttp, progress
 from labkit.console import Console
 from labkit.errors import StartError
 from labkit.learn import Copy
@@ -259,12 +259,14 @@ def trust(folder: Path, root: Path) -> None:
 def _wait_ready(server: Process, port: int) -> None:
     def answers() -> bool:
         try:
-            return httpx.get(f"http://{HOST}:{port}/api", trust_env=False).is_success
+            return http.get(f"http://{HOST}:{port}/api").is_success
         except httpx.HTTPError:
             return False
 
-    poll(lambda: answers() or not server.is_alive, READY_SECONDS, every=0.1)
-    if not answers():
+    with plainhttp.client() as http:
+        poll(lambda: answers() or not server.is_alive, READY_SECONDS, every=0.1)
+        is_ready = answers()
+    if not is_ready:
         again = "close programs that keep this machine busy, then repeat: ./lab start"
         wrong = "fix what the last lines name; then ./lab clean --all, ./lab start"
         raise JupyterEnded(

@@ -17,8 +17,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-import httpx
-
 from labkit import (
     cellerrors,
     components,
@@ -28,6 +26,7 @@ from labkit import (
     lives,
     manifests,
     paths,
+    plainhttp,
     podend,
     ports,
     prometheus,
@@ -163,7 +162,7 @@ class Lab(View):
         self._closed = False
         if given := deployments.facts(self.run_file):
             self._folder.note(manifests=given)
-        self._http = httpx.Client(trust_env=False, timeout=2.0)
+        self._http = plainhttp.client()
         try:
             self._ports = ports.reserve(prefer=self._folder.facts.get("first_port"))
             self._supervisor = Supervisor(

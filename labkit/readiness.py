@@ -345,18 +345,17 @@ def _has_worker(app: App) -> bool:
 
 
 def _is_ready(app: App, late: float) -> bool:
-    if not app.is_healthy():
-        return False
     if not app.has_service:
-        return True
+        return app.is_healthy()
     workers, offered = _offers(app)
     if workers > 1 and (strangers := _strangers(app)):
         raise _two_workers(app, workers, strangers)
     if workers and offered:
-        return app.lacks_actor_store() or finds_workflows(app.grpc_address, app.shared.token)
+        store = app.lacks_actor_store() or finds_workflows(app.grpc_address, app.shared.token)
+        return store and app.is_healthy()
     optional = late > OPTIONAL_WORKER_SECONDS * patience()
     may_lack_it = bool(app.spec.app_port) or not app.spec.needs_worker
-    return optional and (may_lack_it or app.lacks_actor_store())
+    return optional and (may_lack_it or app.lacks_actor_store()) and app.is_healthy()
 
 
 def _offers(app: App) -> tuple[int, bool]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import httpx
 
-from labkit import causes, trust
+from labkit import causes, plainhttp, trust
 from labkit.causes import Cause
 from labkit.errors import ObservationError, StartError
 from labkit.lives import Life
@@ -195,7 +195,7 @@ class Sidecar:
         socket = self.socket("http")
         if socket is None or not url.startswith(self._api("")):
             return self.shared.http.get(url, headers=headers)
-        with httpx.Client(transport=httpx.HTTPTransport(uds=socket), timeout=2.0) as http:
+        with plainhttp.client(socket=socket) as http:
             return http.get(url, headers=headers)
 
     def _get(self, url: str) -> httpx.Response:

@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 
-from labkit import ports
+from labkit import plainhttp, ports
 from labkit.bench import median
 from labkit.errors import StartError
 from labkit.lab import Lab
@@ -133,7 +133,7 @@ def _same_ports(first: int) -> ports.PortBlock:
 
 
 def _wait_ready(children: Mapping[str, subprocess.Popen[bytes]], urls: Sequence[Url]) -> None:
-    with httpx.Client(trust_env=False, timeout=1) as http:
+    with plainhttp.client(1) as http:
 
         def ready() -> bool:
             ended = [name for name, child in children.items() if child.poll() is not None]

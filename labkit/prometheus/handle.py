@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import httpx
 
+from labkit import plainhttp
 from labkit.prometheus import dashboards
 from labkit.prometheus.files import ADDRESS, FOLDER
 from labkit.prometheus.panels import Drawn, drawn
@@ -66,7 +67,7 @@ class Prometheus:
     def read_its_files_at(self) -> float:
         """Return when it last read its files without an error, in seconds since the epoch."""
         try:
-            with _client() as http:
+            with plainhttp.client(SECONDS) as http:
                 found = samples(http.get(f"{self.url}/metrics").text)
         except httpx.HTTPError:
             return 0.0
@@ -164,7 +165,7 @@ class Prometheus:
 
     def _get(self, path: str, asked: Mapping[str, str]) -> Any:
         try:
-            with _client() as http:
+            with plainhttp.client(SECONDS) as http:
                 answer = http.get(f"{self.url}/api/v1/{path}", params=dict(asked)).json()
         except (httpx.HTTPError, ValueError) as problem:
             raise self._silent(path, asked, str(problem) or type(problem).__name__) from problem
@@ -188,11 +189,6 @@ class Prometheus:
             look_at="prometheus.log in the folder of the logs, and lab.status()",
             fix="correct the expression, or start it again with lab.prometheus()",
         )
-
-
-def _client() -> httpx.Client:
-    """Return a client for plain HTTP: to read certificates that nobody asks for takes 75 ms."""
-    return httpx.Client(trust_env=False, timeout=SECONDS, verify=False)
 
 
 def _sample(one: Mapping[str, Any]) -> Sample:

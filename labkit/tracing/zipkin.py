@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from labkit import paths, versions
+from labkit import paths, plainhttp, versions
 from labkit.errors import SetupError
 
 HOST = "127.0.0.1"
@@ -69,7 +69,7 @@ class Zipkin:
             return []
 
     def _get(self, path: str) -> httpx.Response:
-        with httpx.Client(trust_env=False, timeout=SECONDS) as http:
+        with plainhttp.client(SECONDS) as http:
             return http.get(f"{self.url}{path}")
 
 
