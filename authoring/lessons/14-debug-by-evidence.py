@@ -1,7 +1,7 @@
 # %% [markdown] tags=["opening"]
 # # Debug by evidence
 #
-# **You will** trace a message that everybody quotes and no runtime has ever said, ask the same question with `curl`, the Dapr CLI and `kubectl`, and then be on call for a case that nobody has opened. 45 minutes.
+# **You will** check a message that a colleague quotes, ask a running system with `curl`, see the same questions for the Dapr CLI and `kubectl`, and then be on call for a case that nobody has opened. 45 minutes.
 #
 # **You will be able to**
 #
@@ -106,19 +106,19 @@ for step in lab.run("first").history.steps():
     print(step.name, "in", step.app_id, "-", step.failure.error_type if step.failure else "")
 
 # %% [markdown] tags=["explain"]
-# Dapr 1.18 has no message "not found on app". The real one comes from the worker of `payment-service`, for only a worker knows what it has registered. So the call has arrived: app ID, namespace and placement are right. Where the app itself is not found there is no message, and the workflow is RUNNING, as in lesson 07.
+# Dapr 1.18 has no message "not found on app". The real one comes from the worker of `payment-service`. So the call has arrived: app ID, namespace and placement are right. Where the app itself is not found, the workflow is RUNNING and reports no failure; only the log of the caller's sidecar says why, as in lesson 07.
 
 # %% [markdown] tags=["text"]
 # ## One procedure
 #
 # | step | you write down |
 # |---|---|
-# | 1 symptom | what is promised, what is seen, and where it is not seen |
+# | 1 symptom | what is promised, what is seen, and where all is well |
 # | 2 who can know | caller, its sidecar, placement, target, store: who has seen it? |
 # | 3 hypothesis | one sentence that can be wrong |
 # | 4 evidence | a question whose answer would differ if it were wrong; ask it |
 # | 5 smallest fix | one change, at the cause |
-# | 6 prove again | new work is as promised, and the evidence is gone |
+# | 6 prove again | new work is as promised, and the observation of step 4 is gone |
 #
 # If an answer does not fit, go back to 2. A restart is not a question.
 
@@ -150,7 +150,7 @@ print(instance.command)
 print(" ", json.loads(instance.text)["properties"]["dapr.workflow.failure.error_message"])
 
 # %% [markdown] tags=["explain"]
-# A sidecar knows that a worker is connected, and not what it has registered. So no question to Dapr confirms the hypothesis: the message does (the worker said it), and the code of both sides, where the two names stand.
+# A sidecar knows that a worker is connected, but not what it has registered, so it cannot list the names. Hypothesis: caller and target use different ones. The message confirms it, which comes from the worker, and so does the code of both sides.
 #
 # | question | Dapr CLI | Kubernetes |
 # |---|---|---|
@@ -194,15 +194,16 @@ lab.client("order-service").schedule_new_workflow(
     "place_order", input={"amount": 5}, instance_id="second"
 )
 print("a new order:", lab.run("second").wait().status, lab.run("second").output)
+print("its steps that failed:", sum(s.failure is not None for s in lab.run("second").history.steps()))
 observe("old-order", ENDS.get(old, old))
 
 # %% [markdown] tags=["explain"]
-# A failed workflow has ended; a repair does not wake it. The proof is a new order. Whether the old one may be placed again depends on which of its steps were done. Here none was.
+# A failed workflow has ended; a repair does not wake it. The proof is a new order, in two halves: it is COMPLETED, and the observation that led you to the cause, a failed step, is gone. Whether the old one may be placed again depends on which of its steps were done. Here none was.
 
 # %% [markdown] tags=["story"]
 # ## A sealed case
 #
-# The next cell starts a system, gives it orders every few seconds, and calls you. Something is wrong, and no cell below says what. It takes about half a minute; your clock starts with the page.
+# The next cell starts a system, gives it orders every few seconds, and calls you. Something is wrong, and no cell below says what. It takes about half a minute; your clock starts when it calls.
 
 # %% tags=["code"]
 lab.down()
@@ -213,7 +214,7 @@ print(*case.system.apps)
 case.page
 
 # %% [markdown] tags=["text"]
-# On paper first: which promise is broken, which is kept, and who has seen it? Then ask: change the next cell, and run it as often as you like. `case.ask("help")` lists the questions; `case.lab` is the lab as you know it; the files are in `learn/files/incident`.
+# On paper first: which promise is broken, which is kept, and who has seen it? Then ask: change the next cell, and run it again and again. `case.ask("help")` lists the questions; `case.lab` is the lab as you know it; the files are in `learn/files/incident`.
 
 # %% tags=["look"]
 case.ask("health task-orchestrator-service")
@@ -245,7 +246,7 @@ observe("where", case.where())
 case.answer()
 
 # %% [markdown] tags=["explain"]
-# Which of your questions had an answer that only this cause gives? `case.report()` says what you asked, and how long you took. `./lab incident` draws another case, and compares.
+# Which of your questions had an answer that only this cause gives? `case.report()` says what you asked, and how long you took. `./lab incident` draws another case, whose report compares it with your earlier ones.
 
 # %% tags=["quiz"]
 quiz("who-can-know")

@@ -7,10 +7,10 @@
 #
 # - compare what swimlane, trace, metrics and logs say of one run
 # - predict which fault a counter shows, and whose counter it is
-# - write rules of alerts, and test them without waiting
+# - write alert rules, and test them without waiting
 # - show that they fire on faults, and stay silent on healthy runs
 #
-# **You need** lesson 09, and Prometheus: `./lab prometheus` gets it. Where it is missing, you see marked answers of a recorded run. Three questions from earlier lessons come first: answer from memory.
+# **You need** lesson 09, and Prometheus: `./lab prometheus` installs it. Without it you see answers from a recorded run, marked as such. Three questions from earlier lessons come first: answer from memory.
 #
 # Words: [glossary](../docs/glossary.md).
 
@@ -33,7 +33,7 @@ quiz("without-a-worker")
 #
 # In production thousands of orders pass, and nobody looks until a customer calls.
 #
-# Sidecars report two things by themselves. A **span** is a record of one piece of work: who did it, when, for how long, on whose behalf. The spans of one request are its **trace**. A **metric** is a number that is counted all the time, over all requests. An **alert** is a question to the metrics that calls a person when its answer is yes.
+# Sidecars report two things by themselves. A **span** is a record of one piece of work: who did it, when, for how long, on whose behalf. Spans that belong together form a **trace**. A **metric** is a number that is counted all the time, over all requests. An **alert** is a question to the metrics that calls a person when its answer is yes.
 #
 # Tracing is switched on by a configuration, here and in production. `samplingRate: "1"` keeps every trace. The lab has a small catcher of spans, and daprd puts its address in the place of `$SPANS_HOST`.
 
@@ -84,11 +84,11 @@ known = {1: "one for all three apps", 3: "one for each app", 8: "one for each st
 observe("traces", known.get(len(trace.spans.trace_ids), "another number"))
 
 # %% [markdown] tags=["explain"]
-# Each call carries the span that it is made for: so the audit hangs below the workflow that called it.
+# Each call carries the IDs of its trace and of the span that made it, so the audit hangs below its caller.
 #
 # ## Four views of it
 #
-# Compare trace and swimlane: one has the time of the work, the other also the way.
+# Compare two of them: the trace shows how long the work took, the swimlane all from call to answer.
 
 # %% tags=["look", "nbval-ignore-output"] reason="its tables hold measured times"
 lab.run("healthy").views()
@@ -96,7 +96,7 @@ lab.run("healthy").views()
 # %% [markdown] tags=["predict"]
 # ## Something fails
 #
-# The mail server is killed, and an order is placed. `send_email` raises a `ConnectionError`, and the order fails. *Which views say of this run that `send_email` failed?*
+# The mail server is killed, and an order is placed. `send_email` raises a `ConnectionError`, and the order fails. *Which views show, by its name, that `send_email` failed?*
 
 # %% tags=["predict"]
 predict("who-says-it", [
@@ -131,7 +131,7 @@ observe("who-says-it", words.get(len(named), " and ".join(named)))
 
 # %% tags=["predict"]
 predict("which-counter", [
-    "send_email, failed",
+    "assign_task, failed",
     "task_processing_multi_app, failed",
     "task_processing_multi_app, recoverable",
     "none",
@@ -139,7 +139,7 @@ predict("which-counter", [
 
 # %% tags=["run"]
 def counted(run):
-    """The counters of the steps of a run that say anything but success."""
+    """The counters of a run that say anything but success."""
     rows = run.metrics().rows
     return {f"{r.name}, {s}": n for r in rows for s, n in r.executions.items() if s != "success"}
 
@@ -148,14 +148,14 @@ earlier = counted(lab.run("failed"))
 lab.stop("notification-service")
 waiting = placed("task_processing_multi_app", "waiting")
 with suppress(LabError):
-    wait_until(lambda: set(counted(waiting)) - set(earlier), 60)
-grown = " and ".join(set(counted(waiting)) - set(earlier))
+    wait_until(lambda: counted(waiting).items() - earlier.items(), 60)
+which = " and ".join(sorted(name for name, _ in counted(waiting).items() - earlier.items()))
 lab.up(announce=False)
 print("when the app is back:", waiting.wait(60).status)
-observe("which-counter", grown or "none")
+observe("which-counter", which or "none")
 
 # %% [markdown] tags=["explain"]
-# A turn that cannot call its app ends with a *recoverable* error and is tried again, every few seconds, for ever. No other number moves; the trace has nothing, and the history ends before the call.
+# An attempt that cannot call its app ends as *recoverable* and is repeated every few seconds, for ever. No failure is counted; trace and history end before the call. The caller's sidecar logs the app's name.
 
 # %% [markdown] tags=["text"]
 # ## When is somebody needed?
@@ -165,7 +165,7 @@ observe("which-counter", grown or "none")
 # | question | metric |
 # |---|---|
 # | did a workflow fail? | `dapr_runtime_workflow_execution_count`, status `failed` |
-# | does one try in vain to go on? | the same, status `recoverable` |
+# | is one stuck, tried again and again? | the same, status `recoverable` |
 # | does a program not answer? | `up`, which Prometheus makes itself |
 #
 # A counter only grows, so a rule asks how much it has grown: `increase(COUNTER[1m])`.
@@ -197,7 +197,7 @@ observe("first-failure", "it fires" if first else "it does not fire", first)
 # %% [markdown] tags=["explain"]
 # `increase` compares two values of one counter, and here nothing came before the 1. So the first failure after each start calls nobody. `unless … offset 1m` adds the other case: a counter that is there now, and was not a minute ago.
 #
-# The other two rules use `for`: the answer has to be yes for so long. A restart takes some seconds, and needs nobody.
+# The other two rules use `for`: the answer has to stay yes for that long. A restart takes some seconds, and needs nobody.
 
 # %% tags=["write"]
 # %%workfile 15-watch/alerts.yml
@@ -243,14 +243,14 @@ display(prometheus.panel("Turns that are tried again"), prometheus.panel("Progra
 observe("who-is-called", called or "none", prometheus)
 
 # %% [markdown] tags=["explain"]
-# Two alerts, one cause: orders are held up, and this program does not answer. The order has not failed, and will not.
+# One cause, two alerts: orders are held up, and who does not answer. The order will not fail.
 #
-# The pictures are two panels of a Grafana dashboard, which keeps questions to metrics and draws their answers. [docs/views.md](../docs/views.md#dashboards) says how to see Dapr's own, or yours.
+# The pictures are panels of a Grafana dashboard, which draws what it asks of metrics. [docs/views.md](../docs/views.md#dashboards) says how to see Dapr's own, or yours.
 
 # %% [markdown] tags=["predict"]
 # ## Against faults that you know
 #
-# `graded` plays your rules against recordings: what Prometheus saw of four healthy runs and six break labs. In one healthy run each mail takes 14 s. *What do your rules say of that run?*
+# `graded` plays your rules against recordings: what Prometheus saw of ten runs. In one of them each mail takes 14 s. *What do your rules say of that run?*
 
 # %% tags=["predict"]
 predict("slow", ["silent", "fires: OrderCannotGoOn", "fires: OrderFailed", "fires: ProgramSilent"])
@@ -262,7 +262,7 @@ for grade in grades:
 observe("slow", next(g.said for g in grades if g.recording.name == "slow"), grades)
 
 # %% [markdown] tags=["explain"]
-# Slow is not broken, as long as nobody was promised a time.
+# Nothing failed or was repeated, and every program answered. Slow is not broken, as long as nobody was promised a time.
 #
 # ## Change something
 #

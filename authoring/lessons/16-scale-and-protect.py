@@ -1,13 +1,13 @@
 # %% [markdown] tags=["opening"]
 # # Scale and protect
 #
-# **You will** overload a mail provider until orders fail although their mails were sent, protect it in six ways, and measure before and after. 50 minutes.
+# **You will** overload a mail provider, protect it with six methods, and measure before and after. 50 minutes.
 #
 # **You will be able to**
 #
 # - measure how much a worker does at once, with threads and with `async def`
 # - predict what retries do to a provider that is too slow
-# - compare backoff, a limit, a bulkhead, load shedding and a circuit breaker by their curves
+# - compare backoff, jitter, a limit and load shedding by their curves, and place a bulkhead and a circuit breaker
 # - run replicas of an app, and limit what all of them do together
 #
 # **You need** lessons 06 and 09. Three questions from earlier lessons come first: answer from memory.
@@ -99,11 +99,11 @@ for activity in ("send_mail", "send_mail_async"):
 observe("threads", f"def: {counts[0]}, async def: {counts[1]}")
 
 # %% [markdown] tags=["explain"]
-# A `def` activity occupies a thread of the worker until it returns; by default there are as many as processors, plus 4. Nobody had planned it, but the pool protected the provider. `async def` waits without a thread: up to 100 calls for each processor, unless the runtime gets `maximum_concurrent_activity_work_items`.
+# A `def` activity occupies a thread of the worker until it returns; by default there are four more threads than processors. Nobody had planned it, but the pool protected the provider. `async def` waits without a thread: up to 100 calls for each processor, unless the runtime gets `maximum_concurrent_activity_work_items`.
 #
 # ## The storm
 #
-# 20 orders come at once, through `send_mail_async`. Each is tried three times, 0.1 s after a failure. The provider needs 6 s for 20 mails. *How many mails does it get, and how do the orders end?*
+# 20 orders come at once, through `send_mail_async`. Each is tried up to three times, with a pause of 0.1 s after a failure. The provider needs 6 s for 20 mails. *How many mails does it get, and how do the orders end?*
 
 # %% tags=["predict"]
 answers = ["20 mails, no order fails", "more than 20 mails, no order fails", "more than 20 mails, some orders fail"]
@@ -139,23 +139,23 @@ observe("backoff", seen)
 # The provider does three at once, so no more should reach it. The Configuration of `mail-service` gets a line:
 
 # %% tags=["look"]
-EACH_SIDECAR = "maxConcurrentActivityInvocations: 3"
-lab = started(EACH_SIDECAR)
+LIMIT = "maxConcurrentActivityInvocations: 3"
+lab = started(LIMIT)
 print(limits.read_text())
 print(rush("limit at the target", attempts=3))
 
 # %% [markdown] tags=["explain"]
-# The other calls wait in the runtime.
+# The other calls wait in the runtime, where their 2 s do not run.
 #
 # ## Two replicas
 #
-# Each **replica** of an app has its own sidecar and service. Two of them read the limit; the provider holds all mails, you order 30. *How many are at the provider at the same time?*
+# Each **replica** of an app has its own sidecar and service. Both read the limit; the provider holds all mails of 30 orders. *How many at once?*
 
 # %% tags=["predict"]
 predict("replicas", ["3", "6", "30"])
 
 # %% tags=["run"]
-lab = started(EACH_SIDECAR, replicas=2, held=True)
+lab = started(LIMIT, replicas=2, held=True)
 ask("replicas", 30)
 observe("replicas", str(at_provider()))
 
@@ -177,7 +177,7 @@ def queue():
     return sum(int(float(line.split()[-1])) for line in found)
 
 
-OVER_ALL = "globalMaxConcurrentActivityInvocations: 3"
+EACH_SIDECAR, OVER_ALL = LIMIT, "globalMaxConcurrentActivityInvocations: 3"
 helped = []
 
 # %% tags=["run"]
@@ -193,7 +193,7 @@ for limit in (EACH_SIDECAR, OVER_ALL):
 observe("new-replica", f"each sidecar: {helped[0]}, over all: {helped[1]}")
 
 # %% [markdown] tags=["explain"]
-# A limit of each sidecar lets the work wait in the sidecar that has it already: no metric shows it, and no new replica gets it. A limit over all lets it wait in the scheduler. The length of that queue is the figure to scale by.
+# With a limit for each sidecar, work waits in the sidecar that already has it: no metric shows it, and a new replica gets none of it. With a limit over all replicas, work waits in the scheduler, which reports the length of the queue. A new replica takes its share; the total stays at three until you raise the limit.
 #
 # ## A bulkhead
 #
@@ -221,7 +221,7 @@ observe("bulkhead", f"{before}, {quick_work()}")
 #
 # ## Refuse at the door
 #
-# `order_if_there_is_room` takes one of six places, or refuses the order at once: load shedding. Compare all runs, first the heights, then the words:
+# `order_if_there_is_room` takes one of six places, or refuses the order at once: load shedding. Compare all runs. Which sends one mail for each order, and loses none?
 
 # %% tags=["look", "nbval-ignore-output"] reason="measured times and counts"
 lab = started()
@@ -247,7 +247,7 @@ spec:
 # %% [markdown] tags=["predict"]
 # ## The provider is down
 #
-# Now it refuses every mail. The policy above opens after two failures in a row, for a minute. Ten orders with three attempts each make 30 tries without it. *How many tries reach the provider with it?*
+# It refuses every mail now. The policy above is a **circuit breaker**: after two failures it should stop all calls for a minute. Ten orders with three attempts make 30 tries. *How many reach the provider with it?*
 
 # %% tags=["predict"]
 predict("resiliency", ["2", "10", "30"])
@@ -260,7 +260,7 @@ print("policy loaded:", "protect" in lab.app("order-desk").logs("sidecar"), "- o
 observe("resiliency", str(len(lab.mail_server.refused())))
 
 # %% [markdown] tags=["explain"]
-# The runtime calls activities of other apps itself, and asks no policy; Resiliency acts on service invocation, for example. Build a **circuit breaker** where several failures are seen. `order_all` rests after three failures in a row, then tries with one mail:
+# The runtime calls activities itself, and asks no policy; Resiliency acts on service invocation. Put the breaker where several calls are seen: into a workflow that makes them, or into the activity. `order_all` rests after three failures in a row, then tries with one mail:
 
 # %% tags=["look"]
 text = (run_file.parent / "order-desk" / "main.py").read_text()

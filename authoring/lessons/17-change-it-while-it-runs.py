@@ -51,9 +51,11 @@ text = (folder / "orders" / "main.py").read_text()
 print(text[text.index("@wfr.workflow") :].partition("\n\n\n")[0])
 
 # %% [markdown] tags=["text"]
-# Half of 50 orders wait for their approval. The others are being charged: the bank is closed, so their calls are under way. Then all go on. *Lost* was not charged or did not end well, *doubled* was charged twice.
+# Half of 50 orders wait for their approval. The others are being charged: the bank is closed, so their calls are under way. Then all go on. An order is *lost* if it is not charged or not COMPLETED, *doubled* if it is charged twice.
 
 # %% tags=["code"]
+from itertools import count
+
 from labkit.flight import flying, tally
 
 lab = Lab(folder / "dapr.yaml")
@@ -155,7 +157,7 @@ observe("fits", fits.get(bad, "neither"))
 #
 # ## Release, and roll back
 #
-# With `is_patched` the tests pass, and you release it. Later ten new orders are in flight: five wait for their approval, five have their score and are being charged. You have to take the release back. *How do the ten stand after that?*
+# With `is_patched` the tests pass, and you release it while 50 orders are in flight. Later ten new orders are in flight: five wait for their approval, five have their score and are being charged. You have to take the release back. *How do the ten stand after that?*
 
 # %% tags=["predict"]
 ends = ["10 COMPLETED", "5 COMPLETED, 5 FAILED", "5 COMPLETED, 5 STALLED", "10 STALLED"]
@@ -187,7 +189,7 @@ for call in (lab.client("orders").terminate_workflow, lab.client("orders").purge
         print(call.__name__, "-", problem.details().rpartition(": ")[2])
 
 # %% [markdown] tags=["explain"]
-# An order that has taken the new path says so in its history. Code without that patch cannot replay it, so the runtime holds it: **STALLED**. It goes on as soon as a worker has the patch. A rollback is a release like any other, and needs the same test, with histories of *today*. Here the way out is forward:
+# An order that has taken the new path says so in its history. Code without that patch cannot replay it, so the runtime holds it: **STALLED**. Until then it can be neither terminated nor purged: it goes on as soon as a worker has the patch. A rollback is a release like any other, and needs the same test, with histories of *today*. Here the way out is forward:
 
 # %% tags=["look"]
 write("orders", PATCHED)
@@ -197,7 +199,7 @@ print(tally(lab, ten, held=()))
 # %% [markdown] tags=["predict"]
 # ## Two whole versions
 #
-# With `versioned_workflow` an instance keeps the function with which it began. Below, version 1 begins as the recorded orders did, which know no versions. *What do they get?*
+# With `versioned_workflow` an instance keeps the function with which it began. The recorded orders were started without versions, and version 1 below asks for the same first steps. *Which version do they get?*
 
 # %% tags=["predict"]
 predict("version", ["version 1, and fit", "version 2, and do not fit", "none: STALLED"])
@@ -235,9 +237,10 @@ observe("version", words.get(last.status, "version 1, and fit"))
 # |---|---|
 # | change a step | `is_patched` |
 # | rewrite what had versions from its first release | `versioned_workflow` |
-# | rewrite what had none | a new name |
+# | rewrite what had none | a new workflow under a new name; keep the old one until its orders have ended |
 
 # %% tags=["code"]
+ATTEMPTS = count(1)
 SENDS = (BILL, BILL.replace("10}", '10, "currency": "EUR"}'))
 START = '    book("starts"'
 NEEDS = (START, '    if bill["currency"] != "EUR":\n        raise ValueError("euros only")\n' + START)
@@ -256,7 +259,7 @@ def replace_both(prefix, *payments):
 # %% [markdown] tags=["predict"]
 # ## What two apps say to each other
 #
-# `payments` wants a `currency`: a change of the **contract**. You play safe: `orders` sends it first, and the old `payments` ignores it; then `payments` requires it. *How many of 50 orders in flight are lost?*
+# `payments` wants a `currency`: a change of the **contract**: what goes in, what comes out. You play safe: `orders` sends it first, which `payments` ignores; then `payments` requires it. *How many of 50 orders are lost?*
 
 # %% tags=["predict"]
 predict("contract", ["none", "25", "50"])
@@ -278,13 +281,14 @@ observe("contract", str(result.lost) if result.lost else "none")
 # %% [markdown] tags=["change"]
 # ## Change something
 #
-# `payments` is to take both shapes. Change the second `bill["currency"]` below, and run the cell until nothing is lost. It takes `orders` back first.
+# `payments` is to take both shapes. Change the second `bill["currency"]` below, and run the cell, which puts both apps back first, until nothing is lost. `orders` may go first here: the old `payments` ignores what it does not know.
 
 # %% tags=["change"]
 TAKES = (NEEDS[0], NEEDS[1].replace('bill["currency"]', 'bill["currency"]'))
-write("orders", PATCHED)
-lab.restart("orders", "worker", announce=False)
-print(replace_both("fifth", TAKES))
+for app, *changes in (("orders", PATCHED), ("payments",)):
+    write(app, *changes)
+    lab.restart(app, "worker", announce=False)
+print(replace_both(f"attempt-{next(ATTEMPTS)}", TAKES))
 
 # %% tags=["quiz"]
 quiz("which-first")
@@ -321,7 +325,7 @@ print(f"rows in the store for each order: about {round(gone[2] / gone[0], -1):.0
 # %% [markdown] tags=["close"]
 # ## What you can now do
 #
-# You test a release against what is in flight, roll back without losing an order, change a contract in three steps, and know what ended instances cost. [Which changes mix](../docs/facts-change.md) was counted for many more.
+# You test a release against what is in flight, know which orders a rollback stalls and how to free them, change a contract in three steps, and know what ended instances cost. [Facts about changes](../docs/facts-change.md) lists how many more changes ended.
 #
 # [Claims](../docs/claims.md) you have seen: what was recorded is not done again; a purge follows the children.
 #

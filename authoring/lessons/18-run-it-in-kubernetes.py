@@ -219,7 +219,7 @@ scopes: [orders, mail, stock, price, parcel]
 # %% [markdown] tags=["text"]
 # ## Apply them here
 #
-# `kubectl apply -R -f manifests` sends them to a cluster. `Lab.from_manifests` reads the same files, and starts each pod as two processes. For the image `…/worker:2.0` it takes the folder `worker`. What it cannot show, it says.
+# `kubectl apply -R -f manifests` sends them to a cluster. `Lab.from_manifests` reads the same files, and starts each pod as two processes. For the image `…/worker:2.0` it takes the folder `worker`. It reports what it cannot show.
 
 # %% tags=["code"]
 folder = workspace("18-kubernetes")
@@ -230,7 +230,7 @@ print(*lab.not_shown, sep="\n")
 # %% [markdown] tags=["predict"]
 # ## Six tickets
 #
-# Each colleague's app has one fault. `orders` calls an activity of `mail`, `stock`, `price` and `parcel`, and a child workflow of `audit`; `report` calls `orders`. Read the files again. *How many of these six workflows end with an error?*
+# Each app has one fault. `orders` calls an activity of `mail`, `stock`, `price` and `parcel`, and a child workflow of `audit`; `report` calls `orders`. Read the files again. *For how many does somebody see an error, at the start or the end?*
 
 # %% tags=["predict"]
 predict("six-tickets", ["0", "1", "2", "3", "6"])
@@ -276,14 +276,14 @@ print("audit: no store, says orders:", "state store is not configured" in log)
 # %% [markdown] tags=["explain"]
 # | ticket | fault | who knows |
 # |---|---|---|
-# | `mail` | app ID `mial` | no app has the ID that `orders` looks for |
+# | `mail` | app ID `mial` | no app has the ID that is looked for |
 # | `stock` | no worker | `connectedWorkers` is 0 |
 # | `price` | namespace `shopping` | its namespace, and placement |
 # | `parcel` | not registered in the old image | the failure, with the name |
 # | `audit` | no actor state store at the target | the log of the *caller's* sidecar |
-# | `report` | no actor state store at the caller | the error at the start |
+# | `report` | no actor state store at the caller | its metadata; the start fails: INTERNAL |
 #
-# The last two are in nobody's Deployment: the `scopes` of the component do not name them.
+# The last two are in no Deployment: the component's `scopes` lack them. `mial` and `price` lack it by their own faults.
 
 # %% [markdown] tags=["text"]
 # ## The same questions in a cluster
@@ -298,9 +298,9 @@ print("audit: no store, says orders:", "state store is not configured" in log)
 # | `get components -A -o yaml` | `…metadata()["components"]` |
 # | `port-forward -n dapr-system pod/dapr-placement-server-0 8080`, then `/placement/state` | `lab.placement_state()` |
 # | `rollout restart deploy/mail` | `lab.restart("mial")` |
-# | `delete pod …` | `lab.delete_pod("mail")` |
+# | `delete pod …` | `lab.delete_pod("mial")` |
 #
-# The left column was not run here: there is no cluster.
+# The left column was not run here: there is no cluster. Where a line names no namespace, add `-n shop` (`apply` needs none).
 
 # %% [markdown] tags=["text"]
 # ## Before anything runs
@@ -359,8 +359,12 @@ predict("short-grace", ENDS)
 lab = deploy(grace=1)
 observe("short-grace", cut_off())
 
-# %% [markdown] tags=["predict"]
-# The work was cut, and done again: at least once, as after any crash. Now the grace period is 30 s, ten times what the work needs. *And now?*
+# %% [markdown] tags=["explain"]
+# The work was cut, and done again: at least once, as after any crash.
+#
+# ### More time
+#
+# Now the grace period is 30 s, ten times what the work needs. *How does the workflow end now, and how often has the work begun?*
 
 # %% tags=["predict"]
 predict("long-grace", ENDS)
@@ -370,9 +374,9 @@ lab = deploy(grace=30)
 observe("long-grace", cut_off())
 
 # %% [markdown] tags=["explain"]
-# The work was finished, and yet done again. Both containers are told at the same moment. The service waits for its work; the sidecar has ended by then, so nobody takes the result.
+# The work was finished, and yet done again. Both containers get SIGTERM at the same moment. The service waits for its work; the sidecar has ended by then, so nobody takes the result.
 #
-# Two lines keep both alive: `dapr.io/block-shutdown-duration` lets the sidecar wait, and a `preStop` hook delays SIGTERM for the service. Both count against the grace period.
+# Two lines keep both alive: `dapr.io/block-shutdown-duration` lets the sidecar wait, and a `preStop` hook delays SIGTERM for the service. Neither is enough alone: a worker that gets SIGTERM closes its connection, so it cannot hand in a result even to a sidecar that waits. Both count against the grace period.
 
 # %% [markdown] tags=["change"]
 # ## Change something
@@ -390,7 +394,7 @@ print(cut_off())
 #
 # ## The whole course
 #
-# [components/kubernetes/course](../components/kubernetes/course) has the four services with all that a cluster asks for. Its readiness **probe** asks for a worker, since a sidecar without one is healthy, too.
+# [components/kubernetes/course](../components/kubernetes/course) has the four services with all that a cluster asks for. A **probe** is a question that the cluster asks a container again and again. The readiness probe here asks for a worker, because a sidecar without one is healthy, too.
 
 # %% tags=["code"]
 order = {"task_id": "task-123", "title": "Review PR", "assignee_email": "alice@example.com"}
@@ -405,14 +409,14 @@ for workflow in ("task_with_audit", "task_with_priority"):
 # %% [markdown] tags=["text"]
 # ## In a cluster of your own
 #
-# [kind.sh](../components/kubernetes/kind.sh) makes one with kind or minikube and applies these manifests; not run here, it needs Docker. Only there do probes, NetworkPolicy, autoscaler and mTLS act.
+# [kind.sh](../components/kubernetes/kind.sh) makes one with kind or minikube and applies these manifests; not run here, it needs Docker. Probes, NetworkPolicies and the autoscaler act only there.
 #
 # Where a team outgrows this (right column: not run here):
 #
-# | one of | what you saw | change |
+# | you have one | its limit | change |
 # |---|---|---|
 # | replica | calls wait while its pod is away | two, files in a database |
-# | scheduler | killed, it is silent for 21 to 23 s ([facts](../docs/facts.md)) | HA mode of Dapr's chart |
+# | scheduler | after a kill it serves nobody for 21 to 23 s ([facts](../docs/facts.md)) | HA mode of Dapr's chart |
 # | store | all history is on one disk | a managed store, backups |
 # | namespace | every app may call every other | WorkflowAccessPolicy, mTLS |
 

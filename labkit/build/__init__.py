@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from labkit.build import atlas, attack, breaklabs, claims, glossary, index, readme
 from labkit.build.catalogue import Notebook, notebooks, orphans
 from labkit.build.compare import drift
-from labkit.build.execute import execute
+from labkit.build.execute import execute, with_outputs_of_before
 from labkit.build.lint import problems
 from labkit.build.source import read, store
 from labkit.exercises import in_order
@@ -35,6 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "labkit/build/attack.py; none: all",
     )
     parser.add_argument("--check", action="store_true", help="build nothing; say what differs")
+    parser.add_argument(
+        "--text",
+        action="store_true",
+        help="run nothing: no code has changed, so the outputs of the last build stay",
+    )
     options = parser.parse_args(argv)
     if options.name == ["pages"]:
         _write_pages()
@@ -51,8 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     for notebook in wanted:
         print(f"building {notebook.target.name}", file=sys.stderr, flush=True)
+        made = with_outputs_of_before if options.text else execute
         built = read(notebook)
-        store(execute(built, notebook) if notebook.executed else built, notebook.target)
+        store(made(built, notebook) if notebook.executed else built, notebook.target)
     _write_pages()
     return _check(wanted, everything=False)
 

@@ -27,6 +27,12 @@ class CellFailed(AuthoringError):
     code = "cell-failed"
 
 
+class CodeChanged(AuthoringError):
+    """Outputs are of other code."""
+
+    code = "code-changed"
+
+
 def execute(nb: Any, notebook: Notebook) -> Any:
     """Return the notebook with its outputs.
 
@@ -56,6 +62,36 @@ def execute(nb: Any, notebook: Notebook) -> Any:
             ) from problem
     nb.metadata = metadata  # without what the kernel says about itself
     return _cleaned(nb)
+
+
+def with_outputs_of_before(nb: Any, notebook: Notebook) -> Any:
+    """Return the notebook with the outputs of the last build, in which the code was the same.
+
+    Raises:
+        CodeChanged: a cell of code was not in that build, or was another one.
+    """
+    before = [c for c in _stored(notebook).cells if c.cell_type == "code"]
+    now = [c for c in nb.cells if c.cell_type == "code"]
+    sources = [[(c.source, c.metadata.get("tags")) for c in cells] for cells in (before, now)]
+    if sources[0] != sources[1]:
+        old, new = sources
+        other = next((source for source, tags in new if (source, tags) not in old), "a cell less")
+        raise CodeChanged(
+            f"the code of {notebook.source.name} has changed",
+            asked="keep the outputs of the last build",
+            found=f"{other.partition(chr(10))[0]!r} was not run like this",
+            look_at=str(notebook.source),
+            fix="build without --text, which runs the notebook",
+        )
+    for one, two in zip(now, before, strict=True):
+        one.outputs, one.execution_count = two.outputs, two.execution_count
+    return nb
+
+
+def _stored(notebook: Notebook) -> Any:
+    if not notebook.target.exists():
+        return nbformat.v4.new_notebook()
+    return nbformat.read(notebook.target, as_version=4)
 
 
 @contextmanager

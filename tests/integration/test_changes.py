@@ -85,17 +85,17 @@ def test_a_new_step_fails_those_orders_only_that_have_passed_its_place(lab):
 
 def test_a_patch_that_is_rolled_back_stalls_the_orders_that_took_it_until_it_is_back(lab):
     release(lab, "orders", PATCHED)
-    place(lab, ["taken-0"])
+    place(lab, ["rolled-back-0"])
     release(lab, "orders")
-    approve(lab, ["taken-0"])
-    seen = outcome(lab, [], ["taken-0"])
+    approve(lab, ["rolled-back-0"])
+    seen = outcome(lab, [], ["rolled-back-0"])
     assert seen.later.statuses == {"STALLED": 1}
     assert seen.why.startswith("PATCH_MISMATCH")
     for refused in (lab.client("orders").terminate_workflow, lab.client("orders").purge_workflow):
         with pytest.raises((CallFailed, grpc.RpcError), match=r"stalled|not yet completed"):
-            refused("taken-0")
+            refused("rolled-back-0")
     release(lab, "orders", PATCHED)
-    assert counts(tally(lab, ["taken-0"], held=())) == ({"COMPLETED": 1}, 0, 0)
+    assert counts(tally(lab, ["rolled-back-0"], held=())) == ({"COMPLETED": 1}, 0, 0)
 
 
 def test_an_order_that_began_without_a_version_gets_the_latest_one(lab):

@@ -12,6 +12,7 @@ from labkit import paths
 from labkit.build import frame, lint
 from labkit.build.catalogue import Notebook, notebooks, orphans
 from labkit.build.compare import drift
+from labkit.build.execute import CodeChanged, with_outputs_of_before
 from labkit.build.source import WrongSource, for_kind, read, store
 from labkit.exercises import load
 from labkit.quizzes import questions
@@ -210,3 +211,32 @@ def test_the_service_of_lesson_02_ends_as_the_service_of_the_course():
 
 def test_the_id_of_a_question_holds_no_number_of_a_lesson():
     assert [id for id in questions() if id[0].isdigit()] == []
+
+
+def built_once(folder: Path) -> Notebook:
+    """Return a notebook whose code cell has an output, as after a build."""
+    made = notebook(folder)
+    nb = read(made)
+    code = nb.cells[1]
+    code.outputs, code.execution_count = [nbformat.v4.new_output("stream", text="2\n")], 1
+    store(nb, made.target)
+    return made
+
+
+def test_a_change_of_text_keeps_the_outputs(tmp_path):
+    made = built_once(tmp_path)
+    made.source.write_text(SOURCE.replace("# # Do a thing", "# # Do a thing, in other words"))
+    kept = with_outputs_of_before(read(made), made)
+    assert "in other words" in kept.cells[0].source
+    assert (kept.cells[1].outputs[0].text, kept.cells[1].execution_count) == ("2\n", 1)
+
+
+def test_outputs_of_other_code_are_not_kept(tmp_path):
+    made = built_once(tmp_path)
+    made.source.write_text(SOURCE.replace("1 + 1", "1 + 2"))
+    with pytest.raises(CodeChanged) as caught:
+        with_outputs_of_before(read(made), made)
+    assert "answer = 1 + 2" in caught.value.found
+    made.target.unlink()
+    with pytest.raises(CodeChanged):
+        with_outputs_of_before(read(made), made)

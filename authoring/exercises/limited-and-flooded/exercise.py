@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# `mail-service` runs with two replicas. The provider behind it takes three mails at once and bills what is above. A limit of three is deployed; the bill says that it limits nothing.
+# `mail-service` runs with two replicas. The provider behind it takes three mails at once and charges extra for any mail above that. A limit of three is deployed; the bill says that it limits nothing.
 
 # %% [markdown] tags=["scenario"]
 # The provider holds every mail, so that you can count them. Wanted: never more than three there at the same time, whatever the number of replicas, and in the end one mail for each customer.

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# It is night, and you are on call. Orders with an audit do not come to an end since the deployment of this evening; all other orders do. Nobody says what was deployed. Ask whom you like, in any order: who can know?
+# It is night, and you are on call. Orders with an audit have not come to an end since this evening's deployment; all other orders have. Nobody says what was deployed. Ask whom you like, in any order: who can know?
 
 # %% tags=["scenario"]
 def scenario(lab):

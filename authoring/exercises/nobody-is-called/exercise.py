@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# Since last month an alert watches the mails. It was reviewed, Prometheus accepted it, and it has never called anybody. Last night the mail server refused mails for a minute, and it stayed silent again.
+# Since last month an alert watches the mails. It was reviewed, Prometheus accepted it, and it has never called anybody. Last night the mail server refused mails for a minute, and the alert stayed silent again. The orders went through after retries, but this team wants to know when mails fail more than once within a minute.
 
 # %% [markdown] tags=["scenario"]
 # What Prometheus saw last night is recorded, and so are two nights on which all was well. The scenario plays the rule against all three. After the repair it must fire for last night and stay silent for the others.

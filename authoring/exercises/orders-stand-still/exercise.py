@@ -52,7 +52,7 @@ lab.status()
 # The sidecars say that the store is full; approvals still has every approval that has completed, since the policy is read by orders alone and does not follow its children; I let approvals read it, too.
 
 # %% [markdown] tags=["expert"]
-# Symptom: everything stands still at once, in all apps, and no history has an error. So it is something that they share. The sidecar of `orders` guesses, of `approvals`: "the app may not be available". That of `approvals` knows: `database or disk is full`. Nothing is lost: the runtime tries again, and goes on as soon as there is room. Only what is new is refused, or waits.
+# Symptom: everything stands still at once, in all apps, and no order that stands still has an error in its history. So it is something that they share. The sidecar of `orders` guesses, of `approvals`: "the app may not be available". That of `approvals` knows: `database or disk is full`. Nothing is lost: the runtime tries again, and goes on as soon as there is room. Only what is new is refused, or waits.
 #
 # What fills the store? Ask each app for its instances:
 #
@@ -62,4 +62,4 @@ lab.status()
 #
 # `orders` has `order-bad` and what stands still, as its policy says. `approvals` has one instance for each order that ever was. A purge follows the children into other apps; a retention policy does not, so each app that hosts a workflow needs its own. A larger volume only moves the hour at which this comes back.
 #
-# At night, with the store full, a purge makes room, and the order that stood still is charged a moment later. It goes by the names of the children, `lab.client("approvals").purge_workflow("approval-order-0")`: the parents are gone, so nobody follows them (`no such instance exists`).
+# If the store is full and the orders cannot wait, a purge makes room, and the order that stood still is charged a moment later. Purge the children by their names, `lab.client("approvals").purge_workflow("approval-order-0")`: the parents are gone, so nobody follows them (`no such instance exists`).

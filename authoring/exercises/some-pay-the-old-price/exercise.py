@@ -48,4 +48,4 @@ print("amounts that were charged:", *sorted(prices))
 #
 # `payments#1` failed every `receipt`, `payments#2` none. The command line of its process names the program that it runs, and that file is yesterday's: `start.sh` copies a release only to a machine that has none. In a cluster the same happens with an image tag that is used again and a node that has it already (`imagePullPolicy: IfNotPresent`).
 #
-# "The target first, then the caller" means all replicas of the target. A retry would have hidden the failures, because each try may reach another replica, and not the wrong prices. The failed orders were charged: they need a repair of their own, when the code is right.
+# "The target first, then the caller" means all replicas of the target. A retry would have hidden the failures, because each try may reach another replica. It would not have hidden the wrong prices. The failed orders were charged: they need a repair of their own, when the code is right.

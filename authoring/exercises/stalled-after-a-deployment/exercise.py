@@ -2,7 +2,7 @@
 # Since the release of this morning, orders that were under way do not go on after their approval: some fail, and those of yesterday stand still. Orders that are placed today are fine. Nothing that is under way may be lost, and nobody may be charged twice.
 
 # %% [markdown] tags=["scenario"]
-# Three releases: with the first one comes the order `old`, with that of yesterday (`orders/yesterday.py`) the order `order`, and with that of today (`orders/main.py`) the order `new`. Then all are approved.
+# There are three releases. The order `old` is placed under the first, `order` under yesterday's (`orders/yesterday.py`), and `new` under today's (`orders/main.py`). Then all are approved.
 
 # %% tags=["scenario"]
 from labkit import paths

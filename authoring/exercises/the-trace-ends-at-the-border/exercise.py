@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# All apps send their spans to one place, says the run file. Orders go through, audits are written. But whoever looks for an audit in a trace finds none: each trace ends where the call leaves `task-orchestrator-service`.
+# According to the run file, all apps send their spans to one place. Orders go through, and audits are written. But anyone who looks for an audit in a trace finds none.
 
 # %% [markdown] tags=["scenario"]
 # After the repair every step of an order must be in one trace, also for new orders.

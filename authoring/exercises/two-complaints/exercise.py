@@ -2,7 +2,7 @@
 # Two complaints came in one night. A user writes that no push has arrived for days. The auditors write that every single audit finds something. All orders are completed, no process has ended, no log has an error. Both have to be gone in the morning.
 
 # %% [markdown] tags=["scenario"]
-# One order is pushed, the other one is audited.
+# One order sends a push, the other is audited.
 
 # %% tags=["scenario"]
 order = {

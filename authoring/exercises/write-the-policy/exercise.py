@@ -3,7 +3,7 @@
 
 # %% [markdown] tags=["wanted"]
 # - `task_with_audit` and `task_processing_multi_app` end with COMPLETED
-# - no other call is let through: of no other app, for no other name, with no other operation
+# - no other call is let through: no other app, no other name and no other operation
 
 # %% tags=["look"]
 print(lab.run("order").failure)
