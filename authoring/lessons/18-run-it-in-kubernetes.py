@@ -362,7 +362,7 @@ observe("short-grace", cut_off())
 # %% [markdown] tags=["explain"]
 # The work was cut, and done again: at least once, as after any crash.
 #
-# ### More time
+# ## More time
 #
 # Now the grace period is 30 s, ten times what the work needs. *How does the workflow end now, and how often has the work begun?*
 

@@ -52,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"no figure named {', '.join(wrong)}; there are: {', '.join(known)}")
     if options.runs < 1:
         parser.error(f"--runs {options.runs}: a median needs at least one run")
+    if options.cycles < 1:
+        parser.error(f"--cycles {options.cycles}: nothing would be played")
     found: dict[str, Any] = {"machine": machine()}
     for name in options.name or FIGURES:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)

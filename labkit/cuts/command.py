@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from labkit import plainfile
 from labkit.console import Console
 from labkit.cuts.outcome import Result
 from labkit.cuts.plan import HOWS, RAISES, VICTIMS, Cut, Point, Victim, sample
@@ -22,6 +24,11 @@ from labkit.cuts.study import Report, Study
 from labkit.cuts.svg import picture
 from labkit.cuts.table import table
 from labkit.errors import DeploymentError
+
+_RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
+MOST_SECONDS = 3600
+MOST_INPUT = 4_000_000
+"""Bytes of a file with an input; a sidecar takes 4 MB."""
 
 
 class WrongOption(DeploymentError):
@@ -32,7 +39,12 @@ class WrongOption(DeploymentError):
 
 def main(argv: Sequence[str]) -> int:
     """Play the cuts; exit code 0 when the promise held in all of them."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    known: list[Victim] = list(RAISES if options.how == "raise" else VICTIMS)
+    _victims(options.victims, known)  # what needs no run is said before one
+    if options.svg and not Path(options.svg).absolute().parent.is_dir():
+        parser.error(f"--svg {options.svg}: there is no such folder")
     study = Study(
         options.path,
         options.workflow,
@@ -85,13 +97,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--victims", metavar="A,B", help="whom a cut hits; all by default")
     add("--events", metavar="1,4-7", help="the numbers of the events; all by default")
-    add("--sample", type=int, metavar="N", help="only N of the cuts, drawn by --seed")
+    add("--sample", type=_count, metavar="N", help="only N of the cuts, drawn by --seed")
     add("--seed", type=int, default=1)
     add("--only", metavar="CUT", help="play one cut again, such as 07-worker, and keep its folder")
-    add("--at-once", type=int, metavar="N", help="labs side by side; as many as fit by default")
-    add("--delay", type=float, default=0.0, metavar="SECONDS", help="from an event to its cut")
-    add("--away", type=float, default=0.5, metavar="SECONDS", help="until what was hit comes back")
-    add("--end", type=float, default=60.0, metavar="SECONDS", help="deadline for the end of a run")
+    add("--at-once", type=_count, metavar="N", help="labs side by side; as many as fit by default")
+    add("--delay", type=_seconds, default=0.0, metavar="SECONDS", help="from an event to its cut")
+    add(
+        "--away",
+        type=_seconds,
+        default=0.5,
+        metavar="SECONDS",
+        help="until what was hit comes back",
+    )
+    add(
+        "--end",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="deadline for the end of a run",
+    )
     add("--keep", action="store_true", help="keep every run folder, not only those of violations")
     add("--fresh", action="store_true", help="forget what an earlier sitting has found")
     add("--svg", metavar="FILE", help="write the report as a picture, too")
@@ -99,9 +123,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not 0 <= (seconds := float(text)) <= MOST_SECONDS:  # also not a number
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {MOST_SECONDS} seconds")
+    return seconds
+
+
 def _chosen(options: argparse.Namespace, study: Study, points: Sequence[Point]) -> list[Cut]:
-    known = RAISES if options.how == "raise" else VICTIMS
-    cuts = study.cuts(_victims(options.victims, list(known)), options.how)
+    known: list[Victim] = list(RAISES if options.how == "raise" else VICTIMS)
+    cuts = study.cuts(_victims(options.victims, known), options.how)
     if options.only:
         found = [c for c in cuts if c.name == options.only]
         return found or _unknown("--only", options.only, [c.name for c in cuts])
@@ -121,10 +157,11 @@ def _numbers(given: str | None, last: int) -> set[int]:
         return set(range(1, last + 1))
     found: set[int] = set()
     for part in given.split(","):
-        low, _, high = part.strip().partition("-")
-        if not low.isdigit() or not (high or low).isdigit() or int(high or low) > last:
+        match = _RANGE.fullmatch(part.strip())
+        low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 1 <= low <= high <= last:
             _unknown("--events", part, [f"1-{last}"])
-        found |= set(range(int(low), int(high or low) + 1))
+        found |= set(range(low, high + 1))
     return found
 
 
@@ -140,8 +177,8 @@ def _unknown(option: str, given: str, known: Sequence[str]) -> Any:
 
 def _json_of(file: str) -> Any:
     try:
-        return json.loads(Path(file).read_text("utf-8"))
-    except (OSError, ValueError) as problem:
+        return json.loads(plainfile.read(Path(file), MOST_INPUT).decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
         raise WrongOption(
             "the input of the workflow cannot be read",
             asked=f"--input {file}",
@@ -155,7 +192,7 @@ def _event(given: str) -> tuple[str, Any]:
     name, _, value = given.partition("=")
     try:
         return name, json.loads(value) if value else None
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise WrongOption(
             "the value of an event is not JSON",
             asked=f"--event {given}",

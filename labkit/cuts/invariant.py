@@ -50,7 +50,7 @@ def load(given: str) -> Invariant:
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:  # it may end with sys.exit(main())
         raise _wrong(given, f"{type(problem).__name__}: {problem}", str(path)) from problem
     finally:
         sys.path.remove(str(path.parent))

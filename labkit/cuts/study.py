@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import queue
+import re
 import shutil
 import threading
 import time
@@ -27,6 +28,8 @@ from labkit.errors import DeploymentError, ObservationError
 from labkit.runfile import RunFile
 from labkit.runfile import load as load_run_file
 from labkit.swimlane.style import scrolling
+
+LONGEST_NAME = 60
 
 Told = Callable[[Result, int, int], None]
 """Is called after each cut: its result, how many are done, how many there are."""
@@ -213,8 +216,12 @@ class Study:
             new = file.with_suffix(f".{os.getpid()}")
             new.write_text(json.dumps(answer), "utf-8")
             new.replace(file)
-        found = json.loads(file.read_text("utf-8"))
-        return Result(**found["result"]), [Point(**p) for p in found["points"]]
+        try:
+            found = json.loads(file.read_bytes())
+            return Result(**found["result"]), [Point(**p) for p in found["points"]]
+        except (ValueError, TypeError, KeyError, RecursionError):  # torn, or of another version
+            file.unlink()
+            return self.record()
 
     def cuts(self, victims: Sequence[Victim], how: How = "kill") -> list[Cut]:
         """Return the cuts at all recorded events."""
@@ -287,11 +294,11 @@ class Study:
     def _earlier(self) -> dict[str, Result]:
         """The results of earlier sittings, but for torn lines and labs that did not start."""
         found = {}
-        lines = self._file.read_text("utf-8").splitlines() if self._file.exists() else []
+        lines = self._file.read_bytes().splitlines() if self._file.exists() else []
         for line in lines:
             try:
                 result = Result(**json.loads(line))
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 continue
             if result.outcome != "no lab":
                 found[result.cut] = result
@@ -299,7 +306,7 @@ class Study:
 
     def _played(self, cuts: Iterable[Cut], at_once: int, keep: bool) -> Iterator[Result]:
         waiting = list(cuts)
-        count = min(at_once, len(waiting))
+        count = max(1, min(at_once, len(waiting)))
         results: queue.Queue[Result | BaseException] = queue.Queue()
         lock = threading.Lock()
 
@@ -366,8 +373,10 @@ def _key(task: Task, deployment: RunFile) -> str:
             for f in sorted(folder.rglob("*"))
             if f.suffix in (".py", ".yaml", ".yml", ".json")
             and not {".venv", "__pycache__", ".lab"} & set(f.parts)
+            and f.is_file()  # not a folder or a pipe, nor what an editor links to nowhere
         ]
     for file in files:
         digest.update(str(file).encode())
         digest.update(file.read_bytes())
-    return f"{task.workflow}-{digest.hexdigest()[:10]}"
+    name = re.sub(r"[^\w-]+", "-", task.workflow)[:LONGEST_NAME]
+    return f"{name}-{digest.hexdigest()[:10]}"

@@ -4,7 +4,7 @@
 ``replay`` and ``inprocess``, that touch the SDK's private protobuf stubs.
 """
 
-from labkit.history.events import Failure, HistoryEvent, from_json, to_json
+from labkit.history.events import Failure, HistoryEvent, WrongRecording, from_json, to_json
 from labkit.history.joined import Missing, RunHistory, Step, answered_waits, join
 from labkit.history.kinds import ENDED, KINDS, STATUSES, UNDER_WAY, status_of
 from labkit.history.sidecar import (
@@ -35,6 +35,7 @@ __all__ = [
     "Step",
     "TokenRefused",
     "UnknownInstance",
+    "WrongRecording",
     "answered_waits",
     "connections",
     "cuts",

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from labkit.errors import ObservationError
+
 SHOWN = 60
 NEVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
 """A wait for an event without time-out makes a timer at the end of the year 9999."""
+
+
+class WrongRecording(ObservationError):
+    """A recorded history cannot be read."""
+
+    code = "wrong-recording"
 
 
 @dataclass(frozen=True)
@@ -138,18 +147,64 @@ def to_json(events: Iterable[HistoryEvent]) -> list[dict[str, Any]]:
 
 
 def from_json(rows: Iterable[dict[str, Any]]) -> list[HistoryEvent]:
-    """Return the events of a recording; those of earlier versions of labkit are read, too."""
+    """Return the events of a recording; those of earlier versions of labkit are read, too.
+
+    Raises:
+        WrongRecording: a row is none of a recording; names it.
+    """
+    if isinstance(rows, (str, bytes, dict)) or not isinstance(rows, Iterable):
+        raise wrong_recording(f"{type(rows).__name__} in place of a list of events")
     events = []
-    for row in rows:
-        row = dict(row)
-        row["time"] = datetime.fromisoformat(row["time"])
-        if "fire_at" in row:
-            row["fire_at"] = datetime.fromisoformat(row["fire_at"])
-        if "failure" in row:
-            row["failure"] = _failure_from_json(row["failure"])
-        row["patches"] = tuple(row.get("patches", ()))
-        events.append(HistoryEvent(**row))
+    for number, row in enumerate(rows):
+        with of_recording(f"event {number}"):
+            events.append(_event(row))
     return events
+
+
+def _event(row: dict[str, Any]) -> HistoryEvent:
+    row = dict(row)
+    row["time"] = _time(row["time"])
+    if "fire_at" in row:
+        row["fire_at"] = _time(row["fire_at"])
+    if "failure" in row:
+        row["failure"] = _failure_from_json(row["failure"])
+    row["patches"] = tuple(row.get("patches", ()))
+    return HistoryEvent(**row)
+
+
+def _time(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return found
+
+
+@contextmanager
+def of_recording(what: str) -> Iterator[None]:
+    """Say of an error within the block that a part of a recording is wrong.
+
+    Raises:
+        WrongRecording: with what it is.
+    """
+    try:
+        yield
+    except KeyError as problem:
+        raise wrong_recording(f"{what} has no {problem}") from problem
+    except (TypeError, ValueError, AttributeError, SystemError, OverflowError) as problem:
+        raise wrong_recording(f"{what}: {problem}") from problem
+    except RecursionError as problem:
+        raise wrong_recording(f"{what} is nested too deep") from problem
+
+
+def wrong_recording(found: str) -> WrongRecording:
+    """Return the error for a recording that cannot be used."""
+    return WrongRecording(
+        "a recorded history cannot be read",
+        asked="the events of a recording",
+        found=found,
+        look_at="the file with the recording",
+        fix="record the history again: json.dumps(to_json(lab.run(ID).history.events))",
+    )
 
 
 def _failure_to_json(failure: Failure) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from dapr.ext.workflow._durabletask.internal import protos as pb
 
 from labkit.errors import ObservationError
-from labkit.history.events import NEVER, Failure, HistoryEvent
+from labkit.history.events import NEVER, Failure, HistoryEvent, of_recording
 from labkit.history.kinds import KINDS
 
 NOT_KEPT: Mapping[str, str] = {
@@ -133,9 +133,15 @@ def event_of(e: HistoryEvent) -> Any:
 
     Raises:
         CannotBeShown: it is of a kind that the SDK in use does not know.
+        WrongRecording: a value is none that such an event can have.
     """
     if e.kind not in KINDS or e.kind not in pb.HistoryEvent.DESCRIPTOR.fields_by_name:
         raise _unknown_kind(e)
+    with of_recording(f"event {e.event_id}, {e.kind}"):
+        return _event_of(e)
+
+
+def _event_of(e: HistoryEvent) -> Any:
     event = pb.HistoryEvent(eventId=e.event_id)
     event.timestamp.FromDatetime(e.time)
     if e.source_app_id or e.target_app_id:

@@ -22,6 +22,7 @@ from labkit.workfiles import folder_of, run_file_text
 
 NAME = "incident"
 """The folder below ``learn/files``; it must not say what the incident is."""
+LOSSLESS = "surrogateescape"
 TEXTS = (".py", ".yaml", ".sh")
 NOT_SHARED = {"the-worker-goes-down"}
 """Whole deployments that an order of the load would hurt: in this one it ends a service thrice."""
@@ -57,14 +58,20 @@ def write(base: Path, texts: Texts) -> None:
     for name, text in texts.items():
         file = base / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        if not file.exists() or file.read_text("utf-8") != text:
-            file.write_text(text, "utf-8")
+        if not file.exists() or _text(file) != text:
+            file.write_text(text, "utf-8", LOSSLESS)
 
 
 def read(base: Path) -> dict[str, str]:
     """Return the texts of a deployment by their paths in it."""
-    files = sorted(f for f in base.rglob("*") if f.suffix in TEXTS and ".venv" not in f.parts)
-    return {str(f.relative_to(base)): f.read_text("utf-8") for f in files}
+    named = sorted(f for f in base.rglob("*") if f.suffix in TEXTS and ".venv" not in f.parts)
+    # An editor's lock file is a link to nowhere; a pipe would never end.
+    return {str(f.relative_to(base)): _text(f) for f in named if f.is_file()}
+
+
+def _text(file: Path) -> str:
+    """The text of a file, also of one that is not UTF-8: its bytes come back as they were."""
+    return file.read_text("utf-8", LOSSLESS)
 
 
 def edited_texts(texts: Texts, chosen: Iterable[Fault]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import hashlib
 import json
 import secrets
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from labkit import plainfile
 from labkit.errors import DeploymentError
 from labkit.incidents.deployed import fit
 from labkit.incidents.faults import Fault, faults
@@ -26,6 +28,13 @@ MOST = 10**6
 TWO_OF = 4
 """One incident of so many has two faults."""
 FORM = "labkit incident 1"
+MOST_BYTES = 100_000
+
+
+class NotSaved(DeploymentError):
+    """A file cannot be written."""
+
+    code = "not-saved"
 
 
 class WrongIncident(DeploymentError):
@@ -104,7 +113,7 @@ def unseal(text: str, where: str) -> Sealed:
         seed, *ids = told
         if not (isinstance(seed, int) and ids and all(isinstance(i, str) for i in ids)):
             raise ValueError(text)
-    except (ValueError, TypeError, zlib.error, binascii.Error, RecursionError):
+    except (ValueError, TypeError, AttributeError, zlib.error, binascii.Error, RecursionError):
         _refuse(where, "its sealed text is not whole")
     return Sealed(seed, tuple(ids))
 
@@ -112,7 +121,24 @@ def unseal(text: str, where: str) -> Sealed:
 def save(incident: Sealed, file: Path) -> None:
     """Write an incident to a file that can be sent to a class."""
     lines = [FORM, f"seed {incident.seed}", seal(incident)]
-    file.write_text("\n".join(lines) + "\n", "utf-8")
+    try:
+        if file.exists():
+            _require_ours(file)
+        file.write_text("\n".join(lines) + "\n", "utf-8")
+    except OSError as problem:
+        raise NotSaved(
+            "the incident cannot be saved",
+            asked=f"--save {file}",
+            found=str(problem.strerror or problem),
+            look_at=f"ls -ld {file.absolute().parent} {file}",
+            fix="name a new file, in a folder that exists and that you can write to",
+        ) from problem
+
+
+def _require_ours(file: Path) -> None:
+    """Refuse to write over what is no saved incident: OSError, in words."""
+    if not plainfile.read(file, MOST_BYTES).startswith(FORM.encode()):
+        raise OSError(errno.EEXIST, "there is a file already, and it is no incident", str(file))
 
 
 def read(file: Path) -> Sealed:
@@ -122,7 +148,7 @@ def read(file: Path) -> Sealed:
         WrongIncident: with the line that is wrong.
     """
     try:
-        lines = file.read_text("utf-8").splitlines()
+        lines = plainfile.read(file, MOST_BYTES).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         _refuse(str(file), str(getattr(problem, "strerror", None) or "it is not a text"))
     if lines[:1] != [FORM]:

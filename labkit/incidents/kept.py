@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labkit import paths
+from labkit import paths, plainfile
 from labkit.errors import ObservationError
 from labkit.incidents.drawing import Sealed, seal, unseal
+
+MOST_BYTES = 64_000_000
 
 
 class NoIncident(ObservationError):
@@ -111,7 +113,7 @@ def load() -> Kept:
         NoIncident: there is none, or its file cannot be read.
     """
     try:
-        told = json.loads(file().read_text("utf-8"))
+        told = json.loads(plainfile.read(file(), MOST_BYTES))
         return Kept(
             unseal(told["sealed"], str(file())),
             float(told["spent"]),
@@ -119,7 +121,7 @@ def load() -> Kept:
             orders=[Placed(**o) for o in told["orders"]],
             diagnoses=[Diagnosis(**d) for d in told["diagnoses"]],
         )
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
         raise NoIncident(
             "there is no incident to go on with",
             asked="the incident that was left",

@@ -23,6 +23,7 @@ REGISTERS = {
     "register_workflow": "workflow",
     "register_versioned_workflow": "workflow",
 }
+RUNTIME = "WorkflowRuntime"
 Names = Mapping[str, "str | None"]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _KEPT = (
@@ -118,7 +119,52 @@ class Module:
                     found += self._registered(node.func, direct, node.lineno)
                 elif direct is not None:
                     found += self._registered(node, direct, node.lineno)
-        return found
+        return found + self._handed_on()
+
+    def makes_runtime(self) -> bool:
+        """Whether it makes a ``WorkflowRuntime``, and so decides itself what is registered."""
+        return any(isinstance(n, ast.Call) and self._is_runtime(n) for n in nodes(self.tree))
+
+    def _is_runtime(self, call: ast.Call) -> bool:
+        name = _last(call.func)
+        return self.imported.get(name, name) == RUNTIME
+
+    def _runtimes(self) -> set[str]:
+        """The names of the runtimes that it makes."""
+        bound = [n for n in ast.walk(self.tree) if isinstance(n, (ast.Assign, ast.AnnAssign))]
+        made = [n for n in bound if isinstance(n.value, ast.Call) and self._is_runtime(n.value)]
+        targets: list[ast.expr] = []
+        for node in made:
+            targets += node.targets if isinstance(node, ast.Assign) else [node.target]
+        return {t.id for t in targets if isinstance(t, ast.Name)}
+
+    def _handed_on(self) -> list[Registration]:
+        """Where a runtime, or a method of it, is given away: what registers there is not known.
+
+        A function whose source is among those that were read shows what it registers itself.
+        """
+        bound = [n for n in ast.walk(self.tree) if isinstance(n, (ast.Assign, ast.AnnAssign))]
+        made = [n for n in bound if isinstance(n.value, ast.Call) and self._is_runtime(n.value)]
+        targets = [
+            t for n in made for t in (n.targets if isinstance(n, ast.Assign) else [n.target])
+        ]
+        names = {t.id for t in targets if isinstance(t, ast.Name)}
+        if not names:
+            return []
+        kept = {id(part) for node in ast.walk(self.tree) for part in _plain_uses(node)}
+        kept |= {
+            id(part)
+            for node in nodes(self.tree)
+            if isinstance(node, ast.Call) and _last(node.func) in self.functions
+            for part in [*node.args, *(k.value for k in node.keywords)]
+        }
+        return [
+            Registration(kind, None, f"{self.file}:{node.lineno}")
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Name) and _is_load(node)
+            if node.id in names and id(node) not in kept
+            for kind in ("activity", "workflow")
+        ]
 
     def _registered(self, by: ast.expr, function: ast.AST | None, line: int) -> list[Registration]:
         kind = REGISTERS.get(_last(by.func if isinstance(by, ast.Call) else by))
@@ -223,6 +269,16 @@ def _text(node: ast.AST | None, constants: Names) -> str | None:
     if isinstance(node, ast.FormattedValue) and node.conversion == -1 and not node.format_spec:
         return _text(node.value, constants)
     return None
+
+
+def _plain_uses(node: ast.AST) -> Iterator[ast.AST]:
+    """The ``wfr`` of ``wfr.start()``, of ``@wfr.activity`` and of ``with wfr``."""
+    used: list[ast.AST] = [node.func] if isinstance(node, ast.Call) else []
+    if isinstance(node, Function):
+        used += node.decorator_list
+    yield from (part.value for part in used if isinstance(part, ast.Attribute))
+    if isinstance(node, ast.withitem):
+        yield node.context_expr
 
 
 def _keywords(call: ast.Call) -> dict[str | None, ast.expr]:

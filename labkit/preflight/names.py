@@ -115,6 +115,8 @@ def _doubt(call: Call, own: Sources, given: Sources) -> str:
         return f"{elsewhere[0].where} does, outside its folder"
     if not own.is_worker:
         return "its Python sources do not use the workflow SDK"
+    if not own.has_runtime:
+        return "the module that makes its WorkflowRuntime was not read"
     if not own.is_complete:
         return "not all of its sources could be read"
     return "" if call.is_sure else "the source of the function that is called was not read"

@@ -27,6 +27,7 @@ class Sources:
     Attributes:
         is_worker: one of them uses the workflow SDK.
         is_complete: no file was too many, too large or no Python.
+        has_runtime: one of them makes the runtime; else a module that was not read may register.
         is_started: these are the files that the command of the app runs, not all of its folder.
         not_run: the other files of the folder.
     """
@@ -38,6 +39,7 @@ class Sources:
     is_worker: bool = False
     is_complete: bool = True
     is_started: bool = False
+    has_runtime: bool = False
     not_run: list[Path] = field(default_factory=list)
 
     @cached_property
@@ -74,8 +76,9 @@ def read(files: Iterable[Path], if_wrong: State = "broken") -> Sources:
         for name, registered in functions_of(tree).items():
             same = everywhere.get(name, registered) == registered
             everywhere[name] = registered if same else None
-    for file, tree in trees:
-        module = Module(file, tree, {**everywhere, **functions_of(tree)})
+    modules = [Module(f, tree, {**everywhere, **functions_of(tree)}) for f, tree in trees]
+    found.has_runtime = any(module.makes_runtime() for module in modules)
+    for (file, _), module in zip(trees, modules, strict=True):
         found.files.append(file)
         found.calls += module.calls()
         found.registrations += module.registrations()

@@ -37,6 +37,12 @@ PLACEMENT, SCHEDULER = "dapr.io/placement-host-address", "dapr.io/scheduler-host
 NOT_ENABLED = ("false", "no", "off", "0", "n", "f", "")
 LONGEST_SERVICE, SUFFIX = 63, "-dapr"
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+OTHERS_NO_PODS = (("replicas", "0", "1"),)
+NO_PODS = {
+    "Job": (("suspend", "true", "false"), ("parallelism", "0", "1")),
+    "CronJob": (("suspend", "true", "false"),),
+}
+"""By kind what keeps a workload from making pods: a key of its spec, and the value."""
 MOST_PARTS, MOST_REPLICAS = 5000, 10
 
 
@@ -82,7 +88,7 @@ def apps_of(document: Document) -> tuple[list[App], list[Finding]]:
     names, more = _app_ids(pods)
     doubt = [*([] if pods.is_sure else [_of_others(pods)]), *_no_pods(pods)]
     apps = [replace(_app(name, pods), is_sure=not doubt) for name in names]
-    return apps, [*wrong, *more, *_control_plane(pods), *doubt]
+    return apps, [*wrong, *more, *_control_plane(pods), *_not_selected(pods), *doubt]
 
 
 def invalid(app_id: str) -> str:
@@ -308,10 +314,26 @@ def _of_others(pods: Pods) -> Finding:
 
 
 def _no_pods(pods: Pods) -> Iterator[Finding]:
-    replicas = pods.document.body.get("spec", "replicas")
-    if replicas.text == "0":
-        why = f"{pods.title} has no pods until something scales it up: replicas is 0"
-        yield _finding("cannot be known", replicas.where, why, "set replicas: 1")
+    for key, none, fix in NO_PODS.get(pods.document.kind, OTHERS_NO_PODS):
+        given = pods.document.body.get("spec", key)
+        if given.text.lower() == none:
+            why = f"{pods.title} has no pods until something changes it: {key} is {given.text}"
+            yield _finding("cannot be known", given.where, why, f"set {key}: {fix}")
+
+
+def _not_selected(pods: Pods) -> Iterator[Finding]:
+    """Labels that a workload looks for, and that its own pods do not have: it is refused."""
+    if pods.document.group != "apps":
+        return
+    labels = pods.template.get("metadata", "labels")
+    for key, wanted in pods.document.body.get("spec", "selector", "matchLabels").keys:
+        if wanted.text != (has := labels.get(key).text):
+            why = (
+                f"Kubernetes refuses {pods.title}: its selector asks for {key}: {wanted.text}, and "
+                f"its pods have {f'{key}: {has}' if has else f'no label {key}'}"
+            )
+            fix = f"write {key}: {wanted.text} among the labels of the template"
+            yield _finding("broken", wanted.where, why, fix)
 
 
 def _own_sidecar(pods: Pods) -> Part | None:

@@ -134,6 +134,7 @@ class Prometheus:
 
         Raises:
             UnknownPanel: the dashboard has no such panel; says which it has.
+            WrongTime: ``seconds`` is no number above 0.
             WrongDashboard: the file, or a query, cannot be used; names the line.
             PrometheusSilent: it does not answer.
         """

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from labkit.errors import ObservationError
 from labkit.prometheus.dashboards import Dashboard, Panel, Query, Variable, filled, variables_in
 from labkit.prometheus.samples import Series
 from labkit.prometheus.silence import QueryRefused
@@ -17,11 +18,18 @@ from labkit.texts import Text
 
 MOST_STRIPS, TALL = 8, 28
 MOST_POINTS = 300
+MOST_SECONDS = 10 * 365 * 86400
 SCRAPES = 4
 """Grafana's ``$__rate_interval`` is at least four times as long as Prometheus waits."""
 _LABEL_VALUES = re.compile(r"label_values\(\s*(?:(.+?)\s*,\s*)?(\w+)\s*\)", re.S)
 _SPECIAL = re.compile(r"[\\^$*+?.()|\[\]{}/]")
 _IN_LEGEND = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+
+
+class WrongTime(ObservationError):
+    """A panel is asked for a time that is none."""
+
+    code = "wrong-time"
 
 
 class Source(Protocol):
@@ -108,9 +116,19 @@ def drawn(
 
     Raises:
         UnknownPanel: the dashboard has no such panel.
+        WrongTime: ``seconds`` is no number above 0.
         WrongDashboard: a query is refused, or names a variable without a value; names the line.
     """
-    panel = board.panel(title)
+    panel = board.panel(str(title))
+    if not (isinstance(seconds, (int, float)) and 0 < seconds < MOST_SECONDS):
+        raise WrongTime(
+            "a panel looks back over a time",
+            asked=f"the panel {title!r}, seconds={seconds!r}",
+            found="no number of seconds above 0, and below ten years",
+            look_at="help(lab.prometheus().panel)",
+            fix="write e.g. seconds=300 for the last five minutes",
+        )
+    given = {name: str(value) for name, value in given.items()}
     until = time.time()
     step = max(1, math.ceil(seconds / MOST_POINTS))
     values = {**intervals(seconds, step), **_asked(board, panel, source, given)}

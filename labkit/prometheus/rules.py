@@ -34,7 +34,7 @@ def check_rules(file: Path) -> None:
         text = plainfile.read(file, yamltree.MOST_BYTES).decode("utf-8", "replace")
     except OSError as problem:
         raise _wrong(file, 0, *plainfile.why_not(problem)) from problem
-    said = _complaints(["check", "rules", file.name], file.parent)
+    said = _complaints(["check", "rules", f"./{file.name}"], file.parent)
     if said:
         line = line_of(said, text)
         raise _wrong(file, line, said, "correct that line, then run the cell again")
@@ -56,7 +56,7 @@ def tested(tests: Path) -> str:
     Raises:
         NoPrometheus: promtool is not on this machine.
     """
-    return _complaints(["test", "rules", tests.name], tests.parent)
+    return _complaints(["test", "rules", f"./{tests.name}"], tests.parent)
 
 
 def line_of(said: str, text: str) -> int:

@@ -31,6 +31,7 @@ def runtime_of(file: Path) -> wf.WorkflowRuntime:
     Raises:
         NoService: there is no such Python file, or it has no runtime.
     """
+    file = Path(file)
     if not file.is_file() or file.suffix != ".py":
         found = "not a Python file" if file.is_file() else "no such file"
         raise _no_service(file, found, str(file.parent))
@@ -52,8 +53,12 @@ def _loaded(file: Path) -> ModuleType:
     assert spec.loader is not None, "it is a plain file"
     module = importlib.util.module_from_spec(spec)
     sys.modules[_MODULE] = module  # dataclasses and annotations look for their module there
-    with suppress(_Started):
-        spec.loader.exec_module(module)
+    try:
+        with suppress(_Started):
+            spec.loader.exec_module(module)
+    except SystemExit as problem:
+        found = f"it ends itself while it is loaded, with exit code {problem.code}"
+        raise _no_service(file, found, str(file)) from problem
     return module
 
 

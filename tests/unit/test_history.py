@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from labkit.history import UnknownInstance, from_json, join, to_json
+import pytest
+
+from labkit.history import (
+    UnknownInstance,
+    WrongRecording,
+    event_of,
+    from_json,
+    join,
+    to_json,
+)
 from tests.support.recorded import fetch, recorded
 
 
@@ -43,6 +52,39 @@ def test_a_recording_is_read_as_it_was_written():
     events = fetch("task-orchestrator-service", "audited")
     assert from_json(to_json(events)) == events
     assert events[1].argument["task_id"] == "task-123"
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ({"time": 5}, "dict in place of a list"),
+        (None, "NoneType in place of a list"),
+        ("[]", "str in place of a list"),
+        ([5], "event 0: "),
+        ([{}], "event 0 has no 'time'"),
+        ([{"time": 5}], "event 0: "),
+        ([{"time": "yesterday"}], "yesterday"),
+        ([{"time": "2026-01-01T00:00:00"}], "no time zone"),
+        ([{"time": "2026-01-01T00:00:00+00:00"}], "missing"),
+        ([{"time": "2026-01-01T00:00:00+00:00", "colour": "red"}], "colour"),
+    ],
+)
+def test_a_recording_that_is_none_is_refused_with_its_event(rows, found):
+    with pytest.raises(WrongRecording) as caught:
+        from_json(rows)
+    assert found in caught.value.found
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("event_id", "x"), ("name", 5), ("input", 5), ("status", "x"), ("task_id", "x")],
+)
+def test_a_value_that_no_event_has_is_refused_with_its_event(field, value):
+    rows = to_json(fetch("task-orchestrator-service", "audited"))
+    for row in rows:
+        row[field] = value
+    with pytest.raises(WrongRecording, match="cannot be read"):
+        [event_of(event) for event in from_json(rows)]
 
 
 def test_a_child_that_cannot_be_read_is_kept_with_its_reason():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from types import SimpleNamespace
 
@@ -393,3 +394,46 @@ def test_the_desk_shows_no_file_outside_the_system():
     (paths.work() / "incident").mkdir()
     with pytest.raises(WrongCommand):
         desk(noted=lambda *a: None).run("show ../../progress.jsonl")
+
+
+# --- files of incidents -----------------------------------------------------------------------
+
+
+def test_an_incident_is_not_saved_over_somebody_elses_file(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("mine", "pipe", "nowhere/x", "."):
+        with pytest.raises(drawing.NotSaved):
+            drawing.save(draw(5), tmp_path / name)
+    assert (tmp_path / "mine").read_text() == "mine"
+    drawing.save(draw(5), tmp_path / "new")
+    drawing.save(draw(6), tmp_path / "new")
+    assert drawing.read(tmp_path / "new").seed == 6
+
+
+def test_an_incident_is_read_from_a_file_of_windows_and_not_from_a_pipe(tmp_path):
+    drawing.save(draw(5), tmp_path / "a")
+    text = (tmp_path / "a").read_bytes().replace(b"\n", b"\r\n")
+    (tmp_path / "b").write_bytes(b"\xef\xbb\xbf" + text)
+    assert drawing.read(tmp_path / "b").seed == 5
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(WrongIncident):
+        drawing.read(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("text", ['{"sealed": 5}', "[" * 100_000, "\0", "5"])
+def test_a_kept_incident_that_is_damaged_is_said(tmp_path, monkeypatch, text):
+    monkeypatch.setattr(kept, "file", lambda: tmp_path / "incident.json")
+    (tmp_path / "incident.json").write_text(text)
+    with pytest.raises((NoIncident, WrongIncident)):
+        kept.load()
+
+
+def test_files_of_an_editor_and_of_other_encodings_come_back_as_they_were(tmp_path):
+    (tmp_path / ".#main.py").symlink_to("me@host.1:2")
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "main.py").write_bytes(b"# na\xefve\n")
+    texts = deployed.read(tmp_path)
+    assert list(texts) == ["main.py"]
+    deployed.write(tmp_path, {"main.py": texts["main.py"] + "x = 1\n"})
+    assert (tmp_path / "main.py").read_bytes() == b"# na\xefve\nx = 1\n"

@@ -166,6 +166,26 @@ def test_variables_are_asked_as_grafana_does_and_only_those_that_are_needed(own)
     assert source.asked == ['b{namespace="default", app=~"two"}']
 
 
+@pytest.mark.parametrize("seconds", ["5m", float("nan"), float("inf"), 0, -5, None, 1e300])
+def test_a_time_that_is_none_is_refused_before_prometheus_is_asked(own, seconds):
+    source = Source()
+    with pytest.raises(panels.WrongTime) as caught:
+        panels.drawn(own, "HTTP: Rate", source, seconds, {})
+    assert repr(seconds) in caught.value.asked
+    assert source.asked == []
+
+
+def test_a_variable_may_be_given_as_a_number(own):
+    source = Source()
+    show(own, "gRPC: Rate", source, app=5, namespace="default", metric="b")
+    assert source.asked == ['b{namespace="default", app=~"5"}']
+
+
+def test_a_title_that_is_no_text_is_not_there(own):
+    with pytest.raises(UnknownPanel):
+        show(own, 5)
+
+
 def test_grafanas_own_intervals_fit_what_is_asked():
     assert panels.intervals(300, 1)["__rate_interval"] == "4s"
     told = panels.intervals(3600, 12)

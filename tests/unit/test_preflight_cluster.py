@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labkit.preflight import inspect
-from labkit.preflight.requirements import SUITED, UNSUITED
+from labkit.preflight.requirements import ONE_VERSION, SUITED, UNSUITED, VERSIONS
 from tests.support.manifests import (
     SDK,
     about,
@@ -112,8 +112,10 @@ def test_sources_with_no_app_at_all_say_nothing_of_names(tmp_path):
 # --- stores ---------------------------------------------------------------------------------------
 
 
-def typed(kind):
-    return store().replace("state.redis", kind)
+def typed(kind, version=""):
+    known, *_ = VERSIONS.get(kind.removeprefix("state."), ONE_VERSION)
+    text = store().replace("state.redis", kind)
+    return text.replace("version: v1", f"version: {version or known}")
 
 
 @pytest.mark.parametrize("kind", sorted(UNSUITED))
@@ -127,6 +129,24 @@ def test_a_store_without_transactions_is_broken(tmp_path, kind):
 @pytest.mark.parametrize("kind", [*sorted(SUITED), "Redis"])
 def test_a_store_with_transactions_holds(tmp_path, kind):
     write(tmp_path, a=app("one"), s=typed(f"state.{kind}"))
+    assert states(inspect([tmp_path]), "state store") == ["holds"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "version"),
+    [("redis", "v2"), ("redis", "v9"), ("yugabytedb", "v1"), ("postgresql", "v0"), ("etcd", "v3")],
+)
+def test_a_store_of_a_version_that_dapr_has_not_is_broken(tmp_path, kind, version):
+    write(tmp_path, a=app("one"), s=typed(f"state.{kind}", version))
+    (one,) = about(inspect([tmp_path]), "state store")
+    assert (one.state, line_of(one)) == ("broken", f"version: {version}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "version"), [("redis", "V1"), ("redis", "v0"), ("postgresql", "v2"), ("etcd", "v1")]
+)
+def test_a_store_of_each_version_that_dapr_has_holds(tmp_path, kind, version):
+    write(tmp_path, a=app("one"), s=typed(f"state.{kind}", version))
     assert states(inspect([tmp_path]), "state store") == ["holds"]
 
 

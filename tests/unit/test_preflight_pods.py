@@ -209,12 +209,44 @@ def test_an_app_id_that_is_filled_in_later_cannot_be_known(tmp_path, app_id):
     assert broken(found) == []
 
 
-def test_a_workload_without_replicas_has_no_pods_yet(tmp_path):
-    text = workload("Deployment", "apps/v1", BILLING, spec="  replicas: 0\n")
+@pytest.mark.parametrize(
+    ("kind", "api", "spec"),
+    [
+        ("Deployment", "apps/v1", "replicas: 0"),
+        ("Job", "batch/v1", "suspend: true"),
+        ("Job", "batch/v1", "parallelism: 0"),
+        ("CronJob", "batch/v1", "suspend: true"),
+    ],
+)
+def test_a_workload_that_makes_no_pods_yet_may_not_be_there(tmp_path, kind, api, spec):
+    text = workload(kind, api, BILLING, spec=f"  {spec}\n")
     write(tmp_path, a=ORDERS, b=text, s=STORE)
     found = inspect([tmp_path], [source(tmp_path)])
     assert [f.state for f in about(found, "sidecar")] == ["cannot be known"]
     assert "whether its sidecar runs" in about(found, "names")[0].why
+
+
+LABELS = "    metadata:\n      labels: {app: billing}\n"
+
+
+@pytest.mark.parametrize(
+    ("selector", "words"),
+    [("{app: bill}", "its pods have app: billing"), ("{team: x}", "its pods have no label team")],
+)
+def test_pods_that_their_own_workload_does_not_select_are_refused(tmp_path, selector, words):
+    spec = f"  selector: {{matchLabels: {selector}}}\n"
+    text = workload("Deployment", "apps/v1", BILLING, spec=spec)
+    write(tmp_path, a=ORDERS, b=text.replace("    metadata:\n", LABELS), s=STORE)
+    (one,) = about(inspect([tmp_path], [source(tmp_path)]), "sidecar")
+    assert one.state == "broken"
+    assert words in one.why
+
+
+def test_pods_that_their_workload_selects_are_deployed(tmp_path):
+    spec = "  selector: {matchLabels: {app: billing}}\n"
+    text = workload("Deployment", "apps/v1", BILLING, spec=spec)
+    write(tmp_path, a=ORDERS, b=text.replace("    metadata:\n", LABELS), s=STORE)
+    assert about(inspect([tmp_path], [source(tmp_path)]), "sidecar") == []
 
 
 def test_manifests_in_json_are_read_from_a_folder_where_they_name_dapr(tmp_path):

@@ -253,6 +253,7 @@ def waits_for_go(ctx, _):
     ("text", "found"),
     [
         ("x = 1\n", "no WorkflowRuntime at the top level"),
+        ("import sys\nsys.exit(3)\n", "exit code 3"),
         ("import dapr.ext.workflow as wf\na, b = wf.WorkflowRuntime(), wf.WorkflowRuntime()", "2"),
     ],
 )
