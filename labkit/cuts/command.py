@@ -130,7 +130,11 @@ def _count(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
-    if not 0 <= (seconds := float(text)) <= MOST_SECONDS:  # also not a number
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MOST_SECONDS:  # also not a number
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and {MOST_SECONDS} seconds")
     return seconds
 

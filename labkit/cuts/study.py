@@ -306,7 +306,7 @@ class Study:
 
     def _played(self, cuts: Iterable[Cut], at_once: int, keep: bool) -> Iterator[Result]:
         waiting = list(cuts)
-        count = max(1, min(at_once, len(waiting)))
+        count = min(max(1, at_once), len(waiting))
         results: queue.Queue[Result | BaseException] = queue.Queue()
         lock = threading.Lock()
 

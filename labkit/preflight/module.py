@@ -143,12 +143,7 @@ class Module:
 
         A function whose source is among those that were read shows what it registers itself.
         """
-        bound = [n for n in ast.walk(self.tree) if isinstance(n, (ast.Assign, ast.AnnAssign))]
-        made = [n for n in bound if isinstance(n.value, ast.Call) and self._is_runtime(n.value)]
-        targets = [
-            t for n in made for t in (n.targets if isinstance(n, ast.Assign) else [n.target])
-        ]
-        names = {t.id for t in targets if isinstance(t, ast.Name)}
+        names = self._runtimes()
         if not names:
             return []
         kept = {id(part) for node in ast.walk(self.tree) for part in _plain_uses(node)}

@@ -14,7 +14,15 @@ from labkit.errors import LabError
 
 RUN = "version: 1\napps:\n- {appID: orders, appDirPath: orders, command: [python3, main.py]}\n"
 NEEDED = ["p", "--workflow", "w", "--input", "i", "--invariant", "f:g"]
-NUMBERS = ["--at-once=-1", "--at-once=0", "--sample=0", "--sample=-1", "--end=nan", "--away=-1"]
+NUMBERS = [
+    "--at-once=-1",
+    "--at-once=0",
+    "--sample=0",
+    "--sample=-1",
+    "--end=nan",
+    "--end=soon",
+    "--away=-1",
+]
 
 
 def study(folder: Path, monkeypatch, workflow: str = "order") -> Study:
@@ -31,7 +39,9 @@ def test_a_number_that_makes_no_sense_is_refused(option, capsys):
     with pytest.raises(SystemExit) as ended:
         command._parser().parse_args([*NEEDED, option])
     assert ended.value.code == 2
-    assert option.partition("=")[0] in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert option.partition("=")[0] in said
+    assert "invalid _" not in said
 
 
 @pytest.mark.parametrize("given", ["²", "0", "4-1", "6"])
