@@ -22,9 +22,11 @@ from dapr.ext.workflow._durabletask.internal import helpers
 from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow.propagation import PropagatedHistory
 
+from labkit.errors import ObservationError
+
 PRIVATE = (
     "WorkflowRuntime._WorkflowRuntime__worker._registry",
-    "_durabletask.worker._OrchestrationExecutor.process_event",
+    "_durabletask.worker._OrchestrationExecutor.process_event, _is_suspended, _suspended_events",
     "_durabletask.worker._RuntimeOrchestrationContext._is_patched, _history_patches",
     "_durabletask.worker._ActivityExecutor",
     "_durabletask.internal.helpers.new_*",
@@ -32,6 +34,12 @@ PRIVATE = (
 )
 _WORKER = "_WorkflowRuntime__worker"
 _log = logging.getLogger("labkit.turns")
+
+
+class EndlessTurn(ObservationError):
+    """A turn from which the SDK's executor never comes back."""
+
+    code = "endless-turn"
 
 
 @dataclass(frozen=True)
@@ -76,11 +84,16 @@ def take(
     Args:
         propagated: the protocol's PropagatedHistory, or None.
         prepare: called with the executor's context before the first event.
+
+    Raises:
+        EndlessTurn: the executor would not come back from it.
     """
     executor = _Executor(registry, prepare)
     try:
         handed = PropagatedHistory.from_proto(propagated) if propagated is not None else None
         result = executor.execute(instance_id, list(old), list(new), propagated_history=handed)
+    except _Endless:
+        raise _endless(instance_id) from None
     except Exception as problem:  # the worker, too, fails the instance with whatever it is
         failed = helpers.new_failure_details(problem)
         return Taken((failed_action(failed),))
@@ -109,7 +122,33 @@ class _Executor(sdk._OrchestrationExecutor):
         prepare, self._prepare = self._prepare, None
         if prepare is not None:
             prepare(ctx)
+        if event.HasField("executionResumed") and self._is_suspended:
+            self._require_end()
         super().process_event(ctx, event)
+
+    def _require_end(self) -> None:
+        """Raise _Endless when what was kept while suspended is kept again, without end.
+
+        The SDK 1.18.3 goes through the list of kept events and may append to it while it does so:
+        a second suspension in the list lets it keep whatever follows, again and again.
+        """
+        kept = [e.HasField("executionSuspended") for e in self._suspended_events]
+        if any(kept[:-1]):
+            raise _Endless
+
+
+class _Endless(BaseException):
+    """Not an Exception, since the executor fails a workflow with any of those."""
+
+
+def _endless(instance_id: str) -> EndlessTurn:
+    return EndlessTurn(
+        f"{instance_id} was suspended twice and then resumed: a worker never ends this turn",
+        asked=f"a turn of {instance_id}",
+        found="the executor of the SDK 1.18.3 keeps the events of a suspension again and again",
+        look_at=f"the events executionSuspended and executionResumed of {instance_id}",
+        fix="suspend only what is not suspended: look at the status first",
+    )
 
 
 def patch_mismatch(old: Iterable[Any], patches: Sequence[str]) -> str | None:

@@ -6,6 +6,7 @@ One file in the state folder, for its user only. What is wrong stands in it seal
 from __future__ import annotations
 
 import json
+import threading
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -76,6 +77,9 @@ class Kept:
     hurt: bool = False
     orders: list[Placed] = field(default_factory=list)
     diagnoses: list[Diagnosis] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    _is_kept: bool = field(default=False, repr=False, compare=False)
+    _is_closed: bool = field(default=False, repr=False, compare=False)
 
     @property
     def clock(self) -> float:
@@ -83,17 +87,32 @@ class Kept:
         return self.spent + (time.time() - self.since if self.since else 0.0)
 
     def save(self) -> None:
-        """Write all of it; a crash right after loses nothing."""
-        told = {
-            "sealed": seal(self.sealed),
-            "spent": self.clock,
-            "hurt": self.hurt,
-            "orders": [asdict(o) for o in self.orders],
-            "diagnoses": [asdict(d) for d in self.diagnoses],
-        }
-        new = file().with_suffix(".new")
-        paths.write_private(new, json.dumps(told))
-        new.replace(file())
+        """Write all of it; a crash right after loses nothing.
+
+        Threads may call it at the same time. What was closed, here or in another process, is not
+        written again: an order that comes back late must not open it anew.
+        """
+        with self._lock:
+            if self._is_closed or (self._is_kept and not is_open()):
+                return
+            told = {
+                "sealed": seal(self.sealed),
+                "spent": self.clock,
+                "hurt": self.hurt,
+                "orders": [asdict(o) for o in self.orders],
+                "diagnoses": [asdict(d) for d in self.diagnoses],
+            }
+            new = file().with_suffix(".new")
+            paths.write_private(new, json.dumps(told))
+            new.replace(file())
+            self._is_kept = True
+
+    def close(self) -> None:
+        """Forget the open incident; its files and its evidence stay."""
+        with self._lock:
+            self._is_closed = True
+            with suppress(FileNotFoundError):
+                file().unlink()
 
 
 def file() -> Path:
@@ -120,6 +139,7 @@ def load() -> Kept:
             hurt=bool(told["hurt"]),
             orders=[Placed(**o) for o in told["orders"]],
             diagnoses=[Diagnosis(**d) for d in told["diagnoses"]],
+            _is_kept=True,
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
         raise NoIncident(
@@ -129,9 +149,3 @@ def load() -> Kept:
             look_at=str(file()),
             fix="begin one: ./lab incident" if not is_open() else f"remove {file()}, then begin",
         ) from problem
-
-
-def close() -> None:
-    """Forget the open incident; its files and its evidence stay."""
-    with suppress(FileNotFoundError):
-        file().unlink()

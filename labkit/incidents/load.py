@@ -47,8 +47,10 @@ class Load:
 
     def start(self) -> None:
         """Begin, or go on."""
-        self._end.clear()
-        self._thread = threading.Thread(target=self._run, daemon=True, name="load of orders")
+        self._end = threading.Event()  # one that was stopped and has not come back stays stopped
+        self._thread = threading.Thread(
+            target=self._run, args=[self._end], daemon=True, name="load of orders"
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -99,12 +101,12 @@ class Load:
     def _is_usual(self, number: int) -> bool:
         return self.system.kinds[number].placed != "at the start"
 
-    def _run(self) -> None:
-        while not self._end.is_set():
+    def _run(self, end: threading.Event) -> None:
+        while not end.is_set():
             asked = time.monotonic()
             with suppress(LabError):  # a lab that was ended: the next one comes
                 self._turn()
-            self._end.wait(pause(time.monotonic() - asked, EVERY_SECONDS))
+            end.wait(pause(time.monotonic() - asked, EVERY_SECONDS))
 
     def _turn(self) -> None:
         recent = self.recent()

@@ -428,7 +428,7 @@ def _note_end(open_: Kept, faults: Sequence[Fault], how: str) -> None:
     to_cause = judging.cause_at(open_.diagnoses, faults)
     evidence.note("incident", _id(open_), what=how, to_cause=to_cause, **facts)
     open_.spent, open_.since = open_.clock, None
-    kept.close()
+    open_.close()
 
 
 def _id(open_: Kept) -> str:

@@ -48,9 +48,12 @@ from labkit.inprocess.instances import (
     no_rest,
     not_accepted,
 )
-from labkit.turns import registry_of, take
+from labkit.turns import EndlessTurn, registry_of, take
 
-__all__ = ["START", "AppNotGiven", "CallNotAccepted", "InProcess", "Instance", "NoRest", "Parent"]
+__all__ = [
+    "START", "AppNotGiven", "CallNotAccepted", "EndlessTurn", "InProcess", "Instance", "NoRest",
+    "Parent",
+]  # fmt: skip
 
 MOST_TURNS = 1000
 """After so many turns of one instance in one :meth:`InProcess.run` it counts as endless."""
@@ -146,6 +149,7 @@ class InProcess:
 
         Raises:
             NoRest: an instance has taken its turns and still goes on; names it.
+            EndlessTurn: one was suspended twice and then resumed, which no worker comes back from.
         """
         self._release()
         self._clock.limit(within)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from labkit.preflight.annotations import wrong_values
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.model import App, Document, is_placeholder
 from labkit.preflight.parts import Part
@@ -85,6 +86,7 @@ def apps_of(document: Document) -> tuple[list[App], list[Finding]]:
     if not _is_enabled(pods):
         return [], [*_misplaced(pods)] or [*_disabled(pods)]
     wrong = [f for key, part in pods.notes.keys for f in _no_text(key, part)]
+    wrong += wrong_values(pods.notes, pods.title)
     names, more = _app_ids(pods)
     doubt = [*([] if pods.is_sure else [_of_others(pods)]), *_no_pods(pods)]
     apps = [replace(_app(name, pods), is_sure=not doubt) for name in names]

@@ -21,9 +21,9 @@ from dapr.ext.workflow._durabletask.internal import protos as pb
 from labkit.history import HistoryEvent, RunHistory
 from labkit.replay.loading import NoService, runtime_of
 from labkit.replay.recording import Recording, no_turn
-from labkit.turns import Taken, patch_mismatch, registry_of, take, version_in
+from labkit.turns import EndlessTurn, Taken, patch_mismatch, registry_of, take, version_in
 
-__all__ = ["NoService", "Turn", "replay", "restarted", "runtime_of"]
+__all__ = ["EndlessTurn", "NoService", "Turn", "replay", "restarted", "runtime_of"]
 
 _STATUS = "ORCHESTRATION_STATUS_"
 
@@ -68,6 +68,7 @@ def replay(
 
     Raises:
         CannotBeShown: the history or the code needs something that a record cannot give.
+        EndlessTurn: no worker comes back from one of its turns.
     """
     recording = Recording(list(events), ancestors)
     registry = registry_of(runtime)
@@ -93,7 +94,7 @@ def restarted(
     earlier turn left in the memory of a process can help.
 
     Raises:
-        CannotBeShown: as in :func:`replay`.
+        CannotBeShown, EndlessTurn: as in :func:`replay`.
     """
     recording = Recording(list(events), ancestors)
     if not recording.turns:

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -196,6 +197,36 @@ def test_a_torn_state_is_named():
     with pytest.raises(NoIncident) as problem:
         kept.load()
     assert str(kept.file()) in problem.value.found
+
+
+def test_an_order_that_comes_back_late_does_not_open_a_closed_incident_again():
+    open_ = Kept(Sealed(3, ("nobody-answers",)))
+    open_.save()
+    open_.close()
+    open_.save()
+    assert not kept.is_open()
+
+
+def test_an_incident_that_was_closed_elsewhere_stays_closed():
+    Kept(Sealed(3, ("nobody-answers",))).save()
+    here, elsewhere = kept.load(), kept.load()
+    elsewhere.close()
+    here.save()
+    assert not kept.is_open()
+
+
+def test_what_two_threads_save_at_once_is_whole_and_the_newest():
+    open_ = Kept(Sealed(3, ("nobody-answers",)))
+
+    def diagnose(name):
+        for number in range(50):
+            open_.diagnoses.append(Diagnosis(0.0, name, str(number)))
+            open_.save()
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(diagnose, name) for name in "abcd"]:
+            done.result()
+    assert len(kept.load().diagnoses) == 200
 
 
 def test_no_second_incident_is_begun_while_one_is_open():

@@ -303,3 +303,54 @@ def test_apps_that_ask_different_placements_may_not_meet(tmp_path):
     same = notes.replace("other:", "dapr-placement-server.dapr-system.svc.cluster.local:")
     write(tmp_path, b=workload("Deployment", "apps/v1", same))
     assert about(inspect([tmp_path]), "sidecar") == []
+
+
+@pytest.mark.parametrize(
+    ("note", "why"),
+    [
+        ("log-level: loud", "log-level is 'loud', not debug, info, warn, error or fatal"),
+        ("app-protocol: smtp", "app-protocol is 'smtp', not http, https, grpc, grpcs or h2c"),
+        ("max-body-size: 8MB", "max-body-size is '8MB', not a size such as 8Mi"),
+        ("read-buffer-size: much", "read-buffer-size is 'much', not a size such as 8Mi"),
+        ("block-shutdown-duration: '30'", "is '30', not a duration such as 30s"),
+        ("actors-disseminate-timeout: soon", "is 'soon', not a duration such as 30s"),
+    ],
+)
+def test_an_annotation_with_which_a_sidecar_ends_is_broken(tmp_path, note, why):
+    wrong = workload("Deployment", "apps/v1", f"{BILLING}, dapr.io/{note}")
+    write(tmp_path, a=ORDERS, b=wrong, s=STORE)
+    found = about(inspect([tmp_path], [source(tmp_path)]), "sidecar")
+    assert [f.state for f in found] == ["broken"]
+    assert "the sidecar of Deployment billing ends as it starts" in found[0].why
+    assert found[0].why.endswith(why)
+    assert note in line_of(found[0])
+
+
+@pytest.mark.parametrize(
+    ("note", "why", "fix"),
+    [
+        ("app-port: eighty", "no whole number: Dapr leaves the annotation out", "whole number"),
+        ("sidecar-cpu-limit: half", "leaves out all limits of the sidecar", "500m"),
+        ("confg: tracing", "Dapr 1.18 knows no annotation dapr.io/confg", "mean dapr.io/config?"),
+        ("owner: us", "Dapr 1.18 knows no annotation dapr.io/owner of a pod", ""),
+    ],
+)
+def test_an_annotation_that_does_nothing_is_said(tmp_path, note, why, fix):
+    write(tmp_path, a=ORDERS, b=workload("Job", "batch/v1", f"{BILLING}, dapr.io/{note}"), s=STORE)
+    found = inspect([tmp_path], [source(tmp_path)])
+    assert broken(found) == []
+    (said,) = about(found, "sidecar")
+    assert (said.state, why in said.why, fix in said.fix) == ("note", True, True), said
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        *("log-level: WARN", "app-protocol: H2C", "max-body-size: 8Mi", "app-port: '80'"),
+        *("block-shutdown-duration: 1m30s", "log-level: ''", "log-level: ${LEVEL}"),
+        *("sidecar-cpu-limit: 500m", "graceful-shutdown-seconds: '-1'", "enable-debug: maybe"),
+    ],
+)
+def test_an_annotation_that_dapr_takes_is_no_finding(tmp_path, note):
+    write(tmp_path, a=ORDERS, b=workload("Job", "batch/v1", f"{BILLING}, dapr.io/{note}"), s=STORE)
+    assert about(inspect([tmp_path], [source(tmp_path)]), "sidecar") == []

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import dapr.ext.workflow as wf
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from labkit import paths
 from labkit.history import CannotBeShown, RunHistory, from_json, status_of, to_json
-from labkit.inprocess import InProcess
+from labkit.inprocess import EndlessTurn, InProcess
 from labkit.replay import NoService, replay, restarted, runtime_of
 from labkit.turns import registry_of
 from tests.support.recorded import recorded
@@ -292,6 +293,35 @@ def test_a_history_without_a_turn_has_nothing_to_replay():
         restarted(noting(), [])
 
 
+def test_a_turn_that_no_worker_ends_is_said():
+    """Suspended twice, then resumed: the SDK keeps what it kept, for ever (found by a property)."""
+    runtime = noting()
+    runtime.register_workflow(lambda ctx, _: (yield ctx.wait_for_external_event("go")), name="w")
+    system = InProcess({"a": runtime})
+    system.schedule("a", "w")
+    for act in (system.suspend, system.suspend, system.resume):
+        system.run()
+        act("instance")
+    with pytest.raises(EndlessTurn, match="instance was suspended twice and then resumed"):
+        system.run()
+
+
+def test_a_history_with_a_turn_that_no_worker_ends_is_said():
+    runtime = noting()
+    runtime.register_workflow(lambda ctx, _: (yield ctx.wait_for_external_event("go")), name="w")
+    system = InProcess({"a": runtime})
+    system.schedule("a", "w")
+    for act in (system.suspend, system.suspend):
+        system.run()
+        act("instance")
+    system.run()
+    held = system.history("instance")
+    turn = [e for e in held if e.kind in ("workflowStarted", "executionSuspended")][-2:]
+    resumed = [turn[0], replace(turn[1], kind="executionResumed")]
+    with pytest.raises(EndlessTurn):
+        replay(runtime, [*held, *resumed])
+
+
 STEPS = {
     "activity": lambda ctx, n: ctx.call_activity("note", input=n),
     "failing": lambda ctx, n: ctx.call_activity("nobody"),
@@ -315,6 +345,8 @@ STEP = st.sampled_from(sorted(STEPS))
     acts=st.lists(st.sampled_from(["go", "suspend", "resume", "terminate"]), max_size=5),
     again=st.booleans(),
 )
+@example(plan=[("one", ["event"])], acts=["suspend", "suspend", "resume"], again=False)
+@example(plan=[("one", ["event"])], acts=["suspend", "go", "suspend", "resume", "go"], again=True)
 def test_whatever_a_workflow_does_in_process_is_replayed(plan, acts, again):
     runtime = noting()
 
@@ -336,13 +368,17 @@ def test_whatever_a_workflow_does_in_process_is_replayed(plan, acts, again):
     runtime.register_workflow(lambda ctx, n: n, name="child")
     system = InProcess({"a": runtime})
     system.schedule("a", "w", True)
-    for act in acts:
+    try:
+        for act in acts:
+            system.run()
+            if act == "go":
+                system.raise_event("instance", "go", 1)
+            else:
+                getattr(system, act)("instance")
         system.run()
-        if act == "go":
-            system.raise_event("instance", "go", 1)
-        else:
-            getattr(system, act)("instance")
-    system.run()
+    except EndlessTurn:
+        assert "suspend suspend" in " ".join(a for a in acts if a != "go")
+        return
     history, instance = system.history("instance"), system.instance("instance")
     assert status_of(history) == instance.status
     assert from_json(to_json(history)) == history
