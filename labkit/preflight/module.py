@@ -10,7 +10,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 CALLS = ("call_activity", "call_child_workflow")
@@ -93,18 +93,51 @@ class Module:
         """The calls to other apps."""
         found = []
         for node in nodes(self.tree):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            if not isinstance(node, ast.Call):
                 continue
             keywords = _keywords(node)
-            app_id = keywords.get("app_id")
+            app_id, kind = keywords.get("app_id"), self._kind_of_call(node.func)
             is_local = app_id is None or _is_none(app_id)
-            if node.func.attr in CALLS and not is_local:
+            if kind in CALLS and not is_local:
                 first = node.args[0] if node.args else None
                 first = first or keywords.get("workflow") or keywords.get("activity")
                 name, is_sure = self._called(first)
                 app, where = _text(app_id, self.constants), f"{self.file}:{node.lineno}"
-                found.append(Call(app, name, where, node.func.attr, is_sure))
+                found.append(Call(app, name, where, kind, is_sure))
+            found += self._given_away(node)
         return found
+
+    def _kind_of_call(self, called: ast.expr) -> str:
+        """The method of the context that is called: as it is, by another name or by ``getattr``."""
+        if isinstance(called, ast.Call) and _last(called.func) == "getattr":
+            return _text(called.args[1], self.constants) or "" if len(called.args) > 1 else ""
+        if isinstance(called, ast.Name):
+            return self._other_names.get(called.id, "")
+        return _last(called)
+
+    @cached_property
+    def _other_names(self) -> dict[str, str]:
+        """Names that are bound to a method that calls: ``call = ctx.call_activity``."""
+        bound = (n for n in ast.walk(self.tree) if isinstance(n, (ast.Assign, ast.AnnAssign)))
+        return {
+            target.id: self._kind_of_call(node.value)
+            for node in bound
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+            if isinstance(target, ast.Name) and node.value is not None
+            if not isinstance(node.value, ast.Name)
+            if self._kind_of_call(node.value) in CALLS
+        }
+
+    def _given_away(self, node: ast.Call) -> list[Call]:
+        """A method that calls is given to other code: what that calls, and where, is not known.
+
+        With ``partial`` the app may stand there; ``map`` hands on no app, so its calls are local.
+        """
+        if _last(node.func) == "map":
+            return []
+        given = [a for a in node.args if isinstance(a, ast.Attribute) and a.attr in CALLS]
+        app = _text(_keywords(node).get("app_id"), self.constants)
+        return [Call(app, None, f"{self.file}:{node.lineno}", a.attr) for a in given]
 
     def registrations(self) -> list[Registration]:
         """What it registers, by decorator or by method."""

@@ -49,7 +49,10 @@ class _Nowhere:
     def judged(self, call: Call, caller: App | None) -> Finding:
         """Return the finding on a call."""
         if call.app_id is None:
-            return _finding(call, "cannot be known", "the app ID is computed at run time")
+            what = "the app ID is computed at run time"
+            if call.name is None:
+                what = f"what {call.kind} is called with here is computed at run time"
+            return _finding(call, "cannot be known", what)
         why = f"{call.name or 'a call'} goes to {call.app_id}, which no manifest deploys"
         if not self.all:
             return _finding(call, "cannot be known", f"{why}; no app was found at all")
