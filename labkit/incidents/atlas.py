@@ -24,6 +24,8 @@ GROUPS = {
     "": "Nothing can be started, or something ends",
 }
 MOST_SHOWN = 5
+MOST_REPEATED = 60
+"""So many characters of a text that fits nothing are said again."""
 ENOUGH = 0.25
 """Share of the words of an entry that a text must have, weighed by how rare they are."""
 _QUOTED = re.compile(r"(['\"`])[^'\"`]*\1")
@@ -84,7 +86,8 @@ def atlas(text: str = "") -> Text:
     """Return what the atlas says about a symptom or a message; without a text, all of it."""
     found = search(text) if text else entries()
     if not found:
-        return Text(f"The atlas knows nothing like {text!r}. All of it: docs/atlas.md")
+        asked = text if len(text) <= MOST_REPEATED else f"{text[:MOST_REPEATED]} ..."
+        return Text(f"The atlas knows nothing like {asked!r}. All of it: docs/atlas.md")
     return Text("\n\n".join(map(str, found)))
 
 

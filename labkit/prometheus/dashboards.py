@@ -32,7 +32,8 @@ EXPORT = "save it from Grafana by Export, then Save to file, and name that file"
 _VARIABLE = re.compile(
     r"\$\{(\w+)(?::\w+)?\}|\[\[(\w+)(?::\w+)?\]\]|\$([a-zA-Z_]\w*)"  # ${a:regex}, [[a]], $a
 )
-_PAIR = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..")
+_PAIR = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..")
+_NO_YAML = re.compile("[\x7f-\x84\x86-\x9f\ufffe\uffff]")
 
 
 class WrongDashboard(DeploymentError):
@@ -215,9 +216,12 @@ def _root(file: Path) -> yaml.Node:
         raise _wrong(file, 0, title, _asked(file), *plainfile.why_not(problem)) from problem
     try:
         json.loads(data)
-        # JSON is YAML but for tabs between values, and letters that are written as two halves.
-        plain = _PAIR.sub(lambda pair: str(json.loads(b'"%b"' % pair[0])).encode(), data)
-        return next(yamltree.documents(plain.replace(b"\t", b" ")))
+        # JSON is YAML but for tabs between values, letters that are written as two halves, and
+        # characters that YAML takes only when they are written as a number.
+        text = data.decode(json.detect_encoding(data)).replace("\t", " ")
+        text = _PAIR.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), text)
+        text = _NO_YAML.sub(lambda one: f"\\u{ord(one[0]):04x}", text)
+        return next(yamltree.documents(text.encode()))
     except json.JSONDecodeError as problem:
         found = f"it is not valid JSON: {problem.msg}, column {problem.colno}"
         fix = f"correct that line; or {EXPORT}"

@@ -84,3 +84,9 @@ def test_the_command_prints_what_it_finds(capsys):
     capsys.readouterr()
     assert lookup.main([]) == 0
     assert len(capsys.readouterr().out) > 2000
+
+
+@pytest.mark.parametrize("text", ["xqzzy " * 500, "xqzzy" * 500])
+def test_a_long_text_that_fits_nothing_is_not_repeated_whole(text):
+    assert len(str(atlas.atlas(text))) < 200
+    assert "'xqzzy" in str(atlas.atlas(text))

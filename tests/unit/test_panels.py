@@ -98,6 +98,15 @@ def test_panels_know_their_row_unit_and_line(own):
     assert repr(own).splitlines() == ["Own:", "  Rate", "  Rate", "  Nobody 😀"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_json_that_is_no_yaml_is_read(tmp_path, encoding):
+    title = "a\x7fb\x80c\x9fd\uffffe\ufefff"
+    own = {"panels": [{"title": title, "targets": [{"expr": "up"}]}]}
+    file = tmp_path / "own.json"
+    file.write_bytes(json.dumps(own, ensure_ascii=False, indent="\t").encode(encoding))
+    assert [p.title for p in dashboard(file).panels] == [title]
+
+
 def test_a_panel_that_is_not_there_or_comes_twice_is_named(own):
     with pytest.raises(UnknownPanel) as caught:
         own.panel("Nobody")
