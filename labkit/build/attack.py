@@ -93,16 +93,17 @@ def attacks(exercise: Exercise, *, every: bool = True) -> list[Attack]:
 
     Args:
         every: all of them, as ``./lab build attack`` does. Else the wrong one that came last to
-            ``answers.yaml``, and the most general of those that are made the same way for every
-            exercise: results made up. Right answers are then played by the contract tests alone.
+            ``answers.yaml``; without any, and for the first exercise of a lesson, also the most
+            general of those that are made the same way for every exercise: results made up. Right
+            answers are then played by the contract tests alone.
     """
     fault, repaired = exercise.fault, (*exercise.fault, *exercise.repair)
     found = list(_of_folder(exercise))
+    made_up = list(_made(exercise, "results made up", repaired, _nothing_done))
     if not every:
-        found = [a for a in found if not a.right][-1:]
-    found += _made(exercise, "results made up", repaired, _nothing_done)
-    if not every:
-        return found
+        own = [a for a in found if not a.right][-1:]
+        return [*own, *(made_up if not own or exercise.number == 1 else ())]
+    found += made_up
     found.append(Attack("harmless changes besides", True, repaired, _harmless(exercise)))
     found += _made(exercise, "the mail leaves elsewhere", repaired, _mail_elsewhere)
     found += _made(exercise, "another workflow under the name", fault, _another_workflow)

@@ -60,12 +60,12 @@ def test_a_helper_of_its_own_that_was_read_hides_no_wrong_name(tmp_path):
 
 CALLED = {
     "another name": "call = ctx.call_activity\n    yield call('refund', app_id='billing')",
-    "another name of a name": "a = b = ctx.call_activity\n    yield b('refund', app_id='billing')",
+    "another name of a name": "a = b = ctx.call_activity\n    yield a('refund', app_id='billing')",
     "getattr": "yield getattr(ctx, 'call_activity')('refund', app_id='billing')",
-    "a name for getattr": "c = getattr(ctx, 'call_activity')\n    yield c('refund', app_id='billing')",
+    "its name": "c = getattr(ctx, 'call_activity')\n    yield c('refund', app_id='billing')",
 }
 UNKNOWN = {
-    "partial with an app": "p = partial(ctx.call_activity, app_id='billing')\n    yield p('refund')",
+    "partial, an app": "p = partial(ctx.call_activity, app_id='billing')\n    yield p('refund')",
     "partial": "p = partial(ctx.call_activity)\n    yield p('refund', app_id='billing')",
     "a helper": "yield from calls(ctx.call_activity, 'refund', 'billing')",
 }
