@@ -142,7 +142,7 @@ print(result)
 observe("result-after-restart", "yes" if result else "no")
 
 # %% [markdown] tags=["explain"]
-# The sidecar writes every step to a state store, here an SQLite file. A process may end; this history stays. The swimlanes are drawn from it.
+# The sidecar writes every step to a state store, here an SQLite file. These records are the workflow's history. It stays when a process ends, and the swimlanes are drawn from it.
 
 # %% [markdown] tags=["predict"]
 # ## Kill the service while it works
@@ -171,7 +171,7 @@ observe("greetings-after-kill", counts if run.status == "COMPLETED" else "the wo
 run.show()
 
 # %% [markdown] tags=["explain"]
-# The hatched band in the picture shows when no worker was connected. When the worker came back, the sidecar gave it the recorded history. The end of Ada's step was recorded, so it did not run again. The end of Bob's step was not, so it ran a second time. The rule: a step whose end is recorded never runs again; an interrupted step does.
+# The hatched band in the picture shows when no worker was connected. The workflow stayed RUNNING and waited. When the worker came back, the sidecar gave it the recorded history. The end of Ada's step was recorded, so it did not run again. The end of Bob's step was not, so it ran a second time. The rule: a step whose end is recorded never runs again; an interrupted step does.
 
 # %% tags=["quiz"]
 quiz("recorded-steps")

@@ -339,7 +339,7 @@ lab.run("workflow-4").show()
 #
 # | | What is left after a crash? | Who knows how far it is? | Must both apps run at the same time? |
 # |---|---|---|---|
-# | direct HTTP | nothing | the caller | yes |
+# | direct HTTP | nothing | the caller, and it can be wrong, as for task 2 | yes |
 # | pub/sub | the messages | nobody: the caller knows "published" | no |
 # | workflow | the plan and its progress | the caller | no |
 #

@@ -1,13 +1,13 @@
 # %% [markdown] tags=["opening"]
 # # Build the notification service
 #
-# **You will** write a real service in five steps, try each step, ask the sidecar what it knows about the service, and see two often copied mistakes fail. 40 minutes.
+# **You will** write a real service in five steps, try each step, ask the sidecar what it knows about the service, and test two lines of a copied example. 40 minutes.
 #
 # **You will be able to**
 #
 # - build a service whose activities other apps can call
 # - locate what a sidecar reports about a service, and what it does not
-# - diagnose two mistakes that are often copied
+# - test two lines of a copied example against the runtime
 #
 # **You need** lesson 00.
 #
@@ -103,7 +103,7 @@ wfr = wf.WorkflowRuntime()
 # %% [markdown] tags=["text"]
 # ## Step 2: the activities
 #
-# Callers send JSON. A Pydantic model checks it on arrival. `task_execution_id` names one call and stays the same over all its retries: a key by which a repeated call is recognised. Save this part, then try it with a mail that is incomplete.
+# Callers send JSON. As the argument is annotated (`mail: Email`), the SDK makes that Pydantic model of the JSON, and the model checks it on arrival. `task_execution_id` names one call and stays the same over all its retries: a key by which a repeated call is recognised. Save this part, then try it with a mail that is incomplete.
 
 # %% tags=["write"]
 # %%workfile 02/notification-service/main.py --part 2
@@ -157,7 +157,7 @@ except ValidationError as refused:
 # %% [markdown] tags=["text"]
 # ## Step 3: deliver once
 #
-# Lesson 01 showed that an interrupted step runs again. So the service records each delivery under its key, and skips a key that was already delivered.
+# The model refused the mail and named the missing field. Next: lesson 01 showed that an interrupted step runs again. So the service records each delivery under its key, and skips a key that was already delivered.
 
 # %% tags=["write"]
 # %%workfile 02/notification-service/main.py --part 3
@@ -186,7 +186,7 @@ def deliver_once(key: str, channel: str, recipient: str, hand_over: Callable[[],
 # %% [markdown] tags=["text"]
 # ## Step 4: hand over, record, log
 #
-# Mails go out by SMTP. Logs are one JSON object per line, so that programs can read them. Save this part, then deliver twice with one key. (`now` is replaced, so that the log lines are the same each time.)
+# Mails go out by SMTP. Logs are one JSON object per line, for programs to read. Save this part, then deliver twice with one key. (`now` is replaced, so that the log lines stay the same.)
 
 # %% tags=["write"]
 # %%workfile 02/notification-service/main.py --part 4
@@ -241,7 +241,7 @@ for attempt in (1, 2):
 # %% [markdown] tags=["text"]
 # ## Step 5: the service around it
 #
-# Without a sidecar, `wfr.start()` waits forever. So it runs in a thread of its own with a time limit, and the service ends with a clear message.
+# The second call with the same key handed nothing over: it was skipped. The last part starts the worker and the HTTP server. Without a sidecar, `wfr.start()` waits forever. So it runs in a thread of its own with a time limit, and the service ends with a clear message.
 
 # %% tags=["write"]
 # %%workfile 02/notification-service/main.py --part 5
@@ -348,7 +348,7 @@ lab.inbox
 # %% [markdown] tags=["predict"]
 # ## What does the sidecar know?
 #
-# A sidecar describes itself under `/v1.0/metadata`. *Which of the two will it report about your service: how many workers are connected, or the names of its activities?*
+# A sidecar describes itself under `/v1.0/metadata`. *What will it report about your service: how many workers are connected, the names of its activities, or both?*
 
 # %% tags=["predict"]
 predict("metadata-knows", ["workers", "activity names", "workers and activity names"])
@@ -386,7 +386,7 @@ print(run.failure.message if run.failure else run.output)
 observe("clock-in-activity", "it stays RUNNING" if ended == "RUNNING" else ended)
 
 # %% [markdown] tags=["explain"]
-# Only the context of a workflow has that clock. Its value comes from the history, so that it is the same in each **replay**. An activity is not replayed. It reads the real time: `datetime.now(timezone.utc)`, as `now()` in your service does.
+# Only the context of a workflow has that clock. Its value comes from the history, so that it is the same in each **replay**: the workflow function runs again from its first line, and takes the results of recorded steps from the history. An activity is not replayed. It reads the real time: `datetime.now(timezone.utc)`, as `now()` in your service does.
 
 # %% tags=["quiz"]
 quiz("which-clock")
@@ -405,7 +405,7 @@ print("exit code", ended.returncode, "-", ended.stdout.splitlines()[-1])
 # %% [markdown] tags=["close"]
 # ## What you can now do
 #
-# You built a service whose activities any app in the namespace can call. You know what its sidecar reports: workers and actor types, never names.
+# You built a service whose activities other apps can call by its app ID. You know what its sidecar reports: workers and actor types, never names.
 #
 # [Claims](../docs/claims.md) you have seen: decorators belong to a `WorkflowRuntime`; an activity has no `current_utc_datetime`; the metadata lists no activities.
 #

@@ -29,7 +29,7 @@ quiz("which-clock")
 # %% [markdown] tags=["story"]
 # ## One order, two apps
 #
-# The task system validates and assigns an order; the notification team sends an e-mail and a push message. You get copies of both services, so change what you like. `SLOW_SECONDS` makes each delivery take a second.
+# An order is validated and assigned; then an e-mail and a push message are sent. You get copies of two services, so change what you like. `SLOW_SECONDS` makes each delivery take a second.
 
 # %% tags=["code"]
 run_file = copy_of_services(
@@ -74,7 +74,7 @@ run.show()
 #
 # ## Two logs, one history
 #
-# Each service writes its own log. The history joins them: it records which app was called, and in which order.
+# Each service writes its own log. The history joins them: it lists the steps of both apps in the order in which they were called.
 
 # %% tags=["look"]
 import json
@@ -145,7 +145,7 @@ new = len(lab.inbox) - before
 observe("mails-after-retries", {0: "none", len(attempts): "one per attempt", 1: "one"}.get(new, new))
 
 # %% [markdown] tags=["explain"]
-# All attempts of one call carry the same **idempotency key**. The service records the key when the mail has been sent, and then skips further calls with it.
+# The first attempts found no mail server, so they sent and recorded nothing. A later one sent the mail, and with that the call was done. All attempts carried the same **idempotency key**: the `task_execution_id` of lesson 02. The service records it once the mail has been sent, and from then on skips every attempt that carries it.
 
 # %% [markdown] tags=["predict"]
 # ## A kill between the mail and the record
@@ -254,7 +254,7 @@ observe("dataclass-arrives-as", lab.run("dataclass").output)
 # %% [markdown] tags=["change"]
 # ## Change something
 #
-# In the file above, write `given: OrderModel` in place of `given`, and run from that cell on. Which of the three shapes arrive as `OrderModel` now?
+# In the cell that saves `shapes/main.py`, write `given: OrderModel` instead of `given`. Run from that cell on, and compare the last column with the one before. Which shapes arrive as `OrderModel` now? (Ignore the line about your prediction.)
 
 # %% tags=["quiz"]
 quiz("shape")

@@ -1,7 +1,7 @@
 # %% [markdown] tags=["opening"]
 # # Call a child workflow in the audit service
 #
-# **You will** call another team's whole workflow as one step, find its history, use its instance ID twice, and kill each side of the call. 40 minutes.
+# **You will** call another team's whole workflow, find its history, use its instance ID twice, and kill each side of the call. 40 minutes.
 #
 # **You will be able to**
 #
@@ -76,7 +76,7 @@ observe("parent-steps", COUNTS.get(own, own))
 # %% [markdown] tags=["predict"]
 # ## An order that breaks a rule
 #
-# The next assignee is from another company, so the child raises an alert. *How does the parent end?*
+# The next assignee is from another company, which breaks a rule of the audit. *How does the parent end, and is there an alert in the ledger of the audit service?*
 
 # %% tags=["predict"]
 predict("violating-order", ["FAILED", "COMPLETED, with an alert", "COMPLETED, without an alert"])
@@ -230,7 +230,7 @@ def starts_when_killed(app_id):
 observe("starts-of-work", ", ".join([starts_when_killed("caller"), starts_when_killed("target")]))
 
 # %% [markdown] tags=["explain"]
-# The death of the parent's app does not touch the child: it runs in the other app, and its result waits until the parent's app is back.
+# The death of the parent's app does not touch the child: it runs in the other app. Had it ended earlier, its result would have waited until the parent's app was back.
 #
 # When the target's app dies, the running activity is cut off, so it is started again. The child itself is not started again, because its start is recorded.
 #

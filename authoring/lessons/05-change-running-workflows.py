@@ -1,7 +1,7 @@
 # %% [markdown] tags=["opening"]
 # # Change code while workflows run
 #
-# **You will** count how many times a workflow function is started, release code while orders wait, see an order fail because of it, and release the same change safely. 40 minutes.
+# **You will** count how many times a workflow function is started, release code while orders wait, see what becomes of one of them, and release the same change safely. 40 minutes.
 #
 # **You will be able to**
 #
@@ -28,7 +28,7 @@ quiz("whose-history")
 # %% [markdown] tags=["story"]
 # ## Orders wait, releases do not
 #
-# `order` validates, reserves, asks for an approval, and notifies. The approval is a child workflow in another team's app, and can take days. Meanwhile you release new code. Here are the activities, and `clocks`, a workflow that prints two times:
+# `order` validates, reserves, asks for an approval, and notifies. The approval, a child workflow in another app, can take days. Meanwhile you release new code. Here are the activities, and `clocks`, which reads two clocks and prints both:
 
 # %% tags=["write"]
 # %%workfile 05-change/orders/main.py --part 1
@@ -140,7 +140,7 @@ print("different values of datetime.now():          ", len({real for _, real in 
 # %% [markdown] tags=["text"]
 # ## A release while two orders wait
 #
-# You start two orders. Both wait for their approval, and you keep the history of one as it is now. Then a colleague decides that nothing has to be reserved any more, and takes that line out.
+# You start two orders. Both wait for their approval, and you keep the history of one as it is now. Then a colleague decides that nothing has to be reserved, and removes that line.
 
 # %% tags=["code"]
 client = lab.client("orders")
@@ -195,7 +195,7 @@ print(failure.error_type)
 print(textwrap.fill(failure.message, 90))
 
 # %% [markdown] tags=["explain"]
-# The history of `o-1` says that step 2 was an activity, `reserve`. The new code asked for a child workflow as step 2. The SDK cannot know which of them is right, so it fails the workflow. Nothing failed at the release itself, and `o-2` will fail in the same way when it is approved.
+# The history of `o-1` says that step 2 was an activity, `reserve`. The new code asked for a child workflow as step 2. The SDK cannot know which of them is right, so it fails the workflow. Nothing failed at the release itself, and with this code `o-2` would fail in the same way when it is approved.
 #
 # ## Ask before you release
 #
@@ -219,7 +219,7 @@ print(fit(waiting))
 # %% [markdown] tags=["predict"]
 # ## First way out: end it
 #
-# An order that must not go on can be ended on purpose: `terminate_workflow`, with or without `recursive=False`. *Without it, what becomes of the approval in the other app?*
+# An order that must not go on can be ended on purpose: `client.terminate_workflow(name)`. *What becomes of its approval, which runs in the other app?*
 
 # %% tags=["predict"]
 predict("terminated-child", ["it is TERMINATED, too", "it stays RUNNING", "it is COMPLETED"])
@@ -254,7 +254,7 @@ for name in ("family", "parent-only"):
 # %% [markdown] tags=["predict"]
 # ## Second way out: keep the old path
 #
-# `ctx.is_patched("no-reserve")` is False for an instance that has passed this line before the release, and True for a new one. The call of `reserve` now depends on it. *Who reserves: the waiting `o-2`, a new `o-3`, or both?*
+# `ctx.is_patched("no-reserve")` is False for an instance that was already past this place in the code at the release, and True for a new one. The new code calls `reserve` only where it is False. *Who reserves: the waiting `o-2`, a new `o-3`, or both?*
 
 # %% tags=["predict"]
 predict("patched", ["both reserve", "only o-2 reserves", "only o-3 reserves"])

@@ -287,7 +287,7 @@ lab.client("caller").schedule_new_workflow(
 print(lab.run("last").wait().output["priority"])
 
 # %% [markdown] tags=["explain"]
-# The data team changed and restarted its app while the caller ran on. These are reasons for a separate app:
+# Before the service loads the model, it compares the hash of the file with the one in `model.sha256`. They differed, so it ended with a message. It was restarted while the caller ran on. These are reasons for a separate app:
 #
 # | reason | what you measured |
 # |---|---|
@@ -305,7 +305,7 @@ quiz("where-the-limit")
 #
 # You run a service with its own packages and limits, measure how much it does at once, and keep large data out of calls.
 #
-# [Claims](../docs/claims.md) you have seen: a remote activity can run where its packages or its GPU are, the rest elsewhere.
+# [Claims](../docs/claims.md) you have seen: a remote activity can run where its packages are, the rest elsewhere. (The same holds for a GPU; you have not measured that.)
 #
 # Next: lesson 07 finds out why a call does not arrive.
 

@@ -144,7 +144,7 @@ print("app ID:", wrong_app.failure)
 print("  steps in the history:", [s.name for s in wrong_app.history.own_steps()])
 
 # %% [markdown] tags=["explain"]
-# The first call reached `target`. Its worker found no **registration** of that name, and said so: an ordinary failure, with a message. The second call was never handed over, so there is no failure and nothing in the history. The runtime goes on trying, because an app with this ID may start later. The log of the caller's sidecar says what it is looking for:
+# The first call reached `target`. Its worker found no **registration** of that name, and said so: an ordinary failure, with a message. The second call was never handed over, so there is no failure and nothing in the history. The runtime goes on trying, because an app with this ID may start later. The log of the caller's sidecar says what it is looking for, and **placement**, the part of the control plane that knows which app runs where, says which apps can be called:
 
 # %% tags=["look"]
 def report():
@@ -189,7 +189,7 @@ lab.up("target", announce=False)
 print("with:   ", offered("target"), "- workflow:", waiting.wait().status)
 
 # %% [markdown] tags=["explain"]
-# A sidecar offers its actor types only while a worker is connected. Without one the app is as absent as `tarket`: the call waits. When the worker is back, the workflow completes without your help. So `/healthz` is not the question to ask; `connectedWorkers` is.
+# A sidecar offers its actor types only while a worker is connected. Without one the app is as absent as `tarket`: the call waits. When the worker is back, the workflow completes. So `/healthz` proves nothing here; look at `connectedWorkers` in the metadata.
 
 # %% [markdown] tags=["predict"]
 # ## Another namespace
@@ -255,7 +255,7 @@ for ended in ("success", "failed", "recoverable"):
     print(f"{ended:<11}", attempts(ended))
 
 # %% [markdown] tags=["explain"]
-# *Recoverable* attempts are those that the runtime repeats. A number that grows here is the best alarm for calls that do not arrive.
+# *Recoverable* attempts are those that the runtime repeats. A number that grows here is a good alarm for calls that do not arrive.
 
 # %% [markdown] tags=["change"]
 # ## Change something
@@ -294,7 +294,7 @@ quiz("which-symptom")
 # %% [markdown] tags=["close"]
 # ## What you can now do
 #
-# You tell a call that failed from a call that never arrived, and find the reason by one piece of evidence each.
+# You tell a call that failed from a call that never arrived, and know for each reason one piece of evidence that proves it.
 #
 # [Claims](../docs/claims.md) you have seen: all apps of a workflow must be in one namespace; a name that is not registered fails; an absent app makes the workflow wait.
 #

@@ -1,7 +1,7 @@
 # %% [markdown] tags=["opening"]
 # # Give workflows a store, and check the manifests
 #
-# **You will** take the actor state store away from one app, then from the other, give each app a store of its own, run on Redis, and fix Kubernetes manifests. 40 minutes.
+# **You will** take the actor state store away from one app, then from the other, try what happens with two different stores, run on Redis, and fix Kubernetes manifests. 40 minutes.
 #
 # **You will be able to**
 #
@@ -119,7 +119,7 @@ def kept(database="statestore.sqlite"):
 print(*kept(), sep="\n")
 
 # %% [markdown] tags=["explain"]
-# Each app keeps the workflows that it hosts; `child:0001` is the child workflow, with an ID that Dapr made. Activities are not kept. A sidecar keeps workflows in its **actor state store**, the component with the line `actorStateStore: "true"`. In the next folder that line says "false":
+# Each app keeps the workflows that it hosts (`child:0001` is the child); an activity is in the history of its caller. A sidecar keeps workflows in its **actor state store**, the component whose property `actorStateStore` is "true". In the next folder it is "false":
 
 # %% tags=["write"]
 # %%workfile 08-stores/no-actors/statestore.yaml
@@ -204,7 +204,7 @@ for app_id in ("caller", "target"):
 #
 # | who lacks it | you see |
 # |---|---|
-# | the caller | an error at once, which names the missing line |
+# | the caller | an error at once, which names the property |
 # | the target, called for a child | RUNNING; the reason is in the log of the *caller's* sidecar |
 #
 # The metadata lists the component and does not show the line. The log of a sidecar names its actor state store at the start.
@@ -246,11 +246,11 @@ observe("two-stores", f"both {activity}" if activity == child else differ)
 # %% [markdown] tags=["explain"]
 # > [Multi Application Workflows](https://docs.dapr.io/developing-applications/building-blocks/workflow/workflow-multi-app/) says: all app IDs must use the same actor state store. On 1.18.1 two different ones work.
 #
-# So the compliance team can keep its audits in a database of its own.
+# So the compliance team can keep its audits in a database of its own. Instead of a folder for each app, a component can also list the app IDs that may use it, e.g. `scopes: [target]`; without `scopes`, every sidecar that reads the folder loads it.
 #
 # ## Redis
 #
-# Many clusters keep workflows in Redis: `state.redis` with the same line. The set `components/redis` is that, and the lab starts a Redis server for it.
+# Many clusters keep workflows in Redis: `state.redis` with the same property. The folder `components/redis` has such a component, and the lab starts a Redis server for it.
 
 # %% tags=["code"]
 lab = deploy(components="redis")
@@ -263,7 +263,7 @@ print([c["type"] for c in lab.app("caller").metadata()["components"]])
 # | question | where you ask |
 # |---|---|
 # | In which namespace is the app? | `kubectl get pods -A -l app=target` |
-# | Which components have the line? | `kubectl get components -A -o yaml` |
+# | Which components are actor state stores? | `kubectl get components -A -o yaml` |
 # | What does the caller's sidecar report? | `kubectl logs deploy/caller -c daprd` |
 # | Is a worker connected? | `/v1.0/metadata` of the sidecar, after `kubectl port-forward` |
 #
@@ -332,7 +332,7 @@ observe("broken-requirements", len(findings()))
 # %% [markdown] tags=["change"]
 # ## Change something
 #
-# `./lab preflight PATH` does the same in a terminal, with the line of each finding. The next cell follows one of the suggestions. Edit the cells of the manifests until no finding is broken: there are two right answers for the namespace.
+# `./lab preflight PATH` does the same in a terminal. Whether names are registered, no manifest says. The next cell fixes one fault. Edit the cells of the manifests until nothing is broken: there are two right answers for the namespace.
 
 # %% tags=["change"]
 # %%workfile 08-stores/manifests/statestore.yaml
@@ -357,7 +357,7 @@ quiz("who-needs-a-store")
 #
 # You find a missing actor state store on either side, give apps stores of their own, and check manifests before you deploy them.
 #
-# [Claims](../docs/claims.md) you have seen: an actor state store where workflows are hosted; different stores work together; the metadata does not show how a store is used.
+# [Claims](../docs/claims.md) you have seen: each app that hosts workflows needs an actor state store; different stores work together; the metadata does not show how a store is used.
 #
 # Next: lesson 09 finds out what fails when a remote app fails.
 

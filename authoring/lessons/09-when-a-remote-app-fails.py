@@ -1,7 +1,7 @@
 # %% [markdown] tags=["opening"]
 # # Find out what fails when a remote app fails
 #
-# **You will** let a remote activity raise, refuse, be slow, be killed, be missing and be absent, and build a table of what your workflow sees. 45 minutes.
+# **You will** let a remote activity raise, refuse, be slow, be killed and be missing, call an app that is absent, and build a table of what your workflow sees. 45 minutes.
 #
 # **You will be able to**
 #
@@ -231,11 +231,11 @@ gave_up = [name for name, run in runs.items() if run.output == "gave up"]
 observe("race", " and ".join(gave_up) + {0: "neither", 1: " only", 2: ""}[len(gave_up)])
 
 # %% [markdown] tags=["explain"]
-# The call to the slow app was handed over and recorded, so the timer can win. With the absent app the timer fires as well, but Dapr cannot save the turn as long as the call in it is not handed over.
+# The call to the slow app was handed over and recorded, so the timer can win. With the absent app the timer fires as well, but Dapr saves the progress of the workflow only together with its open call, and this call cannot be handed over.
 #
 # ## Four more ideas
 #
-# - `watched` also waits for an event, which is then raised
+# - `watched` lets the call race with an event, which you raise
 # - the `attempt` that waits for `late` is terminated
 # - `hands_off` starts a second workflow for the call
 # - `by_http` calls `late` by HTTP, through the sidecar: **service invocation**
@@ -314,7 +314,7 @@ ended = sum(status != "RUNNING" for status in ends.values())
 observe("ideas", ["none", "one", "two", "three", "all four"][ended])
 
 # %% [markdown] tags=["explain"]
-# An event or a termination makes the runtime load the workflow again, which frees it. But somebody has to raise it. A separate workflow needs nobody, and its result never comes back to the parent.
+# An event or a termination makes the runtime load the workflow again, which frees it. But somebody has to send the event or terminate the workflow. A separate workflow needs nobody, but its result never comes back to the parent.
 #
 # A call by HTTP fails: an ordinary failure, with attempts and a fallback. Its price is that of lesson 01: nobody keeps the call for `late`.
 #
@@ -341,7 +341,7 @@ for what, name in cases.items():
 # %% [markdown] tags=["predict"]
 # ## A rescue
 #
-# `task_with_fallback` puts each risky call into a child workflow of its *own* app and races that child with a timer of three seconds. You start `notification-service` only after the parent has ended. *What is the status of the children then?*
+# `task_with_fallback` puts each risky call into a child workflow of its *own* app and races it with a timer of three seconds. You start `notification-service` only after the parent has ended. *What status do the children have some seconds after that start?*
 
 # %% tags=["predict"]
 predict("child-after-rescue", ["COMPLETED", "FAILED", "RUNNING", "TERMINATED"])
@@ -364,7 +364,7 @@ display(run.show())
 observe("child-after-rescue", " and ".join(sorted(ends)))
 
 # %% [markdown] tags=["explain"]
-# The children wait, so the parent does not have to. This is **graceful degradation**: the task goes on, the mail follows when it can. Where it must not follow, terminate the child. `attempt_notification` in `services/task-orchestrator-service/main.py` is the whole pattern.
+# The children wait, so the parent does not have to. (It ended first, so the swimlane shows them as running.) This is **graceful degradation**: the mail follows when it can. Where it must not follow, terminate the child. `attempt_notification` in `services/task-orchestrator-service/main.py` is the whole pattern.
 
 # %% tags=["quiz"]
 quiz("except")

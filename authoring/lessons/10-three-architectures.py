@@ -30,7 +30,7 @@ quiz("rescue")
 # %% [markdown] tags=["story"]
 # ## One case, three architectures
 #
-# An order makes three things: a task is noted, two people get a mail, and a book gets an entry. The lesson [Multi-App Workflows](https://agentfactory.panaversity.org/docs/Deploying-Agent-Factories-in-the-Cloud/dapr-actors-workflows/multi-app-workflows) of the Agent Factory book names three architectures for this:
+# An order does three things: it notes a task, sends a mail to two people, and writes an entry into a ledger, here called *the book*. The lesson [Multi-App Workflows](https://agentfactory.panaversity.org/docs/Deploying-Agent-Factories-in-the-Cloud/dapr-actors-workflows/multi-app-workflows) of the Agent Factory book names three architectures for this:
 #
 # - **centralised**: one orchestrator has the whole workflow, the others do single steps
 # - **domain-specific**: notification and audit each own a workflow, called as a child
@@ -74,7 +74,7 @@ observe("one-history", "all three" if len(alone) == 3 else " and ".join(alone))
 #
 # ## Six faults
 #
-# Each hits one order per architecture. The target is `notification-service`; kills come when the first mail has been handed over and not yet noted. *Which architecture gets the worst numbers of mails?*
+# Each hits one order per architecture. The **host** is the app that runs the ordered workflow; the target is `notification-service`. The target's worker is killed, its sidecar is killed, the host is killed; the target is absent and comes back; its provider refuses all mails; the target is slow. The three kills come when the first mail has been handed over and not yet noted. *Which architecture is furthest from two mails per order?*
 
 # %% tags=["predict"]
 predict("worst", ["centralised", "domain-specific", "gateway", "all three are alike"])
@@ -89,11 +89,11 @@ mails = {n: sum(abs(2 - r[n]["mails"]) for r in results.values()) for n in three
 observe("worst", "all three are alike" if alike else max(mails, key=mails.get))
 
 # %% [markdown] tags=["explain"]
-# What is lost or doubled depends on the activity, its ledger and its retry policy, and these are alike. The killed worker had noted no mail, so it sent one twice. Refused mails are given up after three attempts, and the order is completed.
+# What is lost or doubled depends on the activity, its ledger and its retry policy, and these are the same in all three. The killed worker had noted no mail, so it sent one twice. Refused mails are given up after three attempts, and the order is completed.
 #
 # ## While the host is away
 #
-# The **host** is the app that runs the ordered workflow. It was killed with the first mail on its way. *How many mails left before it came back?*
+# In the third fault the host was killed with the first mail on its way. *How many mails had left before it came back?*
 
 # %% tags=["predict"]
 predict(
@@ -109,11 +109,11 @@ words = {0: "1 everywhere", 3: "2 everywhere"}
 observe("without-host", words.get(len(two)) or f"1, with {' and '.join(two)} 2")
 
 # %% [markdown] tags=["explain"]
-# A campaign that has begun needs nobody else. Elsewhere the host decides after each step, and it was away.
+# A campaign that has begun needs nobody else; elsewhere the host decides after each step.
 #
 # ## One app is away
 #
-# You stop the host, then the notification service, then the book. *Without notifications, where does the book get its entry?*
+# You stop one app at a time: host, notifications, keeper of the book. *In which architecture does the book get its entry without notifications?*
 
 # %% tags=["predict"]
 predict("away", ["centralised", "domain-specific", "gateway", "nowhere"])
@@ -131,7 +131,7 @@ entered = [name for name, (_, target, _) in away.items() if "book" in target]
 observe("away", " and ".join(entered) or "nowhere")
 
 # %% [markdown] tags=["explain"]
-# An absent app stops its step and all later ones: the order of the steps decides that. Write the entry first, or use the rescue of lesson 09.
+# An absent app stops its own step and all later ones, so the order of the steps decides what is still done. Write the entry first, or use the rescue of lesson 09.
 #
 # ## Five change requests
 #
@@ -162,11 +162,11 @@ for name, apps in deployed.items():
 observe("fewest", min(hosts, key=hosts.get))
 
 # %% [markdown] tags=["explain"]
-# A change within a domain stays in the app that owns its workflow; one across domains reaches every host. Each new host has to fit its waiting instances: lesson 05.
+# A change within a domain stays in the app that owns its workflow; one across domains reaches every host, and each new host has to replay the orders under way (lesson 05).
 #
 # ## The same load
 #
-# Twelve orders at once, four mails each by now:
+# Twelve orders at once; each sends four mails by now:
 
 # %% tags=["code"]
 from IPython.display import SVG
@@ -177,6 +177,8 @@ for name, load in loads.items():
 SVG(compare.curve({name: load["seconds"] for name, load in loads.items()}))
 
 # %% [markdown] tags=["predict"]
+# This load does not decide.
+#
 # ## Bulk
 #
 # `bulk_task_processing` has at most `limit` calls under way. The Configuration of `ml-service` allows four activities at a time. You judge 200 tasks with the limits 1, 4 and 200. *How many run at once, at most?*
@@ -195,11 +197,11 @@ display(SVG(compare.curve({f"limit {limit}": b["seconds"] for limit, b in bulks.
 observe("at-once", ", ".join(str(bulk["at_once"]) for bulk in bulks.values()))
 
 # %% [markdown] tags=["explain"]
-# The smaller limit counts. A caller's limit is for this bulk alone; only the target's limit protects the target from all callers.
+# The smaller limit counts. A caller's is for this bulk alone; only the target's protects it from all callers.
 #
 # ## Change something
 #
-# Find the smallest limit that is about as fast as 200. Change the two numbers and run the cell again.
+# This cell judges 50 tasks. Put 200 in one place, smaller limits in the other. Which smallest limit is about as fast?
 
 # %% tags=["change"]
 mine = {limit: compare.bulk(lab, limit, 50) for limit in (2, 3)}

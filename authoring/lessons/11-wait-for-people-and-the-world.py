@@ -106,7 +106,7 @@ observe("early", "the 2nd" if run.output["status"] == "reassigned" else "another
 # | before the wait | accepted | keeps it until it waits for it |
 # | after the end | accepted | never sees it |
 #
-# > The SDK documents that events for a completed or non-existent instance are silently discarded. On 1.18.1 the second case is an error.
+# > The SDK documents that events for a completed or non-existent instance are silently discarded. On 1.18.1 this holds for a completed instance; for one that does not exist, the client gets an error.
 #
 # Next comes a small app, `desk`, with a workflow for each further question.
 
@@ -209,7 +209,7 @@ output = lab.run("twice").output
 observe("twice", ", ".join(output) if output else "it waits for a second person")
 
 # %% [markdown] tags=["explain"]
-# One event ends one wait, in the order in which they come. It has no sender: who may approve is for your code to check. `False` arrives as `None`, as all data that Python counts as false. So send `{"approved": False, "by": "ada"}`.
+# Each event ends one wait; waits of one name are served in the order in which they were made. Upper and lower case do not matter: `Approval` reached the second wait. An event has no sender: your code has to check who may approve. `False` arrives as `None`, like all data that Python treats as false. So send `{"approved": False, "by": "ada"}`.
 #
 # ## Which wait gets the answer?
 #
@@ -230,7 +230,7 @@ def answer_second(name):
 observe("offer", answer_second("race"))
 
 # %% [markdown] tags=["explain"]
-# A race does not end its loser. The wait for Ada still stood first in line and took Bo's event, and no code looks at it any more. A wait with `timeout=` leaves the line when its time is over:
+# A race does not end its loser. The wait for Ada still stood first in line and took Bo's event, which no code reads any more. Bo's wait got nothing, and his timer fired. A wait with `timeout=` leaves the line when its time is over:
 
 # %% tags=["change"]
 # %%workfile 11-desk/desk/main.py --part 2
@@ -275,9 +275,9 @@ lost, kept = noted("lossy", False), noted("careful", True)
 observe("saved", f"without {lost}, with {kept}")
 
 # %% [markdown] tags=["explain"]
-# Events that wait for their wait are kept in the history, and a new run has a new one. It gets only those that `save_events=True` hands over. The client was told "accepted" each time.
+# Events that come before their wait are kept in the history. A new run has a new history, and gets only what `save_events=True` hands over. The client was told "accepted" each time.
 #
-# Then 40 changes more, and a watch that never starts over:
+# Then 40 changes each for `careful` and `endless`, which never starts over:
 
 # %% tags=["look"]
 client.schedule_new_workflow(
@@ -319,7 +319,7 @@ print("patient:", lab.run("patient").wait().output)
 observe("restart", "it times out at once" if (output, timers) == ("timed out", 1) else output)
 
 # %% [markdown] tags=["explain"]
-# A time-out is a moment, not a length: the history holds when it is due, and the scheduler keeps a reminder on disk.
+# The history stores the moment at which a time-out is due, not its length, and the scheduler keeps a reminder on disk.
 #
 # ## Cancel
 #

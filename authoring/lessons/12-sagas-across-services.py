@@ -71,7 +71,7 @@ observe("refused", f"{run.status}, {shelf['book']} books")
 # %% [markdown] tags=["explain"]
 # The service answers `{"refused": …}`: an answer, not an exception, so no retry policy applies. `step` raises it in the workflow, which then calls the compensation. Cancelled is a result.
 #
-# ## Four steps
+# ## The whole order
 #
 # `fulfil_order` also checks the order, charges the customer, and sends a mail.
 
@@ -108,7 +108,7 @@ observe("order-of-undo", ", ".join(compensations(run)))
 # %% [markdown] tags=["explain"]
 # The last one comes first, because each step relied on those before it.
 #
-# `cancel_delivery` is called although the delivery was refused. Its compensation was noted before the step was called, and has to accept that there is nothing to undo. Then it is missing in `undone`. Why it is called at all, you will see soon.
+# `cancel_delivery` is called although the delivery was refused. Its compensation was noted before the step was called, and has to accept that there is nothing to undo. It is called, but not listed in `undone`. The section "A step that raises" shows why it is called at all.
 #
 # ## What must hold
 #
@@ -176,7 +176,7 @@ print("charges tried:", len(calls(run, "charge_payment")), "- invariant:", ask("
 observe("no-answer", ", ".join(name.split("_")[0] for name in run.output["undone"]))
 
 # %% [markdown] tags=["explain"]
-# A failed step is not a step that did nothing. Its policy gives up soon: a customer is waiting, and the order can be undone. A compensation has nothing to fall back on: six tries, with pauses of 12.5 s.
+# A failed step is not a step that did nothing. Its policy gives up soon: a customer is waiting, and the order can be undone. A compensation has nothing to fall back on, so it gets six tries, with 12.5 s of pauses in all.
 
 # %% [markdown] tags=["predict"]
 # ## Killed after the money was taken
@@ -200,11 +200,11 @@ starts, payments = (len(rows("payment-service", t, "abroad")) for t in ("attempt
 observe("killed", f"{starts} starts, {payments} payment{'s' * (payments > 1)}")
 
 # %% [markdown] tags=["explain"]
-# The second start found a payment with the same key, `abroad/charge`: row and key were written in one transaction. A task execution ID would not do as a key: it names one call, and the refund is another call that must find this payment. So the price of a saga: each step and each compensation is idempotent, by a key of order and step.
+# The second start found a payment with the key `abroad/charge`: row and key were written in one transaction. A task execution ID would not do: it names one call, and the refund, another call, must find this payment. So the price of a saga: each step and each compensation is idempotent, by a key of order and step.
 #
 # ## Killed with the list in memory
 #
-# `undo` is a list in the memory of `order-api`. You freeze `shipping-service`, and when the customer is charged, you kill `order-api` and `payment-service`. Only `order-api` is started again; then shipping goes on, and refuses. *What is the status of the workflow, and where are the books?*
+# `undo` is a list in the memory of `order-api`. An order goes to Antarctica while `shipping-service` is frozen. When the customer is charged, you kill `order-api` and `payment-service`. Only `order-api` is started again; then shipping refuses. *While `payment-service` is away: what is the status of the workflow, and are the books held or released?*
 
 # %% tags=["predict"]
 predict("list-lost", ["FAILED, books held", "RUNNING, books held", "RUNNING, books released"])
@@ -225,7 +225,7 @@ observe("list-lost", f"{status}, books {'released' if held['released_at'] else '
 # %% [markdown] tags=["explain"]
 # The restarted workflow replays its history, so `undo` gets the same names again.
 #
-# No policy counts an absent app. The refund waits, and with it all that comes after it. Nothing is lost, only late.
+# To a retry policy an absent app is no failure, so no attempt is used up. The refund waits, and every compensation after it waits, too. Nothing is lost.
 #
 # ## After the pivot
 #

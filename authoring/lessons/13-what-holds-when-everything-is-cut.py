@@ -31,9 +31,9 @@ quiz("same-key")
 # %% [markdown] tags=["story"]
 # ## Not only the kills that you think of
 #
-# In lesson 12 you killed services by hand, at moments that you had thought of. Bugs wait at the others. An order over the shop's five apps has 17 recorded events, and up to six things can be killed at each.
+# In lesson 12 you killed services by hand, at moments that you had thought of. Bugs show at moments that nobody thought of. An order over the shop's five apps has 17 recorded events, and up to six things can be killed at each.
 #
-# A **cut** is one of these: at one event one victim is killed, and brought back half a second later. The **cut engine** first runs the workflow without a cut, to learn its events. Then it runs the workflow again for each cut, in a lab of its own, waits for the end, and asks an invariant.
+# A **cut** kills one victim at one event, and brings it back half a second later. The **cut engine** first runs the workflow without a cut, to learn its events. Then it runs the workflow again for each cut, in a lab of its own, waits for the end, and asks an invariant.
 
 # %% tags=["code"]
 SHOP = ("order-api", "inventory-service", "payment-service", "shipping-service")
@@ -69,9 +69,9 @@ for event in events[:9]:
 observe("uncut", "it holds" if uncut.outcome == "held" else "it does not hold")
 
 # %% [markdown] tags=["explain"]
-# Nothing is wrong as long as nothing goes wrong. That is why tests did not find it.
+# Without a crash each payment is made once, and a new key does no harm. That is why no test failed.
 #
-# `delay=0.5` makes each cut half a second after its event: in the middle of what the event has begun.
+# `delay=0.5` makes each cut half a second after its event: while the work that the event started is still under way.
 
 # %% [markdown] tags=["predict"]
 # ## Kill the service that was called
@@ -126,7 +126,7 @@ print(report.counts())
 observe("repaired", f"{len(report.bad)} of {len(report.cuts)}")
 
 # %% [markdown] tags=["explain"]
-# The same cuts as before, and more: a repair is shown by what broke before it.
+# These are the same cuts as before, and three more. A repair is proven by the cut that broke the promise before it.
 
 # %% [markdown] tags=["predict"]
 # ## Kill the control plane
@@ -151,12 +151,12 @@ held = all(r.outcome == "held" for r in report.results.values())
 observe("control-plane", "the promise holds in all three" if held else "it does not hold")
 
 # %% [markdown] tags=["explain"]
-# Nothing is lost, only late: a scheduler that was killed is silent for about 20 s after its return. The engine tells you what a crash costs, too.
+# Nothing is lost, only late: a scheduler that was killed is silent for about 20 s after its return. The engine also measures what a crash costs.
 
 # %% [markdown] tags=["predict"]
 # ## Let an activity raise
 #
-# A crash is not the only cut. `how="raise"` lets one activity raise an exception, once: before its work, or after it. This `order-api` is an earlier one, in which the check of the order had no retry policy. *Which activity may not fail even once?*
+# A crash is not the only cut. `how="raise"` lets one activity raise an exception, once: before its work, or after it. This `order-api` is an earlier version, in which one call had no retry policy. *For which activity does a single exception break the promise?*
 
 # %% tags=["predict"]
 predict("raise", ["none", "validate_order", "charge_payment", "send_email"])

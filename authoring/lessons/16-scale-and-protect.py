@@ -260,7 +260,7 @@ print("policy loaded:", "protect" in lab.app("order-desk").logs("sidecar"), "- o
 observe("resiliency", str(len(lab.mail_server.refused())))
 
 # %% [markdown] tags=["explain"]
-# The runtime calls activities itself, and asks no policy; Resiliency acts on service invocation. Put the breaker where several calls are seen: into a workflow that makes them, or into the activity. `order_all` rests after three failures in a row, then tries with one mail. Which of its ten recipients does the provider hear of while it is down?
+# The runtime asks no policy when it calls activities; Resiliency acts on service invocation. Put the breaker where several calls are seen: into a workflow or the activity. `order_all` rests after three failures, then tries with one mail. Whom does the provider hear of?
 
 # %% tags=["look"]
 text = (run_file.parent / "order-desk" / "main.py").read_text()

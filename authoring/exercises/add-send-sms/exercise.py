@@ -3,7 +3,7 @@
 
 # %% [markdown] tags=["wanted"]
 # - the workflow completes
-# - the ledger of `notification-service` has one delivery for each order, channel `sms`, with its phone; a phone may have many
+# - for each order, the table `deliveries` in the ledger of `notification-service` gets one row with the channel `sms` and the order's phone number, also when several orders have the same number
 # - the key of the delivery stays the same when the runtime repeats the call, so a repeated call adds no second row
 # - there is no SMS provider yet: a log line with the phone number and the message takes its place
 

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# An audit records the order, checks it against the rules, and raises an alert when one is broken. The compliance team cleaned up names in its service. Since then every audited order fails.
+# An audit records the order, checks it against the rules, and raises an alert when one is broken. The compliance team released a new version of its service. Since then every audited order fails.
 
 # %% tags=["look"]
 child = lab.run("order").history.steps()[-1]

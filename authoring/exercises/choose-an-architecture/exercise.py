@@ -8,7 +8,7 @@
 # |---|---|---|
 # | `notification-service` | `SUBJECT` | the subject of each mail is `SUBJECT: TITLE`; without it `Task assigned: TITLE` |
 # | `notification-service` | `ARCHIVE` | one mail for each order goes to this address, too |
-# | `notification-service` | `ATTEMPTS` | a mail is tried so many times; without it three times |
+# | `notification-service` | `ATTEMPTS` | the number of attempts for each mail; without it, three |
 # | `audit-service` | `RECEIPTS` | with any value, a step `write_receipt` runs in `audit-service` for each entry |
 # | `task-orchestrator-service` | `LEAD` | this address gets a mail, too |
 #

@@ -36,6 +36,6 @@ lab.run("order").show()
 # I move the call into a child workflow of order-api and race the child with a timer of PATIENCE; the result says confirmed False, and the mail comes when the service is back.
 
 # %% [markdown] tags=["expert"]
-# The call of an activity in an app that is not running cannot be left: the sidecar of the caller tries to hand over the call, and until that succeeds the workflow gets no turn, not even for a timer that is due. So a race with a timer in the same workflow is lost before it begins. A child is another workflow: only the child is held up.
+# The call of an activity in an app that is not running cannot be abandoned: the sidecar of the caller tries to hand over the call, and until that succeeds the workflow gets no turn, not even for a timer that is due. So a race with a timer in the same workflow is lost before it begins. A child is another workflow: only the child is held up.
 #
 # The child goes on when its parent has ended, so the mail arrives later. And after the pivot there is no failure any more that belongs to the order: a child that has failed is a fact for the result, and no exception.

@@ -5,7 +5,7 @@
 # - the workflow completes in less than 6 seconds, whether the provider has answered or not
 # - its output says `sent: False` when there was no answer in time, and holds the answer when there was
 # - a mail that the provider refuses does not count as sent; such an order may fail
-# - the assignee gets every other mail, once
+# - each mail that is not refused reaches the assignee, once
 
 # %% tags=["scenario"]
 def scenario(lab):

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# The notification service was made simpler. Then it was killed, and a customer got two mails. Each call of `send_email` has a mail of its own to send, once, whatever other calls have sent.
+# The notification service was made simpler. Then it was killed, and a customer got two mails. Each call of `send_email` must send its own mail, and send it only once, even if another call sent the same text to the same person.
 
 # %% [markdown] tags=["scenario"]
 # There are two orders and two kills. The first kill comes when the mail has left. The second comes while the mail server hangs, so the mail has not left.

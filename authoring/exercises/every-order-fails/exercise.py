@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# A colleague renamed something in one of the services. Now every order fails at once. Other teams send their mails through notification-service, too, and theirs arrive.
+# A colleague changed one of the services. Now every order fails at once. Other teams send their mails through notification-service, too, and theirs arrive.
 
 # %% tags=["look"]
 print(lab.run("order").failure.error_type)

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# `/health` of the notification service says healthy, and its sidecar says so too. No mail leaves. Probes ask for `/health`, so it has to go on answering.
+# `/health` of the notification service says healthy, and its sidecar says so too. But no mail is sent. The team's monitoring asks for `/health`, so `/health` has to keep answering.
 
 # %% tags=["scenario"]
 def scenario(lab):

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# A helper was taken out of a workflow to make it shorter. It should still notify by mail and push, give up what takes too long, and say in its output what was sent. A mail that fails is not sent, and the order goes on. Since then the workflow fails before its first notification.
+# Part of a workflow was moved into a helper, to make the workflow shorter. Since then it fails before its first notification. It should notify by mail and push, give up on what takes too long, and say in its output what was sent. A mail that fails counts as not sent, and the order goes on.
 
 # %% tags=["scenario"]
 def scenario(lab):

@@ -4,7 +4,7 @@
 # %% [markdown] tags=["wanted"]
 # - the assignee gets exactly one mail, even when the orchestrator is killed
 # - the workflow completes only after the mail has been handed over
-# - `notification-service` sends the mail: it has an activity for that, with an idempotency key
+# - `notification-service` sends the mail: it already has an activity for that
 
 # %% tags=["scenario"]
 def scenario(lab):

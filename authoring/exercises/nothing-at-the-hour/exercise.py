@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# A task was assigned, and nobody has done it. Six seconds later the reminder should have been sent, and six seconds after that the question to the manager. The time has passed, and the inbox holds one mail. Find out who is missing, and let whatever is well go on running.
+# A task was assigned, and nobody has done it. Six seconds later the reminder should have been sent, and six seconds after that the question to the manager. The time for the reminder has passed, and the inbox holds one mail. Find out why, and leave whatever is healthy running.
 
 # %% tags=["scenario"]
 task = {"task_id": "task-123", "title": "Review PR"}

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# Audits must not lie in the same database as everything else. The compliance team wants its own store, called `auditstore`; the workflow over three apps must go on as before.
+# Audits must not be kept in the same database as everything else. The compliance team wants its own store, called `auditstore`; the workflow over three apps must go on as before.
 
 # %% [markdown] tags=["wanted"]
 # - `audit-service` has one component, `auditstore`, and it keeps workflows
@@ -14,4 +14,4 @@ for app in lab.started_apps():
 # audit-service gets its own resources folder with auditstore; its metadata will list only that.
 
 # %% [markdown] tags=["expert"]
-# What must be shared is the namespace and the placement, not the store. Each app that hosts workflows needs one actor state store, and its own will do: the parent's history is in one database, the child's in the other. A folder per app is plain to see; scopes do the same in one folder, and must then stand in both components.
+# The apps must share the namespace and placement, not the store. Each app that hosts workflows needs one actor state store, and its own will do: the parent's history is in one database, the child's in the other. A folder per app is plain to see; scopes do the same in one folder, and must then stand in both components.

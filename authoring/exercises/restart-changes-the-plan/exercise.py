@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# Express orders get a mail. Orders accepted since the service started count as express, so this one does. Then the service was restarted while the order was running. An order has to survive that, on any machine and however long it has waited.
+# Express orders get a mail. Orders accepted since the service started count as express, so this one does. Then the service was restarted while the order was running. An order like this one has to survive that and get its one mail, on any machine and however long it has waited.
 
 # %% tags=["scenario"]
 def scenario(lab):

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# The orders team added a store of its own, `orders`, for its new app `order-desk`. Since then nothing starts.
+# The orders team added a store of its own, `orders`, for the data of its new app `order-desk`. Since then nothing starts. Both are needed: workflows kept where they were before, and the orders team's data on disk in `orders`.
 
 # %% tags=["scenario"]
 def scenario(lab):

@@ -38,6 +38,6 @@ lab.run("order").show()
 # schedule_delivery answered that it refuses, the workflow does not read that answer, and so it goes on as if the parcel had left.
 
 # %% [markdown] tags=["expert"]
-# Symptom: the result says fulfilled, and there is no delivery in the ledger. The history shows `schedule_delivery` as completed, and its answer: `{"refused": "no deliveries to AQ"}`. A completed activity is one that answered; what it answered, the workflow has to read. The other steps go through `step`, which raises a refusal, so the failure has one way out.
+# Symptom: the result says fulfilled, and there is no delivery in the ledger. The history shows `schedule_delivery` as completed, and its answer: `{"refused": "no deliveries to AQ"}`. A completed activity is one that answered; the workflow has to read the answer. The other steps go through `step`, which raises a refusal, so the failure has one way out.
 #
 # A service could also raise for a refusal. Then nobody could forget to read it, but each retry policy would try it again, unless the error is called `NonRetryableError`.

@@ -4,7 +4,7 @@
 # %% [markdown] tags=["scenario"]
 # `poison` is the order of this morning, `next` the one after it. `supervise` starts again what has ended, as an operating system would.
 #
-# After the repair, `poison` ends with the status `set aside` and without a mail, after the service has gone down four times at most, and `next` is carried out as before. `renderer.py` stays as it is: it is not yours, and tomorrow it may be another text.
+# After the repair, `poison` ends with the status `set aside` and without a mail, after the service has gone down four times at most, and `next` is carried out as before. `renderer.py` stays as it is: it is not yours, and tomorrow another text may end it.
 
 # %% tags=["scenario"]
 from contextlib import suppress
@@ -44,4 +44,4 @@ len({row["key"] for row in rows if row["recipient"] == "poison@example.com"})
 # %% [markdown] tags=["expert"]
 # Symptom: the service goes down without a word in its log, each time right after it has started. The ledger shows one key, again and again: one call, and no end of it. A process that is gone can report no failure, so there is nothing that a retry policy could count and no `except` could catch. The runtime hands the call out again, for ever.
 #
-# Two repairs work. Count the runs of a key where it survives the process, before the dangerous line, and raise an error after some of them. Or run the dangerous line in a process of its own, whose end is an exit code. Either way the error is recorded, and the workflow can set the order aside. A race with a timer only ends the workflow; the call goes on, and the service with it.
+# Two repairs work. Count the runs of a key where it survives the process, before the dangerous line, and raise an error after some of them. Or run the dangerous line in a process of its own, whose end is an exit code. Either way the error is recorded, and the workflow can set the order aside. A race with a timer only ends the workflow; the call is handed out again, and the service keeps going down.

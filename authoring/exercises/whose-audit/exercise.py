@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# An auditor asks for the audit history of the first order. It is about the second order.
+# An auditor opens the audit history of the first order and finds the second order in it. Each order needs an audit history of its own, whatever orders follow, and also after the service has been restarted.
 
 # %% tags=["scenario"]
 def scenario(lab):

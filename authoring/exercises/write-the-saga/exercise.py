@@ -6,7 +6,7 @@
 # - what was done is undone in reverse order, also when a step has failed and done its work all the same
 # - `undone` in the result names the compensations that undid something, in their order
 # - `not_undone` holds `{"step": …, "reason": …}` for each that could not; the others are carried out
-# - all this holds when services are killed, at whatever event: the check draws three
+# - all this holds when services are killed, at any event: the check draws three
 
 # %% [markdown] tags=["scenario"]
 # The order goes to Antarctica, where nobody delivers.
