@@ -260,7 +260,7 @@ print("policy loaded:", "protect" in lab.app("order-desk").logs("sidecar"), "- o
 observe("resiliency", str(len(lab.mail_server.refused())))
 
 # %% [markdown] tags=["explain"]
-# The runtime asks no policy when it calls activities; Resiliency acts on service invocation. Put the breaker where several calls are seen: into a workflow or the activity. `order_all` rests after three failures, then tries with one mail. Whom does the provider hear of?
+# The runtime calls activities itself, and asks no policy; Resiliency acts on service invocation. Put the breaker where several calls are seen: into a workflow that makes them, or into the activity. `order_all` rests after three failures in a row, then tries with one mail:
 
 # %% tags=["look"]
 text = (run_file.parent / "order-desk" / "main.py").read_text()
@@ -270,8 +270,8 @@ given = {"recipients": [f"b-{n}@example.com" for n in range(10)], "rest": 1}
 lab.client("order-desk").schedule_new_workflow("order_all", input=given, instance_id="all")
 wait_until(lambda: len(lab.mail_server.refused()) - before >= 5, 60)
 lab.mail_server.recover()
-print(lab.run("all").wait(60).output, "mails sent; refused before:", end=" ")
-print(*sorted(set(lab.mail_server.refused()[before:])))
+print(lab.run("all").wait(60).output, "mails sent;", end=" ")
+print("fewer than 10 refused:", len(lab.mail_server.refused()) - before < 10)
 
 # %% tags=["quiz"]
 quiz("breaker-place")
