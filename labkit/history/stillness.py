@@ -22,6 +22,10 @@ STALLS = {
     "": "read the reason, repair the cause and restart its app",
 }
 """What lets a stalled workflow go on, by the reason that the runtime gives."""
+TWICE = (
+    "do not resume it: a worker with the SDK 1.18.3 never ends the turn of a resume after two "
+    "suspensions; terminate it while it is suspended, and start another one"
+)
 
 
 def standstill(history: RunHistory, status: str) -> tuple[list[str], str]:
@@ -35,7 +39,16 @@ def standstill(history: RunHistory, status: str) -> tuple[list[str], str]:
         return [why], STALLS.get(str(history.stalled.reason), STALLS[""])
     waits = history.awaited()
     words = [f"it waits for {', '.join(waits)}"] if waits else [NOTHING_OPEN]
+    if status == "SUSPENDED" and _suspensions(history) > 1:
+        return ["it was suspended twice", *words], TWICE
     if status == "SUSPENDED":
         resume = f"lab.client({history.app_id!r}).resume_workflow({history.instance_id!r})"
         return ["it was suspended", *words], f"{resume}, then wait again"
     return words, GO_ON
+
+
+def _suspensions(history: RunHistory) -> int:
+    """Return how often it was suspended since it was last resumed."""
+    marks = [e.kind for e in history.events if e.kind in ("executionSuspended", "executionResumed")]
+    last = max((n for n, kind in enumerate(marks, 1) if kind == "executionResumed"), default=0)
+    return len(marks) - last

@@ -90,7 +90,7 @@ class Kept:
         """Write all of it; a crash right after loses nothing.
 
         Threads may call it at the same time. What was closed, here or in another process, is not
-        written again: an order that comes back late must not open it anew.
+        written again: an order that comes back late must not open it again.
         """
         with self._lock:
             if self._is_closed or (self._is_kept and not is_open()):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from labkit import paths
 from labkit.history import CannotBeShown, RunHistory, from_json, status_of, to_json
+from labkit.history.stillness import standstill
 from labkit.inprocess import EndlessTurn, InProcess
 from labkit.replay import NoService, replay, restarted, runtime_of
 from labkit.turns import registry_of
@@ -304,6 +305,24 @@ def test_a_turn_that_no_worker_ends_is_said():
         act("instance")
     with pytest.raises(EndlessTurn, match="instance was suspended twice and then resumed"):
         system.run()
+
+
+def test_who_is_suspended_twice_is_not_advised_to_resume_and_can_be_terminated():
+    runtime = noting()
+    runtime.register_workflow(lambda ctx, _: (yield ctx.wait_for_external_event("go")), name="w")
+    system = InProcess({"a": runtime})
+    system.schedule("a", "w")
+    advised = []
+    for act in (system.suspend, system.resume, system.suspend, system.suspend):
+        act("instance")
+        system.run()
+        history = RunHistory("a", "instance", tuple(system.history("instance")))
+        advised.append(standstill(history, system.instance("instance").status)[1])
+    assert ["resume_workflow" in fix for fix in advised] == [True, False, True, False]
+    assert "terminate it while it is suspended" in advised[-1]
+    system.terminate("instance")
+    system.run()
+    assert system.instance("instance").status == "TERMINATED"
 
 
 def test_a_history_with_a_turn_that_no_worker_ends_is_said():
