@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 
 import grpc
-import psutil
 import pytest
 from dapr.ext.workflow import DaprWorkflowClient
 
@@ -174,31 +173,3 @@ def test_without_a_worker_an_event_is_refused_and_not_kept(make_lab, tmp_path):
     lab.up("caller", announce=False)
     go(lab, run, "again")
     assert run.wait().output == "again"
-
-
-def test_a_workflow_that_is_suspended_twice_does_not_come_back_from_its_resume(make_lab, tmp_path):
-    """Its worker computes for ever: seen by the time of CPU that it uses, and in the history."""
-    lab = make_lab(write_waiting(tmp_path / "deployment"))
-    lab.up("caller", announce=False)
-    run, client = start(lab, "one"), lab.client("caller")
-    wait_until(lambda: "timerCreated" in run.history.kinds, 30)
-    for count in (1, 2):
-        client.pause_workflow(run.instance_id)
-        wait_until(lambda n=count: run.history.kinds.count("executionSuspended") == n, 30)
-    client.resume_workflow(run.instance_id)
-    _require_busy(lab)
-    go(lab, run, "after")
-    lab.kill("caller", "worker", announce=False)
-    lab.up("caller", announce=False)
-    _require_busy(lab)
-    assert "executionResumed" not in run.history.kinds, "the turn has never been written"
-    other = start(lab, "one")
-    go(lab, other, "beside it")
-    assert other.wait(60).output == "beside it", "the same worker serves others"
-
-
-def _require_busy(lab):
-    """Require that the worker uses seconds of CPU while it has next to nothing to do."""
-    worker = psutil.Process(lab.app("caller").process("worker").pid)
-    before = sum(worker.cpu_times()[:2])
-    wait_until(lambda: sum(worker.cpu_times()[:2]) > before + 4, 60)
