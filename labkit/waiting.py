@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from labkit.errors import ObservationError
+from labkit.slowness import HERE
 
 T = TypeVar("T")
 POLL_SECONDS = 0.02
@@ -41,22 +42,24 @@ class NotInTime(ObservationError):
 
 
 def patience() -> float:
-    """Return by what factor a deadline must be longer now, because this machine is busy.
+    """Return by what factor a deadline must be longer now, because this machine is busy or slow.
 
     It is the number of runnable processes per core, at least 1 and at most 15: a machine of two
     cores with 24 of them needs twelve times as long for everything. The load average of the last
-    minute counts, and on Linux the number at this moment when that is higher.
+    minute counts, and on Linux the number at this moment when that is higher. Where the cores are
+    taken by others unseen, it is how much longer than usual a small computation takes.
     """
-    return min(MOST_PATIENCE, max(1.0, _runnable() / (os.cpu_count() or 1)))
+    return min(MOST_PATIENCE, max(1.0, _runnable() / (os.cpu_count() or 1), HERE.factor()))
 
 
 def busy() -> str:
-    """Say how busy this machine is, for an error about time; "" when it is not."""
-    factor = patience()
-    if factor < BUSY:
+    """Say how busy or slow this machine is, for an error about time; "" when it is neither."""
+    if patience() < BUSY:
         return ""
     cores = os.cpu_count() or 1
-    return f"this machine is busy: {_runnable():.0f} programs want to run on {cores} cores"
+    if _runnable() / cores >= HERE.factor():
+        return f"this machine is busy: {_runnable():.0f} programs want to run on {cores} cores"
+    return f"this machine is slow now: it computes {HERE.factor():.0f} times as long as usual"
 
 
 def _runnable() -> float:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
+
+from labkit.waiting import patience
+
+USUAL_LOAD = 4.0
+"""Runnable processes per core while the suite runs as ``./lab test`` spreads it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,6 +29,38 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Let a test take longer by as much as this machine is slower than the suite makes it."""
+    marker = item.get_closest_marker("timeout")
+    given = item.config.getoption("timeout", None) or item.config.getini("timeout")
+    limit = float(marker.args[0] if marker else given)
+    if (factor := patience() / USUAL_LOAD) > 1:
+        item.add_marker(pytest.mark.timeout(limit * factor), append=False)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """Collect no garbage while a failure is described.
+
+    CPython 3.11 raises a SystemError, which ends the whole suite, when a destructor parses code
+    while code is parsed: https://github.com/python/cpython/issues/106905.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Name a failure at once: whoever waits for an hour, or ends it before, knows it."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        why = str(report.longrepr).strip().splitlines()[-1:]
+        print(f"\n{report.nodeid} ({report.when}): {''.join(why)[:300]}", flush=True)
 
 
 @pytest.fixture(autouse=True, scope="session")

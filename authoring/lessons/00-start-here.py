@@ -1,5 +1,5 @@
 # %% [markdown] tags=["opening"]
-# # Start here: run a workflow, kill it, watch it finish
+# # Start here: run a workflow, and kill its service
 #
 # **You will** write a small service, run a workflow in it on the real Dapr runtime, kill the service while it works, and see what happens. 25 minutes.
 #

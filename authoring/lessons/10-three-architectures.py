@@ -228,7 +228,13 @@ for what, values in rows.items():
 # %% [markdown] tags=["text"]
 # ## Your decision
 #
-# Write one page for a case that you know: two rows of the table for your choice, one against it, and what would change your mind. It stays in your folder.
+# Write one page for a case that you know: two rows of the table for your choice, one against it, and what would change your mind. It stays in your folder; the page below is an example.
+
+# %% [markdown] tags=["predict"]
+# *Which architecture will you choose?*
+
+# %% tags=["predict"]
+predict("choice", ["centralised", "domain-specific", "gateway"])
 
 # %% tags=["change"]
 # %%workfile 10/decision.md
@@ -243,12 +249,6 @@ For it: changes of a campaign are deployed by its own team. A campaign ends whil
 Against it: whoever looks for an order asks three apps for the history.
 
 We change our mind when: one team owns all services.
-
-# %% [markdown] tags=["predict"]
-# *Which architecture do you choose in your page?*
-
-# %% tags=["predict"]
-predict("choice", ["centralised", "domain-specific", "gateway"])
 
 # %% tags=["run"]
 page = (workspace("10") / "decision.md").read_text("utf-8")

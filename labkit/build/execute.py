@@ -14,10 +14,13 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from labkit import runtime
+from labkit.build.asking import questions
 from labkit.build.catalogue import Notebook
 from labkit.errors import AuthoringError
+from labkit.waiting import patience
 
 CELL_SECONDS = 180
+IMPORTS = "from labkit import predict, quiz"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -44,7 +47,7 @@ def execute(nb: Any, notebook: Notebook) -> Any:
     with _own_state():
         client = NotebookClient(
             nb,
-            timeout=CELL_SECONDS,
+            timeout=int(CELL_SECONDS * patience()),
             kernel_name="python3",
             record_timing=False,
             store_widget_state=False,
@@ -67,14 +70,18 @@ def execute(nb: Any, notebook: Notebook) -> Any:
 def with_outputs_of_before(nb: Any, notebook: Notebook) -> Any:
     """Return the notebook with the outputs of the last build, in which the code was the same.
 
+    Cells that only ask a question need no lab: they are run, so that they may change and move.
+
     Raises:
-        CodeChanged: a cell of code was not in that build, or was another one.
+        CodeChanged: another cell of code was not in that build, or was another one.
     """
-    before = [c for c in _stored(notebook).cells if c.cell_type == "code"]
-    now = [c for c in nb.cells if c.cell_type == "code"]
-    sources = [[(c.source, c.metadata.get("tags")) for c in cells] for cells in (before, now)]
-    if sources[0] != sources[1]:
-        old, new = sources
+    asking = {id(cell) for cell in questions(nb)}
+    now = [c for c in nb.cells if c.cell_type == "code" and id(c) not in asking]
+    stored = _stored(notebook)
+    asked = {id(cell) for cell in questions(stored)}
+    before = [c for c in stored.cells if c.cell_type == "code" and id(c) not in asked]
+    old, new = ([(c.source, c.metadata.get("tags")) for c in cells] for cells in (before, now))
+    if old != new:
         other = next((source for source, tags in new if (source, tags) not in old), "a cell less")
         raise CodeChanged(
             f"the code of {notebook.source.name} has changed",
@@ -84,7 +91,15 @@ def with_outputs_of_before(nb: Any, notebook: Notebook) -> Any:
             fix="build without --text, which runs the notebook",
         )
     for one, two in zip(now, before, strict=True):
-        one.outputs, one.execution_count = two.outputs, two.execution_count
+        one.outputs = two.outputs
+    if asking:
+        cells = [nbformat.v4.new_code_cell(IMPORTS), *questions(nb)]
+        alone = execute(nbformat.from_dict({**nb, "cells": cells}), notebook)
+        for one, two in zip(questions(nb), alone.cells[1:], strict=True):
+            one.outputs = two.outputs
+    for number, cell in enumerate((c for c in nb.cells if c.cell_type == "code"), 1):
+        cell.execution_count = number
+        cell.outputs = [_output(output, number) for output in cell.outputs]
     return nb
 
 

@@ -6,8 +6,10 @@ One lab for all, as most of them only wait; those that end a process make their 
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
+import psutil
 import pytest
 from dapr.ext.workflow import DaprWorkflowClient
 
@@ -173,3 +175,52 @@ def test_without_a_worker_an_event_is_refused_and_not_kept(make_lab, tmp_path):
     lab.up("caller", announce=False)
     go(lab, run, "again")
     assert run.wait().output == "again"
+
+
+def test_a_workflow_that_is_suspended_twice_does_not_come_back_from_its_resume(make_lab, tmp_path):
+    """Its worker computes for ever: seen by the time of CPU that it uses, and in the history."""
+    lab = make_lab(write_waiting(tmp_path / "deployment"))
+    lab.up("caller", announce=False)
+    run = suspended_twice(lab)
+    plain = DaprWorkflowClient(host="127.0.0.1", port=str(lab.app("caller").ports.grpc))
+    with ThreadPoolExecutor(1) as pool:
+        resume = pool.submit(plain.resume_workflow, run.instance_id)
+        _require_busy(lab)
+        assert not resume.done(), "nobody answers the call"
+        with pytest.raises(CallFailed, match="has not yet completed"):
+            lab.client("caller").purge_workflow(run.instance_id)
+        lab.kill("caller", "worker", announce=False)
+        with pytest.raises(grpc.RpcError):
+            resume.result(60)
+    lab.up("caller", announce=False)
+    _require_busy(lab)
+    assert run.status == "SUSPENDED"
+    assert "executionResumed" not in run.history.kinds, "the turn has never been written"
+    other = start(lab, "one")
+    go(lab, other, "beside it")
+    assert other.wait(60).output == "beside it", "the same worker serves others"
+
+
+def test_a_workflow_that_is_suspended_twice_can_be_terminated(make_lab, tmp_path):
+    lab = make_lab(write_waiting(tmp_path / "deployment"))
+    lab.up("caller", announce=False)
+    run = suspended_twice(lab)
+    lab.client("caller").terminate_workflow(run.instance_id)
+    assert run.wait(60).status == "TERMINATED"
+
+
+def suspended_twice(lab):
+    """Return a workflow that waits, and that was suspended twice."""
+    run, client = start(lab, "one"), lab.client("caller")
+    wait_until(lambda: "timerCreated" in run.history.kinds, 30)
+    for count in (1, 2):
+        client.pause_workflow(run.instance_id)
+        wait_until(lambda n=count: run.history.kinds.count("executionSuspended") == n, 30)
+    return run
+
+
+def _require_busy(lab):
+    """Require that the worker uses seconds of CPU while it has next to nothing to do."""
+    worker = psutil.Process(lab.app("caller").process("worker").pid)
+    before = sum(worker.cpu_times()[:2])
+    wait_until(lambda: sum(worker.cpu_times()[:2]) > before + 4, 60)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from labkit import paths
-from labkit.build import frame, lint
+from labkit.build import asking, frame, lint
 from labkit.build.catalogue import Notebook, notebooks, orphans
 from labkit.build.compare import drift
 from labkit.build.execute import CodeChanged, with_outputs_of_before
@@ -229,6 +229,48 @@ def test_a_change_of_text_keeps_the_outputs(tmp_path):
     kept = with_outputs_of_before(read(made), made)
     assert "in other words" in kept.cells[0].source
     assert (kept.cells[1].outputs[0].text, kept.cells[1].execution_count) == ("2\n", 1)
+
+
+ASKED = """
+
+# %% tags=["predict"]
+CHOICES = ["one", "two"]
+predict("how-many", CHOICES)
+"""
+
+
+def test_a_question_that_is_new_is_run_and_the_other_outputs_are_kept(tmp_path):
+    made = built_once(tmp_path)
+    made.source.write_text(
+        SOURCE.replace("# %%", "# %% [markdown]\n# How many?" + ASKED + "\n# %%", 2)
+    )
+    kept = with_outputs_of_before(read(made), made)
+    shown = {c.source.splitlines()[-1]: c.outputs[0] for c in kept.cells if c.get("outputs")}
+    assert "one | two" in shown['predict("how-many", CHOICES)']["data"]["text/plain"]
+    assert "2\n" in [output.get("text") for output in shown.values()]
+    counts = [c.execution_count for c in kept.cells if c.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@pytest.mark.parametrize(
+    ("source", "asks"),
+    [
+        ('quiz("one")', True),
+        ('from labkit import Lab, quiz\n\nquiz("one")', True),
+        ('predict("one", ["a", "b"])', True),
+        ('PAIR = ["a", "b"]\npredict("one", PAIR)', True),
+        ('predict("one", ELSEWHERE)', False),
+        ('lab.up()\nquiz("one")', False),
+        ('WORDS = made()\npredict("one", WORDS)', False),
+        ('predict("one", [f"{n} mails" for n in (1, 2)])', False),
+        ('observe("one", "a")', False),
+        ("%%workfile 01/main.py\nquiz('one')", False),
+        ("", False),
+    ],
+)
+def test_a_cell_that_only_asks_needs_no_lab(source, asks):
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    assert asking.questions(nb) == (nb.cells if asks else [])
 
 
 def test_outputs_of_other_code_are_not_kept(tmp_path):

@@ -9,6 +9,15 @@ import pytest
 from labkit import waiting
 
 
+@pytest.fixture(autouse=True)
+def as_fast_as_usual(monkeypatch):
+    computes(monkeypatch, 1.0)
+
+
+def computes(monkeypatch, factor):
+    monkeypatch.setattr(waiting.HERE, "factor", lambda: factor)
+
+
 @pytest.mark.parametrize(
     ("load", "runnable", "cores", "factor"),
     [
@@ -36,6 +45,28 @@ def test_where_there_is_no_proc_the_load_average_counts(monkeypatch, tmp_path):
     monkeypatch.setattr(os, "getloadavg", lambda: (6.0, 1.0, 1.0))
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     assert waiting.patience() == 3.0
+
+
+def with_load(monkeypatch, tmp_path, load):
+    monkeypatch.setattr(waiting, "_LOADAVG", str(tmp_path / "none"))
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+
+def test_a_machine_whose_cores_others_take_unseen_is_given_time(monkeypatch, tmp_path):
+    with_load(monkeypatch, tmp_path, 1.0)
+    computes(monkeypatch, 7.2)
+    assert waiting.patience() == 7.2
+    assert waiting.busy() == "this machine is slow now: it computes 7 times as long as usual"
+    computes(monkeypatch, 40.0)
+    assert waiting.patience() == waiting.MOST_PATIENCE
+
+
+def test_a_load_that_explains_it_is_named(monkeypatch, tmp_path):
+    with_load(monkeypatch, tmp_path, 20.0)
+    computes(monkeypatch, 7.2)
+    assert waiting.patience() == 10.0
+    assert waiting.busy() == "this machine is busy: 20 programs want to run on 2 cores"
 
 
 def test_asking_takes_a_quarter_of_a_core_at_most():

@@ -19,7 +19,8 @@ def scenario(lab):
 
 
 # %% tags=["look"]
-print(lab.run("order").failure.message)
+failure = lab.run("order").failure
+print(f"{failure.error_type}: {failure.message}" if failure else "no failure")
 
 # %% [markdown] tags=["plan"]
 # I add an activity registered as send_sms that goes through deliver_once; the ledger will have a row with channel sms and the key of the call.
