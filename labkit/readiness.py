@@ -23,7 +23,7 @@ from labkit.controlplane import ControlPlane
 from labkit.errors import StartError
 from labkit.history import finds_workflows
 from labkit.movement import Movement
-from labkit.ownapp import OwnApp
+from labkit.ownapp import MOST_STARTS, OwnApp
 from labkit.parts import Part
 from labkit.processes import Process, stop
 from labkit.routing import KIND, SPACE, Route, closed
@@ -390,13 +390,18 @@ def _require_processes(app: OwnApp) -> None:
         if process.is_alive:
             continue
         if process is app.process("sidecar"):
+            if app.sidecar_starts_again():
+                continue
             raise _ended(app, process)
         # It may have come too early, or have left a worker that runs on its own.
         if not app.starts_again() and not process.left_something():
             raise _ended(app, process, ", so no worker is connected")
 
 
-def _ended(app: App, process: Process, so: str = "") -> StartError:
+def _ended(app: OwnApp, process: Process, so: str = "") -> StartError:
+    if process is app.process("sidecar") and app.is_out_of_time():
+        fix = f"end labs and programs that are not needed (./lab stop), then lab.up({app.name!r})"
+        return process.ended(f"start {app.name}", fix, f", {MOST_STARTS} times", busy())
     cause = app.cause_of(process)
     why = cause.found if cause else ""
     return process.ended(f"start {app.name}", app.fix_of(process), so, why)

@@ -276,11 +276,9 @@ lost, kept = noted("lossy", False), noted("careful", True)
 observe("saved", f"without {lost}, with {kept}")
 
 # %% [markdown] tags=["explain"]
-# Events that come before their wait are kept in the history. A new run has a new history, and gets only what `save_events=True` hands over. The client was told "accepted" each time.
+# Events that come before their wait are kept in the history. A new run gets only what `save_events=True` hands over. Pause only once: SDK 1.18.3 never answers a resume after two pauses.
 #
-# > Pause a workflow once. After a second `pause_workflow`, `resume_workflow` is never answered on SDK 1.18.3: the worker computes for ever. `terminate_workflow` before the resume ends it.
-#
-# Then 40 changes each for `careful` and `endless`, which never starts over:
+# Now 40 changes each for `careful` and `endless`, which never starts over:
 
 # %% tags=["look"]
 client.schedule_new_workflow(
