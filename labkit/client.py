@@ -106,11 +106,14 @@ class WaitedTooLong(ObservationError, TimeoutError):
     code = "waited-too-long"
 
 
-def client_of(app: App, obstacles: Callable[[], list[Reason]] = lambda: []) -> DaprWorkflowClient:
+def client_of(
+    app: App, obstacles: Callable[[str], list[Reason]] = lambda _: []
+) -> DaprWorkflowClient:
     """Return the SDK's own workflow client for an app, with a deadline for every call.
 
     Args:
-        obstacles: asked when there was no answer in time: what keeps workflows from going on.
+        obstacles: asked with an instance ID, or "", when there was no answer in time: what keeps
+            this workflow from going on.
 
     Raises:
         NoClient: the sidecar's API is a Unix socket, which the SDK cannot be given by its path.
@@ -140,7 +143,7 @@ def client_of(app: App, obstacles: Callable[[], list[Reason]] = lambda: []) -> D
 class _Stub:
     """The calls to one sidecar, each with a look at the processes of the app."""
 
-    def __init__(self, app: App, stub: Any, obstacles: Callable[[], list[Reason]]) -> None:
+    def __init__(self, app: App, stub: Any, obstacles: Callable[[str], list[Reason]]) -> None:
         self._app, self._stub, self._obstacles = app, stub, obstacles
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -152,7 +155,7 @@ class _Stub:
                 return call.result(timeout)
             except (CallFailed, WaitedTooLong) as problem:
                 if _came_too_late(problem):
-                    _explain(problem, self._obstacles())
+                    _explain(problem, self._obstacles(call.instance_id))
                 raise
 
         return call
@@ -168,10 +171,14 @@ class _Call:
         self._speaks = False
 
     @property
+    def instance_id(self) -> str:
+        """The workflow that the call is about, or "" where it is about none."""
+        return str(getattr(self._request, "instanceId", ""))
+
+    @property
     def _asked(self) -> str:
-        instance = getattr(self._request, "instanceId", "")
         method = _NAMES.get(self._name, self._name)
-        return f"{method}, instance {instance}, on {self._app.name}"
+        return f"{method}, instance {self.instance_id}, on {self._app.name}"
 
     @property
     def _limit(self) -> float:

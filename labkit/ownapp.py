@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
+from labkit import lives
 from labkit.apps import App
 from labkit.launch import Launch, Surroundings
 from labkit.parts import PARTS, Part, Ports
 from labkit.processes import Process
 from labkit.runfile import AppSpec
+from labkit.waiting import busy
+
+MOST_STARTS = 3
+"""So often is a sidecar started that ends by a time limit of its own on a slow machine."""
+_LIMITS = ("deadline exceeded", "init timeout", "i/o timeout", "timed out")
 
 
 class OwnApp(App):
@@ -23,6 +30,7 @@ class OwnApp(App):
         self.launch = Launch(self, around)
         self._supervisor = around.supervisor
         self._came_early = False
+        self._sidecars = 0
 
     @property
     def command(self) -> str:
@@ -40,10 +48,30 @@ class OwnApp(App):
 
     def start(self, part: Part | None = None) -> None:
         """Start what is not running (one part, or both); does not wait."""
+        self._sidecars = 0
         for name in PARTS if part is None else (part,):
             running = self.process(name)
             if (name == "sidecar" or self.service.exists) and not (running and running.is_alive):
                 self._start(name)
+
+    def is_out_of_time(self) -> bool:
+        """Whether the sidecar ended by a time limit of its own while this machine is slow.
+
+        A component has five seconds to become ready, or its sidecar ends (``spec.initTimeout``).
+        """
+        sidecar = self.process("sidecar")
+        if sidecar is None or sidecar.is_alive or sidecar.was_killed or not busy():
+            return False
+        fatal = [line for line in sidecar.output().splitlines() if "level=fatal" in line]
+        return any(words in line for line in fatal for words in _LIMITS)
+
+    def sidecar_starts_again(self) -> bool:
+        """Start the sidecar again if it ran out of time, which is nobody's mistake."""
+        if not self.is_out_of_time() or self._sidecars >= MOST_STARTS:
+            return False
+        lives.note(self.shared.folder, "again", name=f"{self.name} sidecar", at=time.time())
+        self._start("sidecar")
+        return True
 
     def starts_again(self) -> bool:
         """Whether a command that has failed gets a second start, because it came too early.
@@ -60,6 +88,7 @@ class OwnApp(App):
 
     def _start(self, part: Part) -> None:
         if part == "sidecar":
+            self._sidecars += 1
             self.sidecar.remove_old_sockets()
         else:
             self._came_early = not self.spec.app_port and not self.sidecar.listens()

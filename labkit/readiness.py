@@ -23,7 +23,7 @@ from labkit.controlplane import ControlPlane
 from labkit.errors import StartError
 from labkit.history import finds_workflows
 from labkit.movement import Movement
-from labkit.ownapp import OwnApp
+from labkit.ownapp import MOST_STARTS, OwnApp
 from labkit.parts import Part
 from labkit.processes import Process, stop
 from labkit.routing import KIND, SPACE, Route, closed
@@ -39,8 +39,9 @@ SCHEDULER_SECONDS = 5.0
 behind the workers; after this, up() says that it lags."""
 CERTIFICATE_SECONDS = 1.0
 """A sidecar has its certificate 0.01 s after it has asked for it (measured on 1.18.1)."""
-ROUTE_SECONDS = 0.5
-"""Deadline of a question to a sidecar about the actors of an app, which takes milliseconds."""
+ROUTE_SECONDS, SILENT_SECONDS = 0.5, 2.0
+"""Deadline of a question to a sidecar about the actors of an app, which takes milliseconds; and of
+the second one, before somebody is told that the first had no answer."""
 BLOCKED_SECONDS, SHUT_SECONDS, MOST_PATIENCE = 2.0, 10.0, 3.0
 """A sidecar that was there before placement does not answer such questions for so long: it never
 will. Any other may be in a round of placement, which gives up a silent sidecar after 8 s (default
@@ -108,7 +109,7 @@ class Routes:
         if any(a.name not in offers for a in asked):
             return None
         sources = [a for a in self._apps if a in asked or self._is_older(a)]
-        found = closed(routes(sources, offers), ROUTE_SECONDS)
+        found = closed(routes(sources, offers), ROUTE_SECONDS * patience())
         now = time.monotonic()
         self._since = {r.source: self._since.get(r.source, now) for r in found}
         return found
@@ -227,7 +228,9 @@ def blocked(apps: Iterable[App]) -> list[Reason]:
     """Return which sidecars do not answer questions about the actors of an app, and the fix."""
     apps = list(apps)
     found: dict[str, list[str]] = {}
-    for route in closed(routes(apps, _offers_of(apps)), ROUTE_SECONDS):
+    silent = closed(routes(apps, _offers_of(apps)), ROUTE_SECONDS * patience())
+    # A machine that stands still for a moment is no sidecar that is shut: it is asked once more.
+    for route in closed(silent, SILENT_SECONDS * patience()):
         found.setdefault(route.source, []).append(route.target)
     logs = {a.name: a.shared.folder / "logs" / f"{a.name}.sidecar.log" for a in apps}
     return [
@@ -390,13 +393,18 @@ def _require_processes(app: OwnApp) -> None:
         if process.is_alive:
             continue
         if process is app.process("sidecar"):
+            if app.sidecar_starts_again():
+                continue
             raise _ended(app, process)
         # It may have come too early, or have left a worker that runs on its own.
         if not app.starts_again() and not process.left_something():
             raise _ended(app, process, ", so no worker is connected")
 
 
-def _ended(app: App, process: Process, so: str = "") -> StartError:
+def _ended(app: OwnApp, process: Process, so: str = "") -> StartError:
+    if process is app.process("sidecar") and app.is_out_of_time():
+        fix = f"end labs and programs that are not needed (./lab stop), then lab.up({app.name!r})"
+        return process.ended(f"start {app.name}", fix, f", {MOST_STARTS} times", busy())
     cause = app.cause_of(process)
     why = cause.found if cause else ""
     return process.ended(f"start {app.name}", app.fix_of(process), so, why)

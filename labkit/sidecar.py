@@ -18,6 +18,7 @@ from labkit.ports import is_listening, is_listening_at
 from labkit.runfile import AppSpec
 from labkit.texts import Text
 from labkit.trust import Trust
+from labkit.waiting import patience
 
 TOKEN_HEADER = "dapr-api-token"
 SOCKET_PATH_BYTES = 103
@@ -143,7 +144,7 @@ class Sidecar:
         (measured on 1.18.1).
 
         Raises:
-            SidecarSilent: no answer within 2 s, or a refusal.
+            SidecarSilent: no answer within 2 s, longer on a busy machine, or a refusal.
         """
         return dict(self._get(self._api("metadata")).json())
 
@@ -151,7 +152,7 @@ class Sidecar:
         """Return its metrics in Prometheus' text format.
 
         Raises:
-            SidecarSilent: no answer within 2 s.
+            SidecarSilent: no answer within 2 s, longer on a busy machine.
         """
         return Text(self._get(f"http://{HOST}:{self.ports.metrics}/metrics").text)
 
@@ -192,11 +193,11 @@ class Sidecar:
 
     def _ask(self, url: str) -> httpx.Response:
         headers = {TOKEN_HEADER: self.shared.token}
-        socket = self.socket("http")
+        socket, within = self.socket("http"), plainhttp.SECONDS * patience()
         if socket is None or not url.startswith(self._api("")):
-            return self.shared.http.get(url, headers=headers)
+            return self.shared.http.get(url, headers=headers, timeout=within)
         with plainhttp.client(socket=socket) as http:
-            return http.get(url, headers=headers)
+            return http.get(url, headers=headers, timeout=within)
 
     def _get(self, url: str) -> httpx.Response:
         try:

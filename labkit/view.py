@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit import lives, readiness, workflowrun
 from labkit.apps import App, ledger_rows
 from labkit.client import client_of
+from labkit.errors import ObservationError
+from labkit.history.stillness import RESUMED, suspended_twice
 from labkit.lives import Life, Trouble
 from labkit.mailcatcher import Inbox, inbox
 from labkit.mailserver import MailServer
@@ -65,7 +68,7 @@ class View(ABC):
         """
         app = self.app(app_id)
         if app.name not in self._clients:
-            self._clients[app.name] = client_of(app, self.obstacles)
+            self._clients[app.name] = client_of(app, self._in_the_way)
         return self._clients[app.name]
 
     def replicas(self, app_id: str) -> list[App]:
@@ -116,3 +119,14 @@ class View(ABC):
         """Return what keeps workflows from going on although every process runs."""
         silence = self.silence()
         return [*([silence] if silence else []), *readiness.hindrances(self.started_apps())]
+
+    def _in_the_way(self, instance_id: str) -> list[Reason]:
+        """Return what keeps one workflow from going on, or all of them."""
+        if found := self.obstacles():
+            return found
+        with suppress(ObservationError):
+            history = self.run(instance_id).history
+            if suspended_twice(history):
+                look_at = f"lab.run({instance_id!r}).history"
+                return [Reason("the workflow was suspended twice", look_at, RESUMED)]
+        return []

@@ -260,7 +260,7 @@ print("policy loaded:", "protect" in lab.app("order-desk").logs("sidecar"), "- o
 observe("resiliency", str(len(lab.mail_server.refused())))
 
 # %% [markdown] tags=["explain"]
-# The runtime calls activities itself, and asks no policy; Resiliency acts on service invocation. A breaker belongs where several calls are seen: in a workflow or an activity. `order_all` rests after three failures, then tries one mail; the provider hears of no other:
+# The runtime calls activities itself, and asks no policy; Resiliency acts on service invocation. Put the breaker where several calls are seen: into a workflow that makes them, or into the activity. `order_all` rests after three failures in a row, then tries with one mail:
 
 # %% tags=["look"]
 text = (run_file.parent / "order-desk" / "main.py").read_text()
@@ -271,7 +271,7 @@ lab.client("order-desk").schedule_new_workflow("order_all", input=given, instanc
 wait_until(lambda: len(lab.mail_server.refused()) - before >= 5, 60)
 lab.mail_server.recover()
 print(lab.run("all").wait(60).output, "mails sent;", end=" ")
-print("refused:", *sorted({to.split("@")[0] for to in lab.mail_server.refused()[before:]}))
+print("fewer than 10 refused:", len(lab.mail_server.refused()) - before < 10)
 
 # %% tags=["quiz"]
 quiz("breaker-place")

@@ -11,6 +11,7 @@ from dapr.ext.workflow._durabletask.internal import protos as pb
 from labkit.errors import ObservationError
 from labkit.history.events import HistoryEvent
 from labkit.history.wire import records
+from labkit.waiting import patience
 
 DEADLINE_SECONDS = 2.0
 TOKEN_HEADER = "dapr-api-token"
@@ -49,7 +50,8 @@ def events_of(address: str, token: str, app_id: str, instance_id: str) -> list[H
         token: what its API asks for.
 
     Raises:
-        SidecarUnreachable: no answer within 2 s; carries the address that was tried.
+        SidecarUnreachable: no answer within 2 s, longer on a busy machine; carries the
+            address that was tried.
         UnknownInstance: the sidecar answered, and has no such instance ID.
         TokenRefused: the token is wrong.
     """
@@ -88,7 +90,8 @@ def finds_workflows(address: str, token: str) -> bool:
         stub = stubs.TaskHubSidecarServiceStub(channel)
         request = pb.GetInstanceRequest(instanceId="lab-readiness")
         try:
-            stub.GetInstance(request, timeout=DEADLINE_SECONDS, metadata=((TOKEN_HEADER, token),))
+            within, token_of = DEADLINE_SECONDS * patience(), ((TOKEN_HEADER, token),)
+            stub.GetInstance(request, timeout=within, metadata=token_of)
         except grpc.RpcError as problem:
             return bool(problem.code() not in _NOT_YET)
         return True
@@ -98,9 +101,8 @@ def _ask(address: str, token: str, call: str, request: Any, about: str) -> Any:
     with grpc.insecure_channel(address) as channel:
         stub = stubs.TaskHubSidecarServiceStub(channel)
         try:
-            return getattr(stub, call)(
-                request, timeout=DEADLINE_SECONDS, metadata=((TOKEN_HEADER, token),)
-            )
+            within = DEADLINE_SECONDS * patience()
+            return getattr(stub, call)(request, timeout=within, metadata=((TOKEN_HEADER, token),))
         except grpc.RpcError as problem:
             raise _told(problem, address, about) from problem
 
@@ -120,7 +122,7 @@ def _told(problem: Any, address: str, about: str) -> ObservationError:
         return _unknown(app_id, instance_id, details)
     return SidecarUnreachable(
         "a sidecar did not tell the history",
-        asked=f"history of {about} from {address}, within {DEADLINE_SECONDS:g} s",
+        asked=f"history of {about} from {address}",
         found=f"{code.name}: {details}",
         look_at="lab.status(), and the log of that sidecar",
         fix="lab.up() starts again what has ended",

@@ -26,6 +26,10 @@ TWICE = (
     "do not resume it: a worker with the SDK 1.18.3 never ends the turn of a resume after two "
     "suspensions; terminate it while it is suspended, and start another one"
 )
+RESUMED = (
+    "start another instance: a worker with the SDK 1.18.3 never ends the turn of a resume after "
+    "two suspensions, and no call reaches this one any more, also not after a restart"
+)
 
 
 def standstill(history: RunHistory, status: str) -> tuple[list[str], str]:
@@ -39,7 +43,7 @@ def standstill(history: RunHistory, status: str) -> tuple[list[str], str]:
         return [why], STALLS.get(str(history.stalled.reason), STALLS[""])
     waits = history.awaited()
     words = [f"it waits for {', '.join(waits)}"] if waits else [NOTHING_OPEN]
-    if status == "SUSPENDED" and _suspensions(history) > 1:
+    if status == "SUSPENDED" and suspended_twice(history):
         return ["it was suspended twice", *words], TWICE
     if status == "SUSPENDED":
         resume = f"lab.client({history.app_id!r}).resume_workflow({history.instance_id!r})"
@@ -47,8 +51,8 @@ def standstill(history: RunHistory, status: str) -> tuple[list[str], str]:
     return words, GO_ON
 
 
-def _suspensions(history: RunHistory) -> int:
-    """Return how often it was suspended since it was last resumed."""
+def suspended_twice(history: RunHistory) -> bool:
+    """Return whether it was suspended more than once since it was last resumed."""
     marks = [e.kind for e in history.events if e.kind in ("executionSuspended", "executionResumed")]
     last = max((n for n, kind in enumerate(marks, 1) if kind == "executionResumed"), default=0)
-    return len(marks) - last
+    return len(marks) - last > 1

@@ -10,6 +10,7 @@ from pathlib import Path
 from labkit import plainfile, yamltree
 from labkit.errors import DeploymentError
 from labkit.prometheus.programs import program
+from labkit.waiting import patience
 
 SECONDS = 60
 _AT = re.compile(r"^.*?: ([1-9]\d*):(\d+): (.*)$|line (\d+)", re.M)
@@ -74,7 +75,7 @@ def _complaints(arguments: Sequence[str], folder: Path) -> str:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=SECONDS * patience(),
         check=False,
     )
     if done.returncode == 0:

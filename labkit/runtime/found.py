@@ -20,10 +20,12 @@ from pathlib import Path
 from labkit import paths, versions
 from labkit.errors import SetupError
 from labkit.runtime import manifest
+from labkit.waiting import patience
 
 PROGRAMS = ("daprd", "placement", "scheduler", "sentry")
 PROGRAM_STARTS = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!")
 """Of Linux, of macOS (one processor, several), of scripts."""
+VERSION_SECONDS = 10.0
 NEEDED = PROGRAMS[:3]  # sentry is for lessons with mTLS; a Dapr CLI installs no sentry
 
 
@@ -194,8 +196,9 @@ def damaged(folder: Path, *, thorough: bool = True) -> list[str]:
 def version_of(program: Path) -> str:
     """Return what a Dapr program says of its version."""
     try:
+        within = VERSION_SECONDS * patience()
         told = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=10, check=False
+            [program, "--version"], capture_output=True, text=True, timeout=within, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as problem:
         return f"not runnable ({type(problem).__name__})"

@@ -15,13 +15,14 @@ import httpx
 import psutil
 import pytest
 
-from labkit import service
+from labkit import lives, service
 from labkit.apps import NoLedger, UnknownPart
 from labkit.attached import Attached
 from labkit.client import NoClient
 from labkit.components import WrongComponent
 from labkit.infrastructure import configuration
 from labkit.lab import AppNotStarted, LabClosed, NothingToResume, UnknownApp
+from labkit.ownapp import OwnApp
 from labkit.ports import PortTaken, is_listening
 from labkit.processes import ProcessEnded
 from labkit.readiness import AppWithoutWorker, NotReady, TwoWorkers
@@ -53,6 +54,49 @@ def test_a_service_that_dies_while_starting_shows_its_last_words(make_lab, tmp_p
         lab.up(announce=False)
     assert "NameError: wfr" in caught.value.found
     assert caught.value.look_at.endswith("target.worker.log")
+
+
+def out_of_time(run_file):
+    """Give the state store less time for its initialisation than it needs; return its file."""
+    store = run_file.parent / "components" / "statestore.yaml"
+    whole = store.read_text()
+    store.write_text(whole.replace("spec:\n", "spec:\n  initTimeout: 1ns\n"))
+    return store, whole
+
+
+def test_a_sidecar_that_runs_out_of_time_on_a_slow_machine_gets_more(
+    make_lab, tmp_path, monkeypatch
+):
+    """Seen where others took the cores: "context deadline exceeded", 4 s after the start."""
+    monkeypatch.setattr("labkit.ownapp.busy", lambda: "this machine is slow now")
+    lab = make_lab(write_small(tmp_path))
+    store, whole = out_of_time(tmp_path / "dapr.yaml")
+    again = OwnApp.sidecar_starts_again
+
+    def with_time(app):
+        store.write_text(whole)
+        return again(app)
+
+    monkeypatch.setattr(OwnApp, "sidecar_starts_again", with_time)
+    lab.up("caller", announce=False)
+    assert lab.app("caller").connected_workers() == 1
+    assert lives.started_by_the_lab(lab.folder) == ["caller sidecar"]
+
+
+@pytest.mark.parametrize(("slow", "starts"), [("this machine is slow now", 3), ("", 1)])
+def test_a_sidecar_that_never_has_enough_time_ends_the_start(
+    make_lab, tmp_path, monkeypatch, slow, starts
+):
+    monkeypatch.setattr("labkit.ownapp.busy", lambda: slow)
+    monkeypatch.setattr("labkit.readiness.busy", lambda: slow)
+    lab = make_lab(write_small(tmp_path))
+    out_of_time(tmp_path / "dapr.yaml")
+    with pytest.raises(ProcessEnded) as caught:
+        lab.up("caller", announce=False)
+    sidecars = [e for e in lives.entries(lab.folder) if e.get("name") == "caller sidecar"]
+    assert sum(e["event"] == "start" for e in sidecars) == starts
+    assert slow in caught.value.found
+    assert ("./lab stop" in caught.value.fix) == bool(slow)
 
 
 def test_the_address_of_a_service_waits_for_its_server(make_lab, tmp_path):

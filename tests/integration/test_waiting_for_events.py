@@ -6,7 +6,6 @@ One lab for all, as most of them only wait; those that end a process make their 
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import psutil
@@ -14,6 +13,7 @@ import pytest
 from dapr.ext.workflow import DaprWorkflowClient
 
 from labkit.client import CallFailed
+from labkit.history.stillness import RESUMED
 from labkit.lab import Lab
 from labkit.waiting import wait_until
 from tests.support.waiting import write_waiting
@@ -177,21 +177,22 @@ def test_without_a_worker_an_event_is_refused_and_not_kept(make_lab, tmp_path):
     assert run.wait().output == "again"
 
 
-def test_a_workflow_that_is_suspended_twice_does_not_come_back_from_its_resume(make_lab, tmp_path):
+def test_a_workflow_that_is_suspended_twice_does_not_come_back_from_its_resume(
+    make_lab, tmp_path, monkeypatch
+):
     """Its worker computes for ever: seen by the time of CPU that it uses, and in the history."""
+    monkeypatch.setattr("labkit.client.CALL_SECONDS", 3)
     lab = make_lab(write_waiting(tmp_path / "deployment"))
     lab.up("caller", announce=False)
     run = suspended_twice(lab)
-    plain = DaprWorkflowClient(host="127.0.0.1", port=str(lab.app("caller").ports.grpc))
-    with ThreadPoolExecutor(1) as pool:
-        resume = pool.submit(plain.resume_workflow, run.instance_id)
-        _require_busy(lab)
-        assert not resume.done(), "nobody answers the call"
-        with pytest.raises(CallFailed, match="has not yet completed"):
-            lab.client("caller").purge_workflow(run.instance_id)
-        lab.kill("caller", "worker", announce=False)
-        with pytest.raises(grpc.RpcError):
-            resume.result(60)
+    with pytest.raises(CallFailed, match="did not answer within") as caught:
+        lab.client("caller").resume_workflow(run.instance_id)
+    assert "the workflow was suspended twice" in caught.value.found
+    assert caught.value.fix == RESUMED
+    _require_busy(lab)
+    with pytest.raises(CallFailed, match="has not yet completed"):
+        lab.client("caller").purge_workflow(run.instance_id)
+    lab.kill("caller", "worker", announce=False)
     lab.up("caller", announce=False)
     _require_busy(lab)
     assert run.status == "SUSPENDED"
