@@ -21,7 +21,7 @@ from typing import Any
 from labkit import lifeline, lives
 from labkit.errors import StartError
 from labkit.hosterrors import DiskFull, LimitReached, explained
-from labkit.waiting import patience, poll
+from labkit.waiting import poll
 
 STOP_SECONDS = 5.0
 OWN_ENVIRONMENT = ".venv/"
@@ -237,14 +237,11 @@ class Supervisor:
 
 
 def stop(processes: Iterable[Process], within: float = STOP_SECONDS) -> None:
-    """Stop processes side by side: TERM to all, KILL to those left after ``within`` seconds.
-
-    On a machine that is busy or slow they get as many times longer.
-    """
+    """Stop processes side by side: TERM to all, KILL to those left after ``within`` seconds."""
     processes = list(processes)
     for process in processes:
         process.signal(signal.SIGTERM)
-    _, gone = poll(lambda: not any(p.is_alive for p in processes), within * patience(), every=0.005)
+    _, gone = poll(lambda: not any(p.is_alive for p in processes), within, every=0.005)
     if not gone:
         for process in processes:
             if process.is_alive:

@@ -275,9 +275,9 @@ lost, kept = noted("lossy", False), noted("careful", True)
 observe("saved", f"without {lost}, with {kept}")
 
 # %% [markdown] tags=["explain"]
-# Events that come before their wait are kept in the history. A new run has a new history, and gets only what `save_events=True` hands over. The client was told "accepted" each time.
+# Events that come before their wait are kept in the history. A new run gets only what `save_events=True` hands over. Pause only once: SDK 1.18.3 never answers a resume after two pauses.
 #
-# Then 40 changes each for `careful` and `endless`, which never starts over:
+# Now 40 changes each for `careful` and `endless`, which never starts over:
 
 # %% tags=["look"]
 client.schedule_new_workflow(

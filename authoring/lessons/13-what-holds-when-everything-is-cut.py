@@ -26,7 +26,7 @@ quiz("noted-first")
 quiz("behind-the-pivot")
 
 # %% tags=["recall"]
-quiz("same-key")
+quiz("lost-race")
 
 # %% [markdown] tags=["story"]
 # ## Not only the kills that you think of
@@ -79,7 +79,12 @@ observe("uncut", "it holds" if uncut.outcome == "held" else "it does not hold")
 # Three calls go to other apps before the confirmation: reserve, charge, deliver. At each of them you cut the target app: the called service and its sidecar. *Which cuts break the promise?*
 
 # %% tags=["predict"]
-predict("target", ["none", "charge_payment", "reserve, charge, deliver", "reserve, deliver"])
+predict("target", [
+    "none",
+    "charge_payment",
+    "reserve_inventory, schedule_delivery",
+    "reserve_inventory, charge_payment, schedule_delivery",
+])
 
 # %% tags=["run"]
 CALLS = ("reserve_inventory", "charge_payment", "schedule_delivery")

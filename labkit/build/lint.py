@@ -40,7 +40,7 @@ def problems(notebook: Notebook) -> Iterator[str]:
         own = jupytext.read(notebook.source, fmt="py:percent").cells
         yield from frame.problems(load(notebook.source.parent.name), own)
         bare = [cell for cell in own if cell.cell_type == "code" and _needs_a_failure(cell)]
-        yield from (f"{c.source!r} asks not whether there still is a failure" for c in bare)
+        yield from (f"{c.source!r} does not ask whether there is a failure" for c in bare)
     yield from cells(nb)
 
 

@@ -20,9 +20,9 @@ def names(read: Manifests, code: Code) -> Iterator[Finding]:
     """Say for each call whether its app is deployed and registers the name."""
     calls = code.calls
     if not calls:
-        why = "activity and workflow names are in the code; name its files with --source"
+        why = "activity and workflow names stand in code; name the source with --source"
         if code.of or code.given.files:
-            why = "the sources that were read call no other app"
+            why = "no call to another app stands in the sources that were read"
         yield Finding("names", "cannot be known", "-", why)
     nowhere = _Nowhere(read)
     by_id: dict[str, list[App]] = {}

@@ -142,6 +142,7 @@ def test_a_wait_goes_on_while_something_moves_and_a_busy_machine_is_named(
 
 def test_a_busy_machine_is_said_in_numbers_and_a_calm_one_is_not_spoken_of(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(waiting.HERE, "factor", lambda: 1.0)
     monkeypatch.setattr(waiting, "_runnable", lambda: 24.0)
     assert waiting.busy() == "this machine is busy: 24 programs want to run on 2 cores"
     monkeypatch.setattr(waiting, "_runnable", lambda: 2.0)
