@@ -273,22 +273,6 @@ def test_a_cell_that_only_asks_needs_no_lab(source, asks):
     assert asking.questions(nb) == (nb.cells if asks else [])
 
 
-@pytest.mark.parametrize(
-    ("source", "needs"),
-    [
-        ('print(lab.run("order").failure.message)', True),
-        ('run.failure.message.split(".")[0]', True),
-        ('print(run.failure.message if run.failure else "no failure")', False),
-        ("{s.failure.error_type for s in steps if s.failure}", False),
-        ("if run.failure:\n    print(run.failure.message)", False),
-        ("failure = run.failure", False),
-        ("%%bash\nls", False),
-    ],
-)
-def test_a_cell_that_fails_once_nothing_fails_is_found(source, needs):
-    assert lint._needs_a_failure(nbformat.v4.new_code_cell(source)) is needs
-
-
 def test_outputs_of_other_code_are_not_kept(tmp_path):
     made = built_once(tmp_path)
     made.source.write_text(SOURCE.replace("1 + 1", "1 + 2"))

@@ -12,11 +12,10 @@ def scenario(lab):
     print("status:", lab.run("order").settle(15))
 
 # %% tags=["look"]
-failure = lab.run("order").failure
-print(failure.error_type if failure else "no failure")
+print(lab.run("order").failure.error_type)
 
 # %% tags=["look"]
-print(failure.message.split(".")[0] if failure else "no failure")
+print(lab.run("order").failure.message.split(".")[0])
 
 # %% tags=["look"]
 [step.name for step in lab.run("order").history.own_steps()]

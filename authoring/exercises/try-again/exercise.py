@@ -14,8 +14,7 @@ def scenario(lab):
     print("status:", lab.run("order").settle(12))
 
 # %% tags=["look"]
-failure = lab.run("order").failure
-print(f"{failure.error_type}: {failure.message}" if failure else "no failure")
+print(lab.run("order").failure.message)
 
 # %% tags=["look"]
 len(lab.ledger("notification-service", "tries"))
