@@ -21,7 +21,7 @@ from typing import Any
 from labkit import lifeline, lives
 from labkit.errors import StartError
 from labkit.hosterrors import DiskFull, LimitReached, explained
-from labkit.waiting import poll
+from labkit.waiting import busy, patience, poll
 
 STOP_SECONDS = 5.0
 OWN_ENVIRONMENT = ".venv/"
@@ -32,6 +32,12 @@ class ProcessEnded(StartError):
     """A process ended while it was needed."""
 
     code = "process-ended"
+
+
+class StillThere(StartError):
+    """A process was killed and is not gone: the system has not let go of it."""
+
+    code = "still-there"
 
 
 class ProgramMissing(StartError):
@@ -104,9 +110,21 @@ class Process(lives.Life):
                 os.killpg(self.pid, number)
 
     def kill(self) -> None:
-        """End it now (SIGKILL) and wait until it is gone."""
+        """End it now (SIGKILL) and wait until it is gone.
+
+        Raises:
+            StillThere: after 5 s, or longer on a machine that is busy or slow, it is not gone.
+        """
         self.signal(signal.SIGKILL)
-        self._popen.wait(STOP_SECONDS)
+        self.join(STOP_SECONDS * patience())
+        if self.is_alive:
+            raise StillThere(
+                f"{self.name} was killed and is not gone",
+                asked=f"end {self.name} (pid {self.pid})",
+                found=busy() or "the system has not ended it: it waits for a disk, for example",
+                look_at=f"ps -o pid,stat,wchan:20,cmd -p {self.pid}",
+                fix="do the same again in a moment",
+            )
 
     def require_alive(self, asked: str, fix: str) -> None:
         """Raise ProcessEnded, with the telling line of its log, when it has ended."""

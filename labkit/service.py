@@ -79,8 +79,8 @@ class Service:
         return NoServer(
             f"{name} has no HTTP server",
             asked=f"the address of the HTTP server of {name}",
-            found=f"its process: {life.ending()}; after {SERVER_SECONDS:g} s nothing listens"
-            f" on port {self.port}",
+            found=f"its process: {life.ending()}; after {SERVER_SECONDS * patience():.0f} s "
+            f"nothing listens on port {self.port}",
             look_at=f"lab.app({name!r}).logs()",
             fix="let the service listen on 127.0.0.1 and the port in APP_PORT, then"
             f" lab.restart({name!r})",

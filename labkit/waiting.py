@@ -16,6 +16,7 @@ from labkit.slowness import HERE
 
 T = TypeVar("T")
 POLL_SECONDS = 0.02
+WAIT_SECONDS = 10.0
 MOST_PATIENCE = 15.0
 BUSY = 2.0
 """From this factor on a machine is called busy."""
@@ -99,7 +100,9 @@ def pause(spent: float, every: float = POLL_SECONDS) -> float:
     return max(every, 3 * spent)
 
 
-def wait_until(condition: Callable[[], T], within: float = 10, what: str = "") -> T:
+def wait_until(
+    condition: Callable[[], T], within: float | None = None, what: str = ""
+) -> T:
     """Return the first true answer of ``condition``.
 
     A question that has no answer yet (an ObservationError: no such table, no such instance) counts
@@ -108,12 +111,14 @@ def wait_until(condition: Callable[[], T], within: float = 10, what: str = "") -
     Args:
         condition: a function without arguments; asked every 20 ms, or less often when it takes
             more than 7 ms itself.
-        within: deadline in seconds.
+        within: deadline in seconds. None means 10, and on a machine that is busy or slow as many
+            times 10 as :func:`patience` says when the wait begins.
         what: what is waited for, in words, for the error.
 
     Raises:
         NotInTime: the deadline passed; carries the last answer.
     """
+    within = WAIT_SECONDS * patience() if within is None else within
     unanswered: list[str] = []
 
     def asked() -> T | None:

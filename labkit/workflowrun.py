@@ -43,7 +43,7 @@ from labkit.widgets import Picture
 if TYPE_CHECKING:
     from dapr.ext.workflow import DaprWorkflowClient, WorkflowState
 
-POLL_SECONDS = 0.1
+POLL_SECONDS, WAIT_SECONDS = 0.1, 30.0
 """Polling a state more often makes 1.18.1 fail now and then with "inbox key ... missing"."""
 PASSING_SECONDS = 5.0
 SETTLE_SECONDS = 60.0
@@ -172,11 +172,12 @@ class Run:
                 raise _not_begun(self, status) from problem
             raise
 
-    def wait(self, within: float = 30) -> Run:
+    def wait(self, within: float | None = None) -> Run:
         """Wait until the workflow has ended, in whatever way; return this run.
 
         Args:
-            within: deadline in seconds.
+            within: deadline in seconds. None means 30, and on a machine that is busy or slow as
+                many times 30 as :func:`labkit.waiting.patience` says.
 
         Raises:
             NotFinished: it still runs at the deadline; says which processes have ended. Raised
@@ -184,7 +185,8 @@ class Run:
             KeyboardInterrupt: the stop button; the workflow goes on.
         """
         began = time.monotonic()
-        status, stuck = self._watch(within)
+        usual = WAIT_SECONDS if within is None else within
+        status, stuck = self._watch(usual, grows=within is None)
         if status in ENDED:
             return self
         raise self._not_finished(time.monotonic() - began, status, stuck)
@@ -211,9 +213,13 @@ class Run:
             left = quiet - self._quiet_seconds() if within else -1
         return self.status
 
-    def _watch(self, within: float) -> tuple[str, list[Trouble]]:
-        """Return the status at the end, at the deadline, or when the workflow is stuck; and why."""
-        deadline, look = time.monotonic() + within, 0.0
+    def _watch(self, within: float, *, grows: bool = False) -> tuple[str, list[Trouble]]:
+        """Return the status at the end, at the deadline, or when the workflow is stuck; and why.
+
+        Args:
+            grows: the deadline is later while the machine is busy.
+        """
+        began, look = time.monotonic(), 0.0
         while True:
             asked = time.monotonic()
             status = self._status_now()
@@ -223,7 +229,8 @@ class Run:
                 look = time.monotonic() + LOOK_SECONDS
                 if stuck := self._stuck():
                     return self._status_now(), stuck
-            if time.monotonic() >= deadline:
+            late = time.monotonic() - began
+            if late >= within and (not grows or late >= within * patience()):
                 return status, []
             time.sleep(pause(time.monotonic() - asked, POLL_SECONDS))
 

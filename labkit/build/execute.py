@@ -19,7 +19,7 @@ from labkit.build.catalogue import Notebook
 from labkit.errors import AuthoringError
 from labkit.waiting import patience
 
-CELL_SECONDS = 180
+CELL_SECONDS, KERNEL_SECONDS = 180, 60
 IMPORTS = "from labkit import predict, quiz"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -48,6 +48,7 @@ def execute(nb: Any, notebook: Notebook) -> Any:
         client = NotebookClient(
             nb,
             timeout=int(CELL_SECONDS * patience()),
+            startup_timeout=int(KERNEL_SECONDS * patience()),
             kernel_name="python3",
             record_timing=False,
             store_widget_state=False,

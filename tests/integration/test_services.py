@@ -14,7 +14,7 @@ import pytest
 from labkit import paths
 from labkit.ports import is_listening
 from labkit.runfile import load
-from labkit.waiting import poll
+from labkit.waiting import patience, poll
 
 ORDER = {
     "task_id": "task-123",
@@ -35,7 +35,7 @@ def test_an_order_becomes_one_mail_and_one_push(lab):
     (mail,) = lab.inbox
     assert (mail.to, mail.subject) == ("alice@example.com", "Task assigned: Review PR")
     assert [p["user_id"] for p in lab.ledger("notification-service", "pushes")] == ["user-alice"]
-    health = httpx.get(lab.app("notification-service").url + "/health", trust_env=False)
+    health = httpx.get(lab.app("notification-service").url + "/health", trust_env=False, timeout=60)
     assert health.json() == {"status": "healthy", "service": "notification-service"}
 
 
@@ -112,7 +112,7 @@ def test_it_says_so_when_its_sidecar_is_missing(service, tmp_path):
              "APP_PORT": "0", "LEDGER": str(tmp_path / "l.sqlite")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=60 * patience(),
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1].startswith("No Dapr sidecar on 127.0.0.1:1.")

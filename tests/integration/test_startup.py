@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import httpx
@@ -101,13 +102,16 @@ def test_a_sidecar_that_never_has_enough_time_ends_the_start(
 
 def test_the_address_of_a_service_waits_for_its_server(make_lab, tmp_path):
     # Seen in CI, under load: the first request came between the worker and the server.
-    late = TARGET.replace("wfr.start()", f"wfr.start()\nimport time; time.sleep(1)\n{WEB_APP}")
+    go = tmp_path / "go"
+    waits = f"import os.path, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.05)"
+    late = TARGET.replace("wfr.start()", f"wfr.start()\n{waits}\n{WEB_APP}")
     assert late != TARGET
     lab = make_lab(write_small(tmp_path, target=late))
     lab.up(announce=False)
     app = lab.app("target")
-    assert not is_listening("127.0.0.1", app.ports.app), "the server was not late"
-    assert httpx.get(app.url, trust_env=False).text == "hello"
+    assert not is_listening("127.0.0.1", app.ports.app)
+    threading.Timer(0.5, go.touch).start()
+    assert httpx.get(app.url, trust_env=False, timeout=60).text == "hello"
 
 
 def test_a_service_without_a_server_has_no_address(make_lab, small, monkeypatch):

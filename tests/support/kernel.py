@@ -7,6 +7,8 @@ from typing import Any
 
 from jupyter_client.manager import KernelManager
 
+from labkit.waiting import patience
+
 
 class Kernel:
     """A kernel of its own process, as JupyterLab starts one."""
@@ -16,7 +18,7 @@ class Kernel:
         self._manager.start_kernel(cwd=str(cwd))
         self._client = self._manager.client()
         self._client.start_channels()
-        self._client.wait_for_ready(timeout=60)
+        self._client.wait_for_ready(timeout=60 * patience())
 
     def run(self, code: str, within: float = 60) -> str:
         """Run a cell; return what it printed, or the text of its error."""

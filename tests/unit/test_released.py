@@ -16,6 +16,7 @@ from labkit.errors import SetupError
 from labkit.runtime import RuntimeDamaged, built, manifest, released
 from labkit.runtime.ensured import ensure
 from labkit.runtime.found import PROGRAMS, RuntimeMissing, cache_folder
+from labkit.waiting import patience
 from tests.support.server import Server
 
 SCRIPT = f"#!/bin/sh\necho {versions.DAPR_RUNTIME}\n"
@@ -47,7 +48,7 @@ def server(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     monkeypatch.delenv("LABKIT_DAPR_BIN", raising=False)
-    monkeypatch.setattr(released, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(released, "STALL_SECONDS", 0.5 * patience())
     monkeypatch.setattr(built, "build", no_build)
     yield server
     server.close()
@@ -133,7 +134,7 @@ def test_what_an_earlier_setup_left_is_used(server):
         (lambda s: s.files.update({path_of("daprd"): b"changed"}), "not the published one"),
         (lambda s: s.files.pop(path_of("daprd")), "HTTP 404"),
         (lambda s: s.files.update({path_of("daprd") + ".sha256": b"<html>"}), "no SHA-256"),
-        (lambda s: setattr(s, "behave", lambda h: s.hang(3) or True), "no answer"),
+        (lambda s: setattr(s, "behave", lambda h: s.hang(60) or True), "no answer"),
     ],
     ids=["garbage", "outside", "absolute", "link", "missing", "hash", "404", "html", "slow"],
 )
