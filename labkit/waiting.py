@@ -100,9 +100,7 @@ def pause(spent: float, every: float = POLL_SECONDS) -> float:
     return max(every, 3 * spent)
 
 
-def wait_until(
-    condition: Callable[[], T], within: float | None = None, what: str = ""
-) -> T:
+def wait_until(condition: Callable[[], T], within: float | None = None, what: str = "") -> T:
     """Return the first true answer of ``condition``.
 
     A question that has no answer yet (an ObservationError: no such table, no such instance) counts
