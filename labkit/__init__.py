@@ -10,19 +10,19 @@ from importlib import import_module
 from typing import Any
 
 _WHERE = {
-    "labkit.lab": ("Lab",),
+    "labkit.labs.lab": ("Lab",),
     "labkit.errors": ("LabError",),
     "labkit.waiting": ("settled", "wait_until"),
-    "labkit.predictions": ("predict", "observe", "finish"),
-    "labkit.quizzes": ("quiz",),
-    "labkit.daprmap": ("dapr_here",),
-    "labkit.terms": ("glossary",),
+    "labkit.course.predictions": ("predict", "observe", "finish"),
+    "labkit.course.quizzes": ("quiz",),
+    "labkit.course.daprmap": ("dapr_here",),
+    "labkit.course.terms": ("glossary",),
     "labkit.machine": ("doctor",),
     "labkit.exercises": ("accident", "apply", "begin", "check", "diagnose", "hint", "reset"),
-    "labkit.curled": ("curl",),
+    "labkit.apps.curled": ("curl",),
     "labkit.incidents.oncall": ("incident",),
     "labkit.incidents.atlas": ("atlas",),
-    "labkit.curves": ("Curves", "Played"),
+    "labkit.mail.curves": ("Curves", "Played"),
     "labkit.workfiles": ("workspace", "copy_of_services"),
 }
 __all__ = sorted(name for names in _WHERE.values() for name in names)
@@ -40,7 +40,7 @@ def _loaded(module: str, name: str) -> Any:
     try:
         return getattr(import_module(module), name)
     except Exception as problem:
-        from labkit import foreign, packages, sdk
+        from labkit.host import foreign, packages, sdk
 
         ways = (foreign.explained, sdk.explained, packages.explained)
         told = next((t for way in ways if (t := way(problem))), None)
@@ -55,4 +55,4 @@ def __dir__() -> list[str]:
 
 if "IPython" in sys.modules:  # a notebook: make its cell magic and the form of errors known
     import_module("labkit.workfiles").register()
-    import_module("labkit.cellerrors").register()
+    import_module("labkit.notebook.cellerrors").register()

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from labkit.apps import NoLedger
+from labkit.apps.app import NoLedger
 from labkit.errors import ObservationError
 from labkit.history import ENDED
-from labkit.view import View
+from labkit.labs.view import View
 from labkit.waiting import patience, wait_until
 
 ORDERS, APPROVALS, PAYMENTS = "orders", "approvals", "payments"

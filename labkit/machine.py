@@ -20,21 +20,13 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from labkit import (
-    environments,
-    foreign,
-    hosterrors,
-    limits,
-    paths,
-    people,
-    ports,
-    runs,
-    sdk,
-    versions,
-)
-from labkit import evidence as kept
+from labkit import paths, versions
+from labkit.course import evidence as kept
 from labkit.errors import LabError
-from labkit.redis import redis_server
+from labkit.host import environments, foreign, hosterrors, limits, people, sdk
+from labkit.infrastructure.redis import redis_server
+from labkit.labs import runs
+from labkit.processes import ports
 from labkit.runtime import binaries
 from labkit.waiting import patience
 

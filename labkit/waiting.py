@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from labkit.errors import ObservationError
-from labkit.slowness import HERE
+from labkit.host.slowness import HERE
 
 T = TypeVar("T")
 POLL_SECONDS = 0.02

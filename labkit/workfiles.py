@@ -18,8 +18,9 @@ from typing import Any
 
 import yaml
 
-from labkit import paths, runfile, yamltree
+from labkit import paths, runfile
 from labkit.errors import AuthoringError
+from labkit.reading import yamltree
 
 
 class WrongMagic(AuthoringError):

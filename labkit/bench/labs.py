@@ -8,10 +8,10 @@ from typing import Any
 
 import psutil
 
-from labkit import lifeline
 from labkit.bench import median
 from labkit.bench.memory import pss_mib
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
+from labkit.processes import lifeline
 
 APPS = ("task-orchestrator-service", "notification-service", "audit-service")
 COUNTS = (1, 2, 4)

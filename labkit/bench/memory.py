@@ -8,8 +8,8 @@ from typing import Any
 
 import psutil
 
-from labkit import lifeline
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
+from labkit.processes import lifeline
 
 APPS = ("task-orchestrator-service", "notification-service", "audit-service")
 MIB = 1024 * 1024

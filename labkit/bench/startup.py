@@ -19,10 +19,11 @@ from typing import Any
 
 import httpx
 
-from labkit import plainhttp, ports
 from labkit.bench import median
 from labkit.errors import StartError
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
+from labkit.processes import ports
+from labkit.reading import plainhttp
 from labkit.waiting import patience, wait_until
 
 APPS = ("task-orchestrator-service", "notification-service", "audit-service")

@@ -18,7 +18,7 @@ from labkit.bench import median
 LINES = 200_000
 _OBSERVE = """
 import time
-from labkit.predictions import observe
+from labkit.course.predictions import observe
 began = time.perf_counter()
 observe("a-prediction", "seen")
 print(time.perf_counter() - began)

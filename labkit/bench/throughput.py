@@ -8,7 +8,7 @@ from io import StringIO
 from typing import Any
 
 from labkit.bench import median
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
 
 PARENT, TARGET = "task-orchestrator-service", "notification-service"
 ORDER = {

@@ -12,7 +12,7 @@ from labkit.bench import median
 from labkit.exercises import Exercise, load
 from labkit.exercises.checking import look
 from labkit.exercises.deployment import prepare
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
 
 EXERCISE = "nobody-answers"
 VERDICTS = 20

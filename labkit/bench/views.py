@@ -13,12 +13,13 @@ from typing import Any
 import psutil
 import yaml
 
-from labkit import lifeline, paths, tracing
+from labkit import paths, tracing
 from labkit.bench import median
 from labkit.bench.memory import APPS, pss_mib
 from labkit.bench.swimlane import made
 from labkit.history import RunHistory
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
+from labkit.processes import lifeline
 from labkit.swimlane import Swimlane
 from labkit.telemetry import Waterfall
 from labkit.tracing import Span, of_instance

@@ -22,12 +22,12 @@ import yaml
 
 from labkit import runtime
 from labkit.build.proof import played, scenario_of
+from labkit.course.verdict import Verdict
 from labkit.exercises import Exercise, ids, load
 from labkit.exercises.catalogue import Edit, edits_from
 from labkit.exercises.checking import try_out
 from labkit.exercises.deployment import code_after, prepare
 from labkit.exercises.reference import KNOWN
-from labkit.verdict import Verdict
 
 Change = Callable[[Path], None]
 MADE_UP = {

@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from labkit import paths, progress, versions
+from labkit import paths, versions
+from labkit.course import progress
 
 VERDICTS = ("holds", "holds partly", "does not hold")
 SOURCES = {

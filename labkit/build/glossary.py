@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from labkit import paths, terms
-from labkit.terms import Term
+from labkit import paths
+from labkit.course import terms
+from labkit.course.terms import Term
 
 BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 INTRO = (

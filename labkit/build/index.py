@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from labkit import paths, progress
+from labkit import paths
+from labkit.course import progress
 from labkit.exercises import KINDS, Exercise, in_order
 
 INTRO = (

@@ -13,10 +13,10 @@ import jupytext
 import yaml
 
 from labkit import paths
-from labkit import terms as glossary
 from labkit.build import frame
 from labkit.build.catalogue import Notebook
 from labkit.build.source import read
+from labkit.course import terms as glossary
 from labkit.exercises import load
 
 CELLS = (20, 40)

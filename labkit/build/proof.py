@@ -15,12 +15,12 @@ import jupytext
 
 import labkit
 from labkit.build.frame import scenario_cells
+from labkit.course.verdict import Verdict
 from labkit.errors import LabError
 from labkit.exercises import Exercise
 from labkit.exercises.catalogue import Edit
 from labkit.exercises.checking import look
 from labkit.exercises.deployment import edited, prepare
-from labkit.verdict import Verdict
 
 
 def scenario_of(exercise: Exercise, edits: Iterable[Edit] = ()) -> str:

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from labkit import paths, progress
+from labkit import paths
 from labkit.build.index import title_of
+from labkit.course import progress
 from labkit.exercises import in_order
 
 MARK = re.compile(r"(?s)(<!-- (lessons|size|counts) -->\n)(?:.*?\n)??(<!-- end -->)")

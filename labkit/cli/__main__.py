@@ -12,14 +12,14 @@ import os
 import sys
 from collections.abc import Sequence
 
-from labkit import foreign, hosterrors, packages, sdk
 from labkit.errors import LabError
+from labkit.host import foreign, hosterrors, packages, sdk
 
 # verb: (module with main(argv) -> exit code, what it does)
 VERBS = {
     "start": ("labkit.cli.start", "set up if needed, open JupyterLab on the next lesson"),
     "setup": ("labkit.cli.setup", "only the set-up: environment, Dapr runtime, your notebooks"),
-    "demo": ("labkit.demo", "one cross-app workflow in the terminal, in a few seconds"),
+    "demo": ("labkit.cli.demo", "one cross-app workflow in the terminal, in a few seconds"),
     "test": ("labkit.cli.test", "everything that CI runs"),
     "status": ("labkit.cli.progress", "what you have done, lesson by lesson"),
     "next": ("labkit.cli.progress", "the lesson to go on with"),

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from labkit import paths, runs
+from labkit import paths
+from labkit.labs import runs
 
 ON_DEMAND = "LABKIT_CACHE names it, and others may use it: --all --shared-cache removes it"
 

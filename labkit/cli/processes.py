@@ -13,9 +13,11 @@ from typing import Any
 
 import psutil
 
-from labkit import lives, paths, runs
-from labkit.attached import Attached
+from labkit import paths
 from labkit.errors import LabError, ObservationError
+from labkit.labs import runs
+from labkit.labs.attached import Attached
+from labkit.processes import lives
 
 
 class NoSuchLog(ObservationError):

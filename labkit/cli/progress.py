@@ -9,7 +9,8 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from labkit import exercises, progress
+from labkit import exercises
+from labkit.course import progress
 
 
 def main(argv: Sequence[str]) -> int:

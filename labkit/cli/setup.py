@@ -12,8 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from labkit import environments, learn, paths, runtime
-from labkit.console import Console
+from labkit import learn, paths, runtime
+from labkit.host import environments
+from labkit.host.console import Console
 
 
 def main(argv: Sequence[str]) -> int:

@@ -10,9 +10,10 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from labkit import jupyter, paths
+from labkit import paths
 from labkit.cli.setup import prepare
-from labkit.console import Console
+from labkit.host.console import Console
+from labkit.jupyter import server as jupyter
 
 
 def main(argv: Sequence[str]) -> int:

@@ -21,8 +21,8 @@ from pathlib import Path
 import psutil
 
 from labkit import paths, runtime
-from labkit.console import Console
 from labkit.errors import SetupError
+from labkit.host.console import Console
 from labkit.prometheus import getting
 from labkit.prometheus.programs import NoPrometheus, program
 from labkit.tracing import zipkin

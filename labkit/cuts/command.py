@@ -16,14 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit import plainfile
-from labkit.console import Console
 from labkit.cuts.outcome import Result
 from labkit.cuts.plan import HOWS, RAISES, VICTIMS, Cut, Point, Victim, sample
 from labkit.cuts.study import Report, Study
 from labkit.cuts.svg import picture
 from labkit.cuts.table import table
 from labkit.errors import DeploymentError
+from labkit.host.console import Console
+from labkit.reading import plainfile
 
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 MOST_SECONDS = 3600

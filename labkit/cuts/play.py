@@ -17,9 +17,9 @@ from labkit.cuts.outcome import Outcome, Result
 from labkit.cuts.plan import Cut, Point, points_of
 from labkit.errors import LabError, ObservationError
 from labkit.history import ENDED, HistoryEvent, events_of
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
+from labkit.labs.workflowrun import NotFinished
 from labkit.waiting import patience
-from labkit.workflowrun import NotFinished
 
 READY_SECONDS = 60.0
 PICTURE, WORDS = "swimlane.html", "swimlane.txt"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from labkit.cuts.outcome import MEANINGS, Outcome, Result
 from labkit.cuts.plan import RAISES, VICTIMS, Cut, Point
 from labkit.cuts.study import Report
-from labkit.texts import Text
+from labkit.notebook.texts import Text
 
 MARKS: dict[Outcome, str] = {
     "held": "✓",

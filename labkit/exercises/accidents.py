@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from labkit import lives
 from labkit.errors import AuthoringError
 from labkit.exercises.cases import Case, View
 from labkit.exercises.catalogue import load
 from labkit.exercises.observations import Check
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
+from labkit.processes import lives
 
 
 class WrongAccident(AuthoringError):

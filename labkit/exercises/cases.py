@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from labkit.errors import ObservationError
 from labkit.history import RunHistory, Step
-from labkit.workflowrun import NotFinished, Run
+from labkit.labs.workflowrun import NotFinished, Run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from labkit.apps import App
-    from labkit.mailcatcher import Inbox
+    from labkit.apps.app import App
+    from labkit.mail.catcher import Inbox
 
 ORCHESTRATOR = "task-orchestrator-service"
 NOTIFICATIONS = "notification-service"

@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from labkit import coursefiles, naming, paths, progress
+from labkit import paths
+from labkit.course import coursefiles, naming, progress
 from labkit.errors import ObservationError
 
 MANIFESTS = "manifests"

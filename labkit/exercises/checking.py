@@ -32,15 +32,15 @@ from types import ModuleType
 import grpc
 import httpx
 
-from labkit import progress
-from labkit.attached import Attached
+from labkit.course import progress
+from labkit.course.verdict import Outcome, Row, Verdict
 from labkit.errors import AuthoringError, LabError
 from labkit.exercises import fresh
 from labkit.exercises.cases import Case
 from labkit.exercises.catalogue import Exercise, load
 from labkit.exercises.observations import Check, as_before, ordered
 from labkit.exercises.trial import Trial
-from labkit.verdict import Outcome, Row, Verdict
+from labkit.labs.attached import Attached
 
 SHOWN = 300
 """Longest observation that is printed, in characters."""

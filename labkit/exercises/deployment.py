@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from labkit import progress
+from labkit.course import progress
+from labkit.course.predictions import Line
 from labkit.errors import AuthoringError
 from labkit.exercises.catalogue import Edit, Exercise, load
-from labkit.predictions import Line
 from labkit.workfiles import copy_of_folders, copy_of_services, folder_of, set_aside, shown
 
 

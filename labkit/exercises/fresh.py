@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from labkit import progress
-from labkit.apps import App
-from labkit.attached import Attached
+from labkit.apps.app import App
+from labkit.apps.newer import newer
+from labkit.course import progress
 from labkit.errors import LabError, ObservationError
 from labkit.exercises.catalogue import Exercise
 from labkit.history import events_of, instance_ids_of
-from labkit.newer import newer
+from labkit.labs.attached import Attached
 
 
 class FilesAreNewer(ObservationError):

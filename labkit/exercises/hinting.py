@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from labkit import progress
+from labkit.course import progress
+from labkit.course.predictions import Line
+from labkit.course.verdict import Row
 from labkit.exercises.catalogue import load
 from labkit.exercises.checking import look
-from labkit.predictions import Line
-from labkit.verdict import Row
 
 LEVELS = 3
 GENERAL = {

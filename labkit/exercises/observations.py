@@ -19,15 +19,15 @@ from typing import Any
 
 import psutil
 
-from labkit.apps import App, NoLedger
+from labkit.apps.app import App, NoLedger
+from labkit.apps.sidecar import SidecarSilent
+from labkit.course.verdict import Outcome
 from labkit.errors import ObservationError
 from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, QUIET_SECONDS, Case, View, part
 from labkit.exercises.reference import KNOWN, Known
-from labkit.mailcatcher import Mail
-from labkit.sidecar import SidecarSilent
-from labkit.verdict import Outcome
+from labkit.labs.workflowrun import POLL_SECONDS
+from labkit.mail.catcher import Mail
 from labkit.waiting import poll
-from labkit.workflowrun import POLL_SECONDS
 
 ORDER = (
     ("validate_task", {"assign_task", "send_email", "send_push", "compliance_audit_workflow"}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labkit import progress
+from labkit.course import progress
 from labkit.exercises.catalogue import Exercise, in_order
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from labkit.exercises.cases import Case
 from labkit.exercises.observations import Check, came_true
 from labkit.exercises.trial import Trial
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
 from labkit.waiting import patience
 
 MANY = 10

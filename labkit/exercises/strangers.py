@@ -15,11 +15,11 @@ import grpc
 from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.proto import api_service_v1, api_v1
 
-from labkit.apps import App
+from labkit.apps.app import App
+from labkit.apps.sidecar import TOKEN_HEADER
 from labkit.exercises.cases import ORCHESTRATOR
 from labkit.exercises.observations import Check
-from labkit.lab import Lab
-from labkit.sidecar import TOKEN_HEADER
+from labkit.labs.lab import Lab
 from labkit.waiting import patience
 
 REFUSED = "access denied by workflow access policy"

@@ -18,14 +18,14 @@ from typing import Any
 
 import psutil
 
-from labkit.apps import App
+from labkit.apps.app import App
 from labkit.exercises.cases import Case
 from labkit.exercises.catalogue import Exercise
 from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import Check, rejected, untouched
 from labkit.exercises.reference import KNOWN, REJECTS
-from labkit.lab import Lab
-from labkit.mailcatcher import REFUSE, REFUSED
+from labkit.labs.lab import Lab
+from labkit.mail.catcher import REFUSE, REFUSED
 from labkit.waiting import patience, settled, wait_until
 
 READY_SECONDS = 30.0

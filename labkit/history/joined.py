@@ -10,7 +10,7 @@ from typing import Any, Literal
 from labkit.errors import LabError
 from labkit.history.events import NEVER, Failure, HistoryEvent
 from labkit.history.kinds import KINDS, status_of
-from labkit.texts import wrapped
+from labkit.notebook.texts import wrapped
 
 Fetch = Callable[[str, str], list[HistoryEvent]]
 Kind = Literal["activity", "child", "timer", "event"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from labkit.incidents.faults import faults
-from labkit.texts import Text
+from labkit.notebook.texts import Text
 
 GROUPS = {
     "RUNNING": "It is RUNNING, and does not go on",

@@ -11,10 +11,10 @@ import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from labkit.curled import curl
+from labkit.apps.curled import curl
+from labkit.apps.parts import HOST
 from labkit.errors import ObservationError
 from labkit.incidents.deployed import folder
-from labkit.parts import HOST
 from labkit.workfiles import shown
 
 if TYPE_CHECKING:

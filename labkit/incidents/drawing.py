@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from labkit import plainfile
 from labkit.errors import DeploymentError
 from labkit.incidents.deployed import fit
 from labkit.incidents.faults import Fault, faults
+from labkit.reading import plainfile
 
 MOST = 10**6
 TWO_OF = 4

@@ -12,7 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from labkit import coursefiles, paths
+from labkit import paths
+from labkit.course import coursefiles
 from labkit.exercises.catalogue import Edit, Exercise, exercise_from, in_order
 
 USUAL: Mapping[str, Any] = {

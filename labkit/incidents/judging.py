@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from labkit.course.verdict import Row, Verdict
 from labkit.errors import LabError, ObservationError
 from labkit.exercises.cases import Case
 from labkit.exercises.checking import try_out
@@ -27,7 +28,6 @@ from labkit.incidents.kept import Diagnosis, Placed
 from labkit.incidents.load import case_of, has_ended
 from labkit.incidents.systems import KEPT, start
 from labkit.incidents.systems import kept as promise_kept
-from labkit.verdict import Row, Verdict
 from labkit.waiting import busy, patience, poll
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labkit import paths, plainfile
+from labkit import paths
 from labkit.errors import ObservationError
 from labkit.incidents.drawing import Sealed, seal, unseal
+from labkit.reading import plainfile
 
 MOST_BYTES = 64_000_000
 

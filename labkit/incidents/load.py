@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from labkit.controlplane import LEASE_SECONDS
 from labkit.errors import LabError
 from labkit.exercises.cases import Case
 from labkit.exercises.drawing import Draw
 from labkit.incidents.kept import Kept, Placed
 from labkit.incidents.systems import System, start
-from labkit.lab import Lab
+from labkit.infrastructure.controlplane import LEASE_SECONDS
+from labkit.labs.lab import Lab
 from labkit.waiting import patience, pause, poll
 
 EVERY_SECONDS = 3.0

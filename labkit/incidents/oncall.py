@@ -13,7 +13,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from labkit import evidence, paths, runs
+from labkit import paths
+from labkit.course import evidence
+from labkit.course.verdict import Verdict
 from labkit.errors import LabError
 from labkit.exercises.accidents import happen
 from labkit.incidents import deployed, drawing, judging, kept, page, report
@@ -25,9 +27,9 @@ from labkit.incidents.faults import Fault, causes
 from labkit.incidents.kept import Kept
 from labkit.incidents.load import Load
 from labkit.incidents.systems import System
-from labkit.lab import Lab
-from labkit.texts import Text
-from labkit.verdict import Verdict
+from labkit.labs import runs
+from labkit.labs.lab import Lab
+from labkit.notebook.texts import Text
 from labkit.waiting import patience, poll
 from labkit.workfiles import set_aside
 

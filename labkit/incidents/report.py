@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from labkit import evidence
+from labkit.course import evidence
 from labkit.incidents.faults import Fault, faults
 from labkit.incidents.page import clock
 

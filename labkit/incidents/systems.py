@@ -13,15 +13,15 @@ from typing import Any, Literal
 
 import httpx
 
-from labkit.apps import App
+from labkit.apps.app import App
+from labkit.apps.parts import HOST
+from labkit.apps.sidecar import TOKEN_HEADER
 from labkit.exercises.cases import AUDIT, NOTIFICATIONS, ORCHESTRATOR, Case, part
 from labkit.exercises.catalogue import Edit
 from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import rows_of, untouched
 from labkit.exercises.shop import INVENTORY, ORDER_API, PAYMENT, SHIPPING, drawn, holds, order_id
-from labkit.parts import HOST
-from labkit.sidecar import TOKEN_HEADER
-from labkit.view import View
+from labkit.labs.view import View
 from labkit.waiting import patience
 
 KEPT = "as promised"

@@ -276,6 +276,6 @@ def _cannot(instance_id: str, kind: str) -> CannotBeShown:
         f"cannot be shown here: the action {kind}",
         asked=f"a turn of {instance_id} in process",
         found="an action that the SDK 1.18.3 cannot ask for",
-        look_at="labkit/applied.py",
+        look_at="labkit/inprocess/applied.py",
         fix="run it in a Lab",
     )

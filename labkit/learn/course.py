@@ -6,7 +6,8 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit import exercises, naming, paths, progress
+from labkit import exercises, paths
+from labkit.course import naming, progress
 from labkit.errors import ObservationError
 
 

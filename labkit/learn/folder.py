@@ -18,9 +18,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from labkit import paths, progress, runs
-from labkit.console import Console
+from labkit import paths
+from labkit.course import progress
 from labkit.errors import ObservationError, StartError
+from labkit.host.console import Console
+from labkit.labs import runs
 from labkit.learn import given, notebook
 from labkit.learn.course import Copy, copies
 from labkit.waiting import poll

@@ -15,8 +15,9 @@ from typing import Any
 
 import yaml
 
-from labkit import paths, redis
-from labkit.components import Component, kind, name
+from labkit import paths
+from labkit.infrastructure import redis
+from labkit.infrastructure.components import Component, kind, name
 from labkit.manifests.cluster import Cluster
 from labkit.manifests.wrong import place, wrong
 from labkit.preflight import Document

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from labkit.errors import DeploymentError
 from labkit.preflight import Finding
-from labkit.yamltree import cut
+from labkit.reading.yamltree import cut
 
 
 class WrongManifest(DeploymentError):

@@ -1,6 +1,6 @@
 """Questions about paths that never raise: what is closed or no path at all is not there.
 
-Contents are read by :mod:`labkit.plainfile`.
+Contents are read by :mod:`labkit.reading.plainfile`.
 """
 
 from __future__ import annotations

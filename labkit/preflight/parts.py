@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from labkit import yamltree
+from labkit.reading import yamltree
 
 _NULL = "tag:yaml.org,2002:null"
 

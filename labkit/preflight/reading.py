@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from labkit import plainfile
 from labkit.preflight import bundles, runfiles, workloads
 from labkit.preflight.files import is_file, is_folder, leads_nowhere
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.model import Document, Manifests
 from labkit.preflight.parts import Part, documents, wrong_key
-from labkit.yamltree import MOST_BYTES, NotYaml
+from labkit.reading import plainfile
+from labkit.reading.yamltree import MOST_BYTES, NotYaml
 
 MOST_OF_SIDECAR = 65_536
 """bufio.MaxScanTokenSize of Go; what is longer makes the loop of dapr/dapr v1.18.1,

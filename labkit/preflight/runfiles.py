@@ -12,13 +12,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from labkit import components, plainfile, runfile
+from labkit import runfile
+from labkit.infrastructure import components
 from labkit.preflight.files import is_file, is_folder
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.model import App
 from labkit.preflight.parts import Part, wrong_key
+from labkit.reading import plainfile
+from labkit.reading.yamltree import NotYaml
 from labkit.runfile import AppSpec, Fault
-from labkit.yamltree import NotYaml
 
 NAMES = ("dapr.yaml", "dapr.yml")
 _STATES: dict[str, State] = {
@@ -126,7 +128,7 @@ def _resource_files(folder: Path) -> list[Path]:
 
 
 def _stuck(folder: Path) -> Iterator[Finding]:
-    """Name files at which a sidecar would wait for ever; see :mod:`labkit.components`."""
+    """Name files at which a sidecar would wait for ever."""
     for file in components.files([folder]):
         try:
             plainfile.require_regular(file)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from labkit import plainfile
 from labkit.preflight.files import is_file
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.module import Call, Module, Registration, functions_of
+from labkit.reading import plainfile
 
 MOST_FILES, MOST_FOLDERS, MOST_BYTES, MOST_TOGETHER = 300, 2000, 1_000_000, 2_000_000
 TOO_MUCH = f"with those before it, it is more than {MOST_TOGETHER // 1_000_000} MB of sources"

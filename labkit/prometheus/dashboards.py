@@ -18,8 +18,8 @@ from typing import Any
 
 import yaml
 
-from labkit import plainfile, yamltree
 from labkit.errors import DeploymentError, ObservationError
+from labkit.reading import plainfile, yamltree
 
 FOLDER = Path(__file__).with_name("grafana")
 COURSE = {

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import httpx
 
-from labkit import plainhttp
 from labkit.prometheus import dashboards
 from labkit.prometheus.files import ADDRESS, FOLDER
 from labkit.prometheus.panels import Drawn, drawn
 from labkit.prometheus.samples import Sample, Series, samples
 from labkit.prometheus.silence import PrometheusSilent, QueryRefused
+from labkit.reading import plainhttp
 
 SECONDS = 5.0
 READ_AT = "prometheus_config_last_reload_success_timestamp_seconds"

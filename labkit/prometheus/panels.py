@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from labkit.errors import ObservationError
+from labkit.notebook.strips import Strip, picture
+from labkit.notebook.texts import Text
 from labkit.prometheus.dashboards import Dashboard, Panel, Query, Variable, filled, variables_in
 from labkit.prometheus.samples import Series
 from labkit.prometheus.silence import QueryRefused
-from labkit.strips import Strip, picture
-from labkit.texts import Text
 
 MOST_STRIPS, TALL = 8, 28
 MOST_POINTS = 300

@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from labkit import plainfile, yamltree
 from labkit.errors import DeploymentError
 from labkit.prometheus.programs import program
+from labkit.reading import plainfile, yamltree
 from labkit.waiting import patience
 
 SECONDS = 60

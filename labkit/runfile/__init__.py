@@ -17,9 +17,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from labkit.errors import DeploymentError
+from labkit.reading.yamltree import cut
 from labkit.runfile.reading import MOST_APPS, Fault, Reading, read, read_root
 from labkit.runfile.spec import AppSpec, RunFile, app_id_of, cli_env, daprd_flags, named
-from labkit.yamltree import cut
 
 __all__ = [
     "MOST_APPS",

@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 import yaml
 
-from labkit import plainfile, yamltree
+from labkit.reading import plainfile, yamltree
+from labkit.reading.yamltree import Effect, Given, NotYaml, WrongNode, cut, shown
 from labkit.runfile.keys import ALLOWED, APP, COMMON, IN_ANY_CASE, SIZE, SIZES, TOP
 from labkit.runfile.spec import AppSpec
-from labkit.yamltree import Effect, Given, NotYaml, WrongNode, cut, shown
 
 MOST_APPS = 100
 """Apps of one run file; a lab has ports for a dozen."""

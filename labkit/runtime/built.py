@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from labkit import paths, versions
-from labkit.console import Console
 from labkit.errors import SetupError
+from labkit.host.console import Console
 from labkit.runtime.found import PROGRAMS
 
 GOMOD = Path(__file__).parent / "gomod"

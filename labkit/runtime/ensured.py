@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from labkit import paths, versions
-from labkit.console import Console
 from labkit.errors import LabError, SetupError
-from labkit.hosterrors import DiskFull
+from labkit.host.console import Console
+from labkit.host.hosterrors import DiskFull
 from labkit.runtime import built, found, manifest, released
 from labkit.runtime.found import Binaries, RuntimeMissing
 

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from labkit import paths, versions
-from labkit.console import Console
 from labkit.errors import SetupError
+from labkit.host.console import Console
 from labkit.runtime.found import PROGRAMS, platform_name
 from labkit.runtime.manifest import sha256_of
 

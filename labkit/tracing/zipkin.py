@@ -15,8 +15,9 @@ from typing import Any
 
 import httpx
 
-from labkit import paths, plainhttp, versions
+from labkit import paths, versions
 from labkit.errors import SetupError
+from labkit.reading import plainhttp
 
 HOST = "127.0.0.1"
 ARTIFACT = f"io.zipkin:zipkin-server:{versions.ZIPKIN}:jar:exec"

@@ -11,9 +11,10 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from labkit import jupyter, learn, paths
+from labkit import learn, paths
 from labkit.cli.test import browser
-from labkit.processes import Supervisor
+from labkit.jupyter import server as jupyter
+from labkit.processes.supervisor import Supervisor
 from labkit.waiting import wait_until
 
 HOST, TOKEN = "127.0.0.1", "t0k"

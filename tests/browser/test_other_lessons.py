@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from labkit import progress
+from labkit.course import progress
 from labkit.waiting import patience
 
 LESSONS = [str(lesson["slug"]) for lesson in progress.syllabus()][1:10]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit import lifeline, ports
+from labkit.processes import lifeline, ports
 from labkit.waiting import poll, wait_until
 
 UP = """

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from labkit.attached import Attached
-from labkit.client import WaitedTooLong
+from labkit.apps.client import WaitedTooLong
+from labkit.apps.routing import Route, closed
 from labkit.history import instance_ids_of
-from labkit.routing import Route, closed
-from labkit.runs import all_runs
+from labkit.labs.attached import Attached
+from labkit.labs.runs import all_runs
 from labkit.waiting import NotInTime, patience, poll, wait_until
 
 
@@ -78,7 +78,7 @@ def _worker_is_back_and_not_yet_found(lab) -> bool:
 
 
 def test_placement_dies_while_a_worker_comes_back(make_lab, small):
-    """The order that leaves healthy sidecars blocked for ever: see labkit.routing."""
+    """The order that leaves healthy sidecars blocked for ever: see labkit.apps.routing."""
     lab = make_lab(small)
     lab.up(announce=False)
     assert any(_worker_is_back_and_not_yet_found(lab) for _ in range(5))

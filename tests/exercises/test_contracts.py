@@ -16,12 +16,12 @@ import pytest
 from labkit.build.attack import attacks, own_state, run
 from labkit.build.catalogue import notebooks
 from labkit.build.proof import played
+from labkit.course.verdict import Verdict
 from labkit.exercises import Exercise, ids, load
 from labkit.exercises.catalogue import Edit
 from labkit.exercises.checking import look, try_out
 from labkit.exercises.deployment import prepare
 from labkit.exercises.hinting import GENERAL
-from labkit.verdict import Verdict
 
 # The slowest took 138 s on two busy cores: an activity that sleeps while an approval is due.
 pytestmark = pytest.mark.timeout(400)

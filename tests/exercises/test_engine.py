@@ -11,10 +11,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from labkit import Lab, paths, progress, runs
-from labkit.attached import AppNotRunning, Attached, LabNotRunning
+from labkit import Lab, paths
 from labkit.cli import exercises as cli
 from labkit.cli import progress as progress_cli
+from labkit.course import progress
+from labkit.course.verdict import Row
 from labkit.exercises import (
     apply,
     begin,
@@ -29,8 +30,9 @@ from labkit.exercises import (
 from labkit.exercises.catalogue import Edit, NoSuchExercise
 from labkit.exercises.deployment import EditDoesNotFit, edit
 from labkit.exercises.hinting import _levels
-from labkit.processes import ProcessEnded
-from labkit.verdict import Row
+from labkit.labs import runs
+from labkit.labs.attached import AppNotRunning, Attached, LabNotRunning
+from labkit.processes.supervisor import ProcessEnded
 from labkit.waiting import patience, wait_until
 
 ID = "every-order-fails"

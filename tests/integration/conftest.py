@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit import lifeline, ports
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
+from labkit.processes import lifeline, ports
 from tests.support.deployments import write_small
 from tests.support.system import listening
 

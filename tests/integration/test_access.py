@@ -9,7 +9,7 @@ from itertools import count, groupby
 import pytest
 
 from labkit import paths
-from labkit.client import CallFailed
+from labkit.apps.client import CallFailed
 from labkit.waiting import wait_until
 from tests.support.access import APPS, Attack, Outcome, put, waiting_at_target, write_apps
 

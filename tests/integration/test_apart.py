@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from labkit.history import SidecarUnreachable, TokenRefused, events_of
-from labkit.workflowrun import InstanceUnknown
+from labkit.labs.workflowrun import InstanceUnknown
 from tests.support.system import listening
 
 # Upstream binds these health servers to all interfaces, whatever it is told; docs/loopback.md.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from labkit.client import CallFailed
+from labkit.apps.client import CallFailed
 from labkit.flight import approve, flying, place, tally
 from labkit.history import instance_ids_of
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
 from labkit.waiting import patience, wait_until
 from tests.support.change import (
     APPS,

@@ -18,7 +18,9 @@ import httpx
 import psutil
 import pytest
 
-from labkit import lifeline, paths, progress
+from labkit import paths
+from labkit.course import progress
+from labkit.processes import lifeline
 from labkit.waiting import wait_until
 from tests.support import stranger
 from tests.support.system import listening
@@ -238,7 +240,7 @@ def holds(file: Path, word: str) -> bool:
 
 def test_a_server_of_another_jupyter_cannot_open_ours(home, monkeypatch, tmp_path):
     """Settings of the system or the user that switch the token off do not reach our server."""
-    from labkit import jupyter
+    from labkit.jupyter import server as jupyter
 
     other = tmp_path / "etc"
     other.mkdir()

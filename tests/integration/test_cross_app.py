@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labkit.history import UnknownInstance
-from labkit.workflowrun import InstanceUnknown, NotFinished
+from labkit.labs.workflowrun import InstanceUnknown, NotFinished
 
 
 def test_an_activity_of_another_app_is_called_and_the_history_says_where(make_lab, small):

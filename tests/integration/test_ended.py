@@ -9,13 +9,13 @@ import grpc
 import pytest
 from dapr.ext.workflow import DaprWorkflowClient
 
-from labkit.attached import Attached
-from labkit.client import CallFailed, WaitedTooLong
-from labkit.lab import LabClosed
-from labkit.lives import WHOLE
-from labkit.processes import ProcessEnded
+from labkit.apps.client import CallFailed, WaitedTooLong
+from labkit.labs.attached import Attached
+from labkit.labs.lab import LabClosed
+from labkit.labs.workflowrun import InstanceUnknown, NotFinished, StateNotReadable
+from labkit.processes.lives import WHOLE
+from labkit.processes.supervisor import ProcessEnded
 from labkit.waiting import NotInTime, patience, wait_until
-from labkit.workflowrun import InstanceUnknown, NotFinished, StateNotReadable
 from tests.support.deployments import CALLER, TARGET, write_small
 
 AT_ONCE = 2.0
@@ -125,7 +125,7 @@ def test_no_question_to_a_lab_without_a_sidecar_waits(make_lab, small):
 
 
 def apps_silent():
-    from labkit.sidecar import SidecarSilent
+    from labkit.apps.sidecar import SidecarSilent
 
     return SidecarSilent
 
@@ -205,8 +205,8 @@ def test_the_client_is_the_sdk_s_own_and_what_the_sidecar_says_is_shown(make_lab
 
 
 def test_a_call_without_an_answer_ends_at_its_deadline(make_lab, small, monkeypatch):
-    monkeypatch.setattr("labkit.client.CALL_SECONDS", 1.0)
-    monkeypatch.setattr("labkit.client.WAIT_SECONDS", 1.0)
+    monkeypatch.setattr("labkit.apps.client.CALL_SECONDS", 1.0)
+    monkeypatch.setattr("labkit.apps.client.WAIT_SECONDS", 1.0)
     lab = make_lab(small)
     lab.up(announce=False)
     client = lab.client("caller")

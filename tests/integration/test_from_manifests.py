@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from labkit import Lab
-from labkit.lab import NoPod
-from labkit.podend import handles_sigterm
+from labkit.apps.podend import handles_sigterm
+from labkit.labs.lab import NoPod
 from labkit.waiting import wait_until
 from tests.support.cluster import apply, component, deployment, thing
 
@@ -177,7 +177,7 @@ def test_the_service_is_called_at_a_port_of_the_lab(deployed):
 
 
 def test_a_check_of_another_kernel_reads_the_same_manifests(deployed, tmp_path):
-    from labkit.attached import Attached
+    from labkit.labs.attached import Attached
 
     app = deployment("caller", container={"image": "example.com/other:1.0"})
     images = {"example.com/other": tmp_path / "course" / "worker"}

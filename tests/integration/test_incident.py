@@ -13,10 +13,12 @@ import sys
 import psutil
 import pytest
 
-from labkit import lifeline, paths, runs
+from labkit import paths
 from labkit.incidents import deployed, drawing, judging, kept, oncall
 from labkit.incidents.faults import faults
 from labkit.incidents.judging import NotOnCall
+from labkit.labs import runs
+from labkit.processes import lifeline
 
 pytestmark = pytest.mark.timeout(600)
 IN_FILES = [id for id, f in faults().items() if f.is_drawn and f.exercise.fault]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit.attached import Attached
-from labkit.processes import ProcessEnded
-from labkit.readiness import NoCertificate
-from labkit.runs import all_runs
+from labkit.labs.attached import Attached
+from labkit.labs.readiness import NoCertificate
+from labkit.labs.runs import all_runs
+from labkit.processes.supervisor import ProcessEnded
 from tests.support.scenarios import DATA
 from tests.support.system import listening
 

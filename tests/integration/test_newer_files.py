@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labkit.attached import Attached
+from labkit.labs.attached import Attached
 from tests.support.deployments import TARGET
 
 

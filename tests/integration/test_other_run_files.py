@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from labkit.processes import ProcessEnded
+from labkit.processes.supervisor import ProcessEnded
 from labkit.waiting import NotInTime, patience, wait_until
 from tests.support.deployments import write_small
 

@@ -7,12 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit import lab as lab_module
-from labkit import ports, runs
-from labkit.attached import Attached
-from labkit.lab import Lab, NothingToResume
-from labkit.ports import NoPortsLeft
-from labkit.runs import all_runs
+from labkit.labs import lab as lab_module
+from labkit.labs import runs
+from labkit.labs.attached import Attached
+from labkit.labs.lab import Lab, NothingToResume
+from labkit.labs.runs import all_runs
+from labkit.processes import ports
+from labkit.processes.ports import NoPortsLeft
 
 ENV = {"GREETING": "drawn for it", "PLACE": "check"}
 

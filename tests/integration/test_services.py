@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from labkit import paths
-from labkit.ports import is_listening
+from labkit.processes.ports import is_listening
 from labkit.runfile import load
 from labkit.waiting import patience, poll
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from labkit import workflowrun
+from labkit.labs import workflowrun
 
 
 @pytest.mark.parametrize(("factor", "least"), [(1.0, 0.3), (3.0, 1.3)])

@@ -16,19 +16,20 @@ import httpx
 import psutil
 import pytest
 
-from labkit import lives, service
-from labkit.apps import NoLedger, UnknownPart
-from labkit.attached import Attached
-from labkit.client import NoClient
-from labkit.components import WrongComponent
-from labkit.infrastructure import configuration
-from labkit.lab import AppNotStarted, LabClosed, NothingToResume, UnknownApp
-from labkit.ownapp import OwnApp
-from labkit.ports import PortTaken, is_listening
-from labkit.processes import ProcessEnded
-from labkit.readiness import AppWithoutWorker, NotReady, TwoWorkers
+from labkit.apps import service
+from labkit.apps.app import NoLedger, UnknownPart
+from labkit.apps.client import NoClient
+from labkit.apps.ownapp import OwnApp
+from labkit.apps.sidecar import SidecarSilent, SocketPathTooLong
+from labkit.infrastructure.components import WrongComponent
+from labkit.infrastructure.surroundings import configuration
+from labkit.labs.attached import Attached
+from labkit.labs.lab import AppNotStarted, LabClosed, NothingToResume, UnknownApp
+from labkit.labs.readiness import AppWithoutWorker, NotReady, TwoWorkers
+from labkit.processes import lives
+from labkit.processes.ports import PortTaken, is_listening
+from labkit.processes.supervisor import ProcessEnded
 from labkit.runfile import RunFileError
-from labkit.sidecar import SidecarSilent, SocketPathTooLong
 from labkit.waiting import wait_until
 from tests.support.deployments import TARGET, write_small
 
@@ -69,7 +70,7 @@ def test_a_sidecar_that_runs_out_of_time_on_a_slow_machine_gets_more(
     make_lab, tmp_path, monkeypatch
 ):
     """Seen where others took the cores: "context deadline exceeded", 4 s after the start."""
-    monkeypatch.setattr("labkit.ownapp.busy", lambda: "this machine is slow now")
+    monkeypatch.setattr("labkit.apps.ownapp.busy", lambda: "this machine is slow now")
     lab = make_lab(write_small(tmp_path))
     store, whole = out_of_time(tmp_path / "dapr.yaml")
     again = OwnApp.sidecar_starts_again
@@ -88,8 +89,8 @@ def test_a_sidecar_that_runs_out_of_time_on_a_slow_machine_gets_more(
 def test_a_sidecar_that_never_has_enough_time_ends_the_start(
     make_lab, tmp_path, monkeypatch, slow, starts
 ):
-    monkeypatch.setattr("labkit.ownapp.busy", lambda: slow)
-    monkeypatch.setattr("labkit.readiness.busy", lambda: slow)
+    monkeypatch.setattr("labkit.apps.ownapp.busy", lambda: slow)
+    monkeypatch.setattr("labkit.labs.readiness.busy", lambda: slow)
     lab = make_lab(write_small(tmp_path))
     out_of_time(tmp_path / "dapr.yaml")
     with pytest.raises(ProcessEnded) as caught:

@@ -10,12 +10,12 @@ import pytest
 from dapr.ext.workflow._durabletask.internal import orchestrator_service_pb2_grpc as stubs
 from dapr.ext.workflow._durabletask.internal import protos as pb
 
-from labkit.client import CallFailed
+from labkit.apps.client import CallFailed
 from labkit.history.sidecar import TOKEN_HEADER
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
+from labkit.labs.workflowrun import NotBegun, NotFinished
 from labkit.replay import replay, runtime_of
 from labkit.waiting import wait_until
-from labkit.workflowrun import NotBegun, NotFinished
 from tests.support.scenarios import DATA
 
 

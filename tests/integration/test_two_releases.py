@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from labkit.flight import approve, place, tally
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
 from labkit.waiting import patience
 from tests.support.change import (
     ASKS,

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from labkit import lifeline
-from labkit.attached import Attached
+from labkit.apps.replicas import WrongReplicas
 from labkit.cli import __main__ as cli
-from labkit.lab import AppNotStarted, UnknownApp
-from labkit.replicas import WrongReplicas
+from labkit.labs.attached import Attached
+from labkit.labs.lab import AppNotStarted, UnknownApp
+from labkit.processes import lifeline
 from labkit.waiting import patience, wait_until
 from tests.support.deployments import TARGET, write_small
 

@@ -7,10 +7,10 @@ import time
 import pytest
 
 from labkit import prometheus
+from labkit.labs.workflowrun import NotTraced
 from labkit.prometheus import PrometheusSilent
 from labkit.telemetry import bars
 from labkit.waiting import wait_until
-from labkit.workflowrun import NotTraced
 from tests.support.deployments import traced
 from tests.support.views import have_prometheus
 

@@ -12,9 +12,9 @@ import psutil
 import pytest
 from dapr.ext.workflow import DaprWorkflowClient
 
-from labkit.client import CallFailed
+from labkit.apps.client import CallFailed
 from labkit.history.stillness import RESUMED
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
 from labkit.waiting import wait_until
 from tests.support.waiting import write_waiting
 
@@ -181,7 +181,7 @@ def test_a_workflow_that_is_suspended_twice_does_not_come_back_from_its_resume(
     make_lab, tmp_path, monkeypatch
 ):
     """Its worker computes for ever: seen by the time of CPU that it uses, and in the history."""
-    monkeypatch.setattr("labkit.client.CALL_SECONDS", 3)
+    monkeypatch.setattr("labkit.apps.client.CALL_SECONDS", 3)
     lab = make_lab(write_waiting(tmp_path / "deployment"))
     lab.up("caller", announce=False)
     run = suspended_twice(lab)

@@ -8,9 +8,10 @@ import signal
 
 import pytest
 
-from labkit import lifeline, paths
-from labkit.attached import Attached, LabNotRunning, RunFileChanged
+from labkit import paths
 from labkit.cli import __main__ as cli
+from labkit.labs.attached import Attached, LabNotRunning, RunFileChanged
+from labkit.processes import lifeline
 from labkit.waiting import patience, wait_until
 from tests.chaos.conftest import kernel
 from tests.support.deployments import TARGET

@@ -6,10 +6,10 @@ import psutil
 import pytest
 
 from labkit.errors import LabError
+from labkit.labs.workflowrun import NotTraced
 from labkit.tracing import zipkin
 from labkit.tracing.zipkin import NoZipkin
 from labkit.waiting import patience, wait_until
-from labkit.workflowrun import NotTraced
 from tests.support.deployments import traced
 from tests.support.system import listening
 

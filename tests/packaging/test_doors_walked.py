@@ -13,7 +13,7 @@ from labkit import paths
 
 UV = Path(sys.executable).parent / "uv"
 LESSONS = """
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
 with Lab() as lab:
     lab.up("ml-inference-service", "task-orchestrator-service")
     print("workers", lab.app("ml-inference-service").connected_workers())

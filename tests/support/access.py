@@ -18,9 +18,9 @@ import grpc
 from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.proto import api_service_v1, api_v1
 
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
+from labkit.labs.workflowrun import state_of
 from labkit.waiting import patience, poll, wait_until
-from labkit.workflowrun import state_of
 from tests.support.deployments import STORE
 
 CALLER = """

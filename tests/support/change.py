@@ -11,7 +11,7 @@ from pathlib import Path
 from labkit import paths
 from labkit.errors import LabError
 from labkit.flight import Tally, approve, charged, flying, place, tally
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
 from labkit.runfile import app_id_of
 from labkit.waiting import patience
 from tests.support.deployments import STORE

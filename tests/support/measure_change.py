@@ -21,11 +21,11 @@ from pathlib import Path
 
 import grpc
 
-from labkit.apps import App
+from labkit.apps.app import App
 from labkit.errors import LabError
 from labkit.flight import ORDERS, approve, charged, flying, place, tally
 from labkit.history import instance_ids_of
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
 from labkit.waiting import patience, wait_until
 from tests.support.change import (
     AFTER,

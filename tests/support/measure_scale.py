@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from labkit import Lab, paths, wait_until
-from labkit.curves import Curves, Played
+from labkit.labs.workflowrun import Run
+from labkit.mail.curves import Curves, Played
 from labkit.waiting import patience, settled
-from labkit.workflowrun import Run
 from tests.support.overload import write_overload
 
 ORDERS, AT_ONCE, SECONDS = 20, 3, 0.9

@@ -21,8 +21,8 @@ import httpx
 from labkit.errors import LabError
 from labkit.exercises import load
 from labkit.exercises.deployment import prepare
-from labkit.lab import Lab
-from labkit.mailcatcher import REFUSE
+from labkit.labs.lab import Lab
+from labkit.mail.catcher import REFUSE
 from labkit.prometheus import grading
 from labkit.prometheus.grading import Recording
 from tests.support.deployments import traced

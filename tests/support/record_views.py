@@ -12,11 +12,11 @@ from pathlib import Path
 
 from labkit import runtime, tracing
 from labkit.history import ENDED
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
+from labkit.labs.workflowrun import Run
 from labkit.prometheus import samples
 from labkit.telemetry import recorded
 from labkit.waiting import wait_until
-from labkit.workflowrun import Run
 from tests.support.deployments import traced
 
 ORCHESTRATOR, NOTIFICATIONS = "task-orchestrator-service", "notification-service"

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.apps import Down
+from labkit.apps.app import Down
 from labkit.history import (
     Cut,
     HistoryEvent,

@@ -29,12 +29,12 @@ from labkit import versions
 from labkit.errors import LabError
 from labkit.history import ENDED, KINDS, HistoryEvent, RunHistory, from_json, status_of, to_json
 from labkit.inprocess import InProcess
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
+from labkit.labs.workflowrun import Run
 from labkit.replay import Turn, replay, runtime_of
 from labkit.runfile import load
 from labkit.turns import registry_of
 from labkit.waiting import wait_until
-from labkit.workflowrun import Run
 
 DATA = Path(__file__).parents[1] / "data"
 RUNS = DATA / "runs"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from labkit import lifeline
+from labkit.processes import lifeline
 
 
 def listening(run_id: str) -> dict[str, set[tuple[str, int]]]:

@@ -9,9 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from labkit import bench, paths, ports
+from labkit import bench, paths
 from labkit.bench import chaos, startup
 from labkit.bench.picture import svg
+from labkit.processes import ports
 from labkit.waiting import NotInTime
 
 FOUND = {

@@ -14,8 +14,8 @@ from labkit.build.catalogue import Notebook, notebooks, orphans
 from labkit.build.compare import drift
 from labkit.build.execute import CodeChanged, with_outputs_of_before
 from labkit.build.source import WrongSource, for_kind, read, store
+from labkit.course.quizzes import questions
 from labkit.exercises import load
-from labkit.quizzes import questions
 
 SOURCE = """# %% [markdown] tags=["opening"]
 # # Do a thing

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from labkit import causes
+from labkit.apps import causes
 
 
 def component(kind="state.redis", name="store", **values):

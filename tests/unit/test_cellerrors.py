@@ -5,8 +5,8 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from labkit import cellerrors
 from labkit.errors import LabError
+from labkit.notebook import cellerrors
 
 NESTED = (
     "failed to lookup actor: api error: code = FailedPrecondition desc = did not find address"

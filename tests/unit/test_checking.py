@@ -7,10 +7,10 @@ import sqlite3
 import grpc
 import pytest
 
+from labkit.course.verdict import Verdict
 from labkit.errors import ObservationError
 from labkit.exercises.checking import SHOWN, _rows
 from labkit.exercises.observations import Check
-from labkit.verdict import Verdict
 
 
 def asked(observe, **more):

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit import paths, runs
+from labkit import paths
 from labkit.cli import __main__ as cli
 from labkit.cli import clean
+from labkit.labs import runs
 
 
 @pytest.fixture

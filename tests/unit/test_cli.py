@@ -13,12 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from labkit import exercises, jupyter, learn, machine, paths, progress, runs, versions
-from labkit import redis as labkit_redis
+from labkit import exercises, learn, machine, paths, versions
 from labkit.cli import __main__ as cli
 from labkit.cli import test as suite
-from labkit.console import Console
+from labkit.course import progress
 from labkit.errors import LabError
+from labkit.host.console import Console
+from labkit.infrastructure import redis as labkit_redis
+from labkit.jupyter import server as jupyter
+from labkit.labs import runs
 from labkit.runtime import ensured, released
 
 

@@ -11,7 +11,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit import components, paths
+from labkit import paths
+from labkit.infrastructure import components
 
 
 def component(kind: str, **metadata: str) -> components.Component:

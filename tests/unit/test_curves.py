@@ -5,8 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import labkit
-from labkit.curves import Curves, Played
-from labkit.mailserver import Try
+from labkit.mail.curves import Curves, Played
+from labkit.mail.server import Try
 
 TRIES = (Try("a", 10.0, 12.0), Try("b", 10.5, 13.0), Try("a", 12.5, None))
 STORM = Played("no protection", TRIES, ("FAILED", "COMPLETED", "FAILED"), 10.0)

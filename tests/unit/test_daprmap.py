@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from labkit import dapr_here
-from labkit.daprmap import ALSO, BOXES, DOES, FRAMES, LINKS, NoSuchPart
+from labkit.course.daprmap import ALSO, BOXES, DOES, FRAMES, LINKS, NoSuchPart
 
 
 def test_it_is_well_formed_and_says_in_words_what_it_shows():

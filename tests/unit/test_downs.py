@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit.apps import App
+from labkit.apps.app import App
 
 
 def log_of(*moments: float) -> str:

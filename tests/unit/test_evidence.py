@@ -12,13 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from labkit import evidence, exercises, paths, progress
+from labkit import exercises, paths
 from labkit.cli import __main__ as lab
 from labkit.cli import progress as cli
+from labkit.course import evidence, progress
+from labkit.course.predictions import finish, observe, predict
+from labkit.course.quizzes import NoSuchQuestion, question, questions, quiz
 from labkit.errors import LabError
 from labkit.exercises import checking
-from labkit.predictions import finish, observe, predict
-from labkit.quizzes import NoSuchQuestion, question, questions, quiz
 
 ASKED = "recorded-steps"
 

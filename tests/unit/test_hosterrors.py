@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit import cellerrors, demo, hosterrors
 from labkit.cli import __main__ as cli
+from labkit.cli import demo
+from labkit.host import hosterrors
+from labkit.notebook import cellerrors
 
 FACES = {
     "full disk": (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/x/y"), "disk-full"),

@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from labkit import evidence, paths
+from labkit import paths
+from labkit.course import evidence
 from labkit.exercises import in_order
 from labkit.incidents import deployed, drawing, judging, kept, report
 from labkit.incidents.asked import Asked
@@ -382,7 +383,7 @@ def test_an_incident_that_was_begun_again_counts_from_its_beginning():
 
 
 def test_the_evidence_that_is_exported_holds_no_words_of_a_diagnosis():
-    from labkit import progress
+    from labkit.course import progress
 
     evidence.note("incident", "incident-1", what="diagnosis", text="my secret words")
     assert "my secret words" not in json.dumps(progress.exported())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from labkit.infrastructure import configuration
+from labkit.infrastructure.surroundings import configuration
 
 
 @pytest.mark.parametrize("ports", [{}, {"a": 1}, {"a": 1, "b-c.d": 2, 'e"f': 3}])

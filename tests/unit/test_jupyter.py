@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit import jupyter
+from labkit.jupyter import server as jupyter
 
 URL = "http://127.0.0.1:1234/lab/tree/learn/00-a%20b.ipynb?token=s3cret"
 

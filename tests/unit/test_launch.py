@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.launch import Surroundings, quoted
-from labkit.ownapp import OwnApp
-from labkit.parts import Ports, Shared
+from labkit.apps.launch import Surroundings, quoted
+from labkit.apps.ownapp import OwnApp
+from labkit.apps.parts import Ports, Shared
 from labkit.runfile import AppSpec
 
 

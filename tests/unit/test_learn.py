@@ -16,9 +16,11 @@ import nbformat
 import pytest
 import yaml
 
-from labkit import learn, paths, progress, runs, workfiles
+from labkit import learn, paths, workfiles
+from labkit.course import progress
+from labkit.course.predictions import predict
+from labkit.labs import runs
 from labkit.learn import folder, notebook
-from labkit.predictions import predict
 from labkit.waiting import patience, wait_until
 
 LESSONS = ("00-begin", "01-middle", "02-end")

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from labkit import paths
-from labkit.apps import ledger_rows
+from labkit.apps.app import ledger_rows
 
 KILLED_IN_THE_MIDDLE = """
 import os, sqlite3, sys

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit import limits, machine
-from labkit.lab import Lab
-from labkit.limits import LimitTooLow
+from labkit import machine
+from labkit.host import limits
+from labkit.host.limits import LimitTooLow
+from labkit.labs.lab import Lab
 
 FILES, PROCESSES = resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC
 
@@ -91,7 +92,7 @@ def test_the_memory_of_a_container_counts_and_what_files_take_of_it_is_free(monk
 
 def test_a_low_soft_limit_on_open_files_is_raised_and_not_reported():
     code = (
-        "import resource as r; from labkit import limits\n"
+        "import resource as r; from labkit.host import limits\n"
         "r.setrlimit(r.RLIMIT_NOFILE, (64, r.getrlimit(r.RLIMIT_NOFILE)[1])); limits.require()\n"
         "print(r.getrlimit(r.RLIMIT_NOFILE)[0])"
     )

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from labkit import lifeline, lives
-from labkit.processes import Supervisor
+from labkit.processes import lifeline, lives
+from labkit.processes.supervisor import Supervisor
 from labkit.waiting import wait_until
 
 PANIC = """\

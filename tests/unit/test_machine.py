@@ -10,9 +10,11 @@ from types import SimpleNamespace as Fake
 import pytest
 
 import labkit
-from labkit import environments, foreign, limits, machine, paths, ports, sdk, versions, waiting
-from labkit.apps import App
+from labkit import machine, paths, versions, waiting
+from labkit.apps.app import App
 from labkit.cli import __main__ as cli
+from labkit.host import environments, foreign, limits, sdk
+from labkit.processes import ports
 from labkit.runtime import ensured, found
 
 
@@ -168,7 +170,7 @@ def test_two_halves_of_the_sdk_are_said_by_the_doctor_and_by_a_lab(monkeypatch, 
 
 def test_an_sdk_that_cannot_be_loaded_is_named_in_a_terminal_and_in_a_cell(monkeypatch, capsys):
     broken = ModuleNotFoundError("No module named 'dapr.ext.workflow._durabletask'")
-    monkeypatch.setattr("labkit.demo.main", raising(broken))
+    monkeypatch.setattr("labkit.cli.demo.main", raising(broken))
     with pytest.raises(ModuleNotFoundError):
         cli.main(["demo"])
     halves = {"dapr": versions.PYTHON_SDK, "dapr-ext-workflow": "1.17.0"}
@@ -190,7 +192,7 @@ def test_an_sdk_that_cannot_be_loaded_is_named_in_a_terminal_and_in_a_cell(monke
     ],
 )
 def test_a_package_that_this_environment_has_lost_is_named(monkeypatch, capsys, problem):
-    monkeypatch.setattr("labkit.demo.main", raising(problem))
+    monkeypatch.setattr("labkit.cli.demo.main", raising(problem))
     assert cli.main(["demo"]) == 1
     shown = capsys.readouterr().err
     assert shown.startswith("package-missing: the package psutil is missing from this environment")
@@ -198,7 +200,7 @@ def test_a_package_that_this_environment_has_lost_is_named(monkeypatch, capsys, 
 
 
 def test_an_error_of_labkit_itself_is_not_blamed_on_a_package(monkeypatch):
-    monkeypatch.setattr("labkit.demo.main", raising(ImportError("x", name="labkit.nothing")))
+    monkeypatch.setattr("labkit.cli.demo.main", raising(ImportError("x", name="labkit.nothing")))
     with pytest.raises(ImportError):
         cli.main(["demo"])
 
@@ -268,7 +270,7 @@ def test_any_command_names_the_module_of_others_that_breaks_it(tmp_path, monkeyp
 
         return mistaken_module.Client
 
-    monkeypatch.setattr("labkit.demo.main", uses)
+    monkeypatch.setattr("labkit.cli.demo.main", uses)
     assert cli.main(["demo"]) == 1
 
 
@@ -287,8 +289,8 @@ def test_an_installed_labkit_that_is_older_than_the_course_is_found(monkeypatch,
     copy = shutil.copytree(paths.repo() / "labkit", tmp_path / "site-packages" / "labkit")
     monkeypatch.setattr(machine, "__file__", str(copy / "machine.py"))
     assert machine.labkit_itself().problem is None
-    (copy / "lab.py").write_text("# of last year\n")
-    assert "lab.py" in machine.labkit_itself().problem
+    (copy / "labs" / "lab.py").write_text("# of last year\n")
+    assert "labs/lab.py" in machine.labkit_itself().problem
     assert "pip install ." in machine.labkit_itself().fix
 
 

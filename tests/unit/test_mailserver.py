@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit import mailcatcher
-from labkit.mailserver import MailServer, Try, most_at_once
-from labkit.ports import is_listening
+from labkit.mail import catcher
+from labkit.mail.server import MailServer, Try, most_at_once
+from labkit.processes.ports import is_listening
 from labkit.waiting import patience, wait_until
 
 SECONDS = 60
@@ -28,7 +28,7 @@ def port(tmp_path: Path) -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free = int(probe.getsockname()[1])
-    words = [sys.executable, mailcatcher.__file__, "--port", str(free)]
+    words = [sys.executable, catcher.__file__, "--port", str(free)]
     server = subprocess.Popen([*words, "--inbox", str(tmp_path / "inbox")])
     try:
         wait_until(lambda: is_listening("127.0.0.1", free), SECONDS * patience())
@@ -49,7 +49,7 @@ def send(port: int, to: str, give_up: float = SECONDS) -> None:
 
 
 def delivered(folder: Path) -> int:
-    return len(mailcatcher.inbox(folder / "inbox"))
+    return len(catcher.inbox(folder / "inbox"))
 
 
 def test_a_server_without_a_limit_keeps_no_record(port, provider, tmp_path):
@@ -96,7 +96,7 @@ def test_the_line_is_first_come_first_served(tmp_path):
         rcpt_tos = ("a@example.com",)
 
     async def three() -> list[int]:
-        line, order = mailcatcher.Line(tmp_path), []
+        line, order = catcher.Line(tmp_path), []
 
         async def one(number: int) -> None:
             await line.served(Envelope())
@@ -110,7 +110,7 @@ def test_the_line_is_first_come_first_served(tmp_path):
 
 def test_a_line_that_is_half_written_is_skipped(tmp_path):
     entry = {"number": 1, "came": 1.0, "to": "a@example.com"}
-    (tmp_path / mailcatcher.TRIES).write_text(json.dumps(entry) + '\n{"number": 1, "do')
+    (tmp_path / catcher.TRIES).write_text(json.dumps(entry) + '\n{"number": 1, "do')
     assert MailServer(tmp_path).tries() == [Try("a@example.com", 1.0, None)]
 
 

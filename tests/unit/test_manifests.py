@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from labkit import deployments, manifests, redis
+from labkit import manifests
+from labkit.infrastructure import redis
+from labkit.labs import deployments
 from labkit.manifests import WrongManifest
 from labkit.preflight import load as read_manifests
 from labkit.runfile import daprd_flags

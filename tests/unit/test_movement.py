@@ -9,8 +9,10 @@ from types import SimpleNamespace as Fake
 
 import pytest
 
-from labkit import movement, readiness, waiting
-from labkit.movement import Movement
+from labkit import waiting
+from labkit.labs import readiness
+from labkit.processes import movement
+from labkit.processes.movement import Movement
 from labkit.waiting import wait_until
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit import naming, progress
 from labkit.build import main
+from labkit.course import naming, progress
 from labkit.exercises import in_order, load
 from labkit.exercises.catalogue import NoSuchExercise
 

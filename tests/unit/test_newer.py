@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from labkit import newer
+from labkit.apps import newer
 
 THEN = 1_000_000.0
 

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit.apps import NoLedger
+from labkit.apps.app import NoLedger
+from labkit.apps.sidecar import SidecarSilent
 from labkit.exercises.cases import Case, part
 from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import (
@@ -27,8 +28,7 @@ from labkit.exercises.observations import (
     rows_of,
     sidecars_run,
 )
-from labkit.mailcatcher import Inbox, Mail
-from labkit.sidecar import SidecarSilent
+from labkit.mail.catcher import Inbox, Mail
 from tests.support.recorded import recorded
 
 

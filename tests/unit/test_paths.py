@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit import machine, paths, people, runs
+from labkit import machine, paths
 from labkit.cli import __main__ as lab
+from labkit.host import people
+from labkit.labs import runs
 
 FOLDERS = {
     "runs": paths.runs,

@@ -7,7 +7,7 @@ import pwd
 
 import pytest
 
-from labkit import people
+from labkit.host import people
 
 ME = os.geteuid()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit import plainfile
+from labkit.reading import plainfile
 from labkit.runfile import RunFileError, load
 
 

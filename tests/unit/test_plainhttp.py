@@ -7,7 +7,8 @@ import ssl
 
 import pytest
 
-from labkit import paths, plainhttp
+from labkit import paths
+from labkit.reading import plainhttp
 
 OWN = re.compile(r"httpx\.(Client|AsyncClient|HTTPTransport|get|post|put|request|stream)\(")
 
@@ -28,4 +29,4 @@ def test_every_client_of_labkit_is_made_there():
         for file in package.rglob("*.py")
         if OWN.search(file.read_text("utf-8"))
     }
-    assert makers == {"plainhttp.py"}
+    assert makers == {"reading/plainhttp.py"}

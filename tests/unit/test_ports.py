@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from labkit import jupyter, ports
+from labkit.jupyter import server as jupyter
+from labkit.processes import ports
 from labkit.waiting import wait_until
 
 
@@ -26,7 +27,8 @@ def test_two_blocks_never_overlap():
 
 
 def test_a_block_is_free_again_when_its_owner_is_killed():
-    code = "from labkit import ports; b = ports.reserve(); print(b.first, flush=True); input()"
+    code = "from labkit.processes import ports\n"
+    code += "b = ports.reserve(); print(b.first, flush=True); input()"
     child = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

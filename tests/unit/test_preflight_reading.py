@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit import plainfile
 from labkit.preflight import inspect
+from labkit.reading import plainfile
 from tests.support.manifests import about, app, broken, line_of, store, write
 
 

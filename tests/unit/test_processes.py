@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labkit import lifeline, processes
-from labkit.hosterrors import DiskFull, LimitReached
-from labkit.processes import ProcessEnded, ProgramMissing, Supervisor, stop
+from labkit.host.hosterrors import DiskFull, LimitReached
+from labkit.processes import lifeline
+from labkit.processes.supervisor import ProcessEnded, ProgramMissing, Supervisor, stop
 from labkit.waiting import wait_until
 
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True)\n"
@@ -118,7 +118,7 @@ def test_what_the_system_refuses_is_not_blamed_on_the_run_file(
     def refuse(*_, **__):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(processes.subprocess, "Popen", refuse)
+    monkeypatch.setattr("labkit.processes.supervisor.subprocess.Popen", refuse)
     with pytest.raises(error):
         supervisor.start("x", ["true"], dict(os.environ), tmp_path, tmp_path / "x.log")
 
@@ -160,7 +160,7 @@ def test_a_killed_lifeline_is_replaced_and_told(supervisor, tmp_path):
 KERNEL = """
 import os, sys
 from pathlib import Path
-from labkit.processes import Supervisor
+from labkit.processes.supervisor import Supervisor
 own = Supervisor(sys.argv[1], [])
 here = Path(sys.argv[2])
 for name in "ab":

@@ -6,10 +6,11 @@ from types import SimpleNamespace as Fake
 
 import pytest
 
-from labkit import lives, readiness
-from labkit.causes import Cause
-from labkit.controlplane import ControlPlane
-from labkit.sidecar import SidecarSilent
+from labkit.apps.causes import Cause
+from labkit.apps.sidecar import SidecarSilent
+from labkit.infrastructure.controlplane import ControlPlane
+from labkit.labs import readiness
+from labkit.processes import lives
 
 SILENT = SidecarSilent("silent", asked="a", found="b", look_at="c", fix="d")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from labkit import components, paths, redis
+from labkit import paths
+from labkit.infrastructure import components, redis
 
 USES = {"name": "redisHost", "envRef": "REDIS_HOST"}
 KNOWS = {"name": "redisPassword", "envRef": "REDIS_PASSWORD"}

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from labkit import paths, runtime, versions
-from labkit.console import Console
 from labkit.errors import SetupError
+from labkit.host.console import Console
 from labkit.runtime import RuntimeDamaged, built, manifest, released
 from labkit.runtime.ensured import ensure
 from labkit.runtime.found import PROGRAMS, RuntimeMissing, cache_folder

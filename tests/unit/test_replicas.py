@@ -7,9 +7,9 @@ from types import SimpleNamespace as Fake
 
 import pytest
 
-from labkit import replicas
-from labkit.apps import Down
-from labkit.replicas import WrongReplicas, all_gone, chosen, common, downs, spread
+from labkit.apps import replicas
+from labkit.apps.app import Down
+from labkit.apps.replicas import WrongReplicas, all_gone, chosen, common, downs, spread
 from labkit.runfile import AppSpec, app_id_of, named
 
 

@@ -176,3 +176,43 @@ def test_no_two_modules_of_tests_have_one_name():
     """They are no packages: pytest would take the second for the first, and not collect it."""
     names = [p.stem for p in (REPO / "tests").rglob("test_*.py")]
     assert sorted(names) == sorted(set(names))
+
+
+def test_the_top_of_labkit_is_rooms_that_say_what_they_hold():
+    """Who looks for something reads ten names of modules at most, and a line for each room."""
+    package = REPO / "labkit"
+    assert len(list(package.glob("*.py"))) <= 10
+    rooms = [p for p in package.iterdir() if p.is_dir() and p.name != "__pycache__"]
+    said = [ast.get_docstring(ast.parse((room / "__init__.py").read_text())) for room in rooms]
+    assert all(said)
+
+
+def test_every_module_that_a_text_names_is_there():
+    """In a docstring, an error, a page: whoever follows the name finds the file."""
+    named = re.compile(r"\blabkit/[\w/]+\.py\b")
+    dotted = re.compile(r":(?:mod|class|func|data):`~?(labkit\.[\w.]+)`")
+    files = subprocess.run(
+        ["git", "ls-files", "-z", "labkit", "docs", "authoring", "tests", "*.md", "pyproject.toml"],
+        cwd=REPO, capture_output=True, text=True, check=True,
+    ).stdout.split("\0")  # fmt: skip
+    texts = [
+        (f, (REPO / f).read_text("utf-8")) for f in files if f.endswith((".py", ".md", ".toml"))
+    ]
+    paths = [(f, path) for f, text in texts for path in named.findall(text)]
+    names = [(f, name) for f, text in texts for name in dotted.findall(text)]
+    assert len(paths) > 10
+    assert len(names) > 30
+    assert [(f, path) for f, path in paths if not (REPO / path).exists()] == []
+    assert [(f, name) for f, name in names if not _is_there(name)] == []
+
+
+def _is_there(name: str) -> bool:
+    """Whether a dotted name leads to a module, or to what a module or the face of a room names."""
+    place = REPO
+    for part in name.split("."):
+        if (place / f"{part}.py").exists():
+            return True
+        if not (place / part).is_dir():
+            return bool(re.search(rf"\b{part}\b", (place / "__init__.py").read_text("utf-8")))
+        place /= part
+    return True

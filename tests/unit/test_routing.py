@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 
-from labkit.routing import CALL, PUBLIC_CALL, Route, closed, public_request, request
+from labkit.apps.routing import CALL, PUBLIC_CALL, Route, closed, public_request, request
 
 OPEN = {
     "an answer": None,

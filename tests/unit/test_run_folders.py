@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from labkit import lifeline, paths, runs
+from labkit import paths
+from labkit.labs import runs
+from labkit.processes import lifeline
 from labkit.waiting import wait_until
 
 HOLDER = """
 import os, subprocess, sys
 from pathlib import Path
-from labkit import lifeline, runs
+from labkit.labs import runs
+from labkit.processes import lifeline
 run = runs.create(Path(sys.argv[1]), None)
 code = "import time\\nwhile True: time.sleep(60)"
 subprocess.Popen([sys.executable, "-c", code], start_new_session=True,

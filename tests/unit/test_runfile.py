@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from labkit import paths
 from labkit.errors import LabError
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
 from labkit.runfile import RunFileError, cli_env, daprd_flags, load, read
 from labkit.runfile.keys import APP, TOP
 

@@ -6,7 +6,7 @@ import os
 import stat
 import subprocess
 
-from labkit import shellenv
+from labkit.host import shellenv
 
 FOREIGN = (
     *("DAPR_GRPC_ENDPOINT", "DAPR_HTTP_ENDPOINT", "DAPR_API_TOKEN", "DAPR_HTTP_PORT"),

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit.apps import NoLedger
+from labkit.apps.app import NoLedger
 from labkit.build.attack import attacks
 from labkit.exercises import load, shop
 from labkit.exercises.deployment import prepare

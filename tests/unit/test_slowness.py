@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from labkit import slowness
-from labkit.slowness import AT_FIRST, EVERY_SECONDS, USUAL_SECONDS, WINDOW_SECONDS, Slowness
+from labkit.host import slowness
+from labkit.host.slowness import AT_FIRST, EVERY_SECONDS, USUAL_SECONDS, WINDOW_SECONDS, Slowness
 
 
 class Clock:

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from labkit import progress, versions
+from labkit import versions
+from labkit.course import progress
+from labkit.course.predictions import observe
 from labkit.exercises import checking, load
-from labkit.predictions import observe
 from labkit.prometheus import NoPrometheus, graded, played, programs, recordings, standin
 from labkit.waiting import wait_until
 from tests.support.lessons import SOURCES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from labkit.strips import Strip, picture
+from labkit.notebook.strips import Strip, picture
 
 SPACE = {"s": "http://www.w3.org/2000/svg"}
 NAN = float("nan")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.apps import Down
+from labkit.apps.app import Down
 from labkit.history import Cut, HistoryEvent, RunHistory, connections, cuts
 from labkit.swimlane import Swimlane
 from labkit.swimlane.account import Account

@@ -6,7 +6,7 @@ import pytest
 
 from labkit import glossary, paths
 from labkit.build import glossary as built
-from labkit.terms import terms
+from labkit.course.terms import terms
 
 
 @pytest.mark.parametrize("word", ["sidecar", "Sidecars", " SIDECAR ", "daprd"])

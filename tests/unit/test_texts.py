@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from labkit.predictions import Line
-from labkit.texts import Text
+from labkit.course.predictions import Line
+from labkit.notebook.texts import Text
 from tests.support.recorded import recorded
 
 

@@ -7,11 +7,11 @@ from types import SimpleNamespace as Fake
 import httpx
 import pytest
 
-from labkit import controlplane, trust
-from labkit.causes import of_certificates
-from labkit.controlplane import ControlPlane, SentrySilent
+from labkit.apps.causes import of_certificates
+from labkit.infrastructure import controlplane, trust
+from labkit.infrastructure.controlplane import ControlPlane, SentrySilent
+from labkit.infrastructure.trust import Trust, WrongConfiguration
 from labkit.runtime import Binaries, SentryMissing, require_sentry
-from labkit.trust import Trust, WrongConfiguration
 
 HEAD = "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {name: c}\n"
 

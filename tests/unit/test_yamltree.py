@@ -11,8 +11,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit import yamltree
-from labkit.yamltree import NotYaml, documents, find
+from labkit.reading import yamltree
+from labkit.reading.yamltree import NotYaml, documents, find
 
 
 def root(text: str) -> yaml.Node:

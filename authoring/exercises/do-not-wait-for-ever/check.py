@@ -14,8 +14,8 @@ from labkit.exercises.observations import (
     ordered,
     says,
 )
+from labkit.labs.workflowrun import NotFinished
 from labkit.waiting import patience
-from labkit.workflowrun import NotFinished
 
 CHANGED = ("send_email", "send_push", "answers")  # mail and output are asked about here
 MOST_SECONDS = 6.0

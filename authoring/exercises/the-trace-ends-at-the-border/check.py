@@ -1,7 +1,7 @@
 """Every step of an order has its span, of the app that did it, and all are one trace."""
 
 from labkit.exercises.observations import Check, ended
-from labkit.workflowrun import NotTraced
+from labkit.labs.workflowrun import NotTraced
 
 OTHERS = ()
 WHOLE = "each step, in one trace"

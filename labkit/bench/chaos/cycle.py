@@ -24,8 +24,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labkit import lifeline, lives, paths, ports
+from labkit import paths
 from labkit.bench.chaos.plan import KERNEL, LIFELINE, Kill, Plan, expected
+from labkit.processes import lifeline, lives, ports
 from labkit.waiting import patience, poll
 
 ANSWER_SECONDS = 120.0

@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from labkit import progress
+from labkit.course import progress
 from labkit.errors import LabError
-from labkit.lab import Lab
+from labkit.labs.lab import Lab
 
 RUN_FILE = Path(__file__).parent / "apps" / "dapr.yaml"
 NOTE_SECONDS = 0.05

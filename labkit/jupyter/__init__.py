@@ -1,0 +1,1 @@
+"""JupyterLab as the course opens it, and how it reads and writes notebooks."""

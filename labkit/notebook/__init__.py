@@ -1,0 +1,1 @@
+"""What a cell shows: texts, curves, buttons, and errors in a few lines."""

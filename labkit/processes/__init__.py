@@ -1,0 +1,1 @@
+"""The processes of a lab: started with a log and an owner, watched, ended; and their ports."""

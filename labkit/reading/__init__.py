@@ -1,0 +1,1 @@
+"""Reads what somebody else wrote or answers: a file, a YAML document, HTTP on this machine."""
