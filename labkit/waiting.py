@@ -134,7 +134,7 @@ def wait_until(condition: Callable[[], T], within: float | None = None, what: st
     found = f"last answer: {answer!r}" if not unanswered else f"no answer: {unanswered[0]}"
     reasons = [reason for explain in EXPLAIN for reason in explain()]
     raise NotInTime(
-        f"still waiting after {within:g} s",
+        f"still waiting after {within:.3g} s",
         asked=f"wait until: {what}",
         found="; ".join([found, *(reason.found for reason in reasons)]),
         look_at=reasons[0].look_at

@@ -15,7 +15,7 @@ import pytest
 
 from labkit.host.hosterrors import DiskFull, LimitReached
 from labkit.processes import lifeline
-from labkit.processes.supervisor import ProcessEnded, ProgramMissing, Supervisor, stop
+from labkit.processes.supervisor import ProcessEnded, ProgramMissing, StillThere, Supervisor, stop
 from labkit.waiting import wait_until
 
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True)\n"
@@ -188,3 +188,16 @@ def test_a_killed_kernel_leaves_no_process(tmp_path, code):
     kernel.communicate()
     wait_until(lambda: lifeline.marked(run_id) == [], within=6)
     wait_until(lambda: not psutil.pid_exists(helper), within=6)
+
+
+def test_a_process_that_is_killed_and_stays_is_named(supervisor, tmp_path, monkeypatch):
+    """The system may not let go of one that waits for a disk; seen where it took more than 5 s."""
+    process = _start(supervisor, SLEEP, tmp_path)
+    with monkeypatch.context() as changed:
+        changed.setattr("labkit.processes.supervisor.STOP_SECONDS", 0.01)
+        changed.setattr(process, "signal", lambda number: None)
+        with pytest.raises(StillThere) as caught:
+            process.kill()
+    assert str(process.pid) in caught.value.asked
+    process.kill()
+    assert not process.is_alive

@@ -73,3 +73,12 @@ def test_asking_takes_a_quarter_of_a_core_at_most():
     assert waiting.pause(0.001) == waiting.POLL_SECONDS
     assert waiting.pause(0.05) == pytest.approx(0.15)
     assert waiting.pause(0.001, every=0.5) == 0.5
+
+
+def test_a_deadline_that_nobody_named_is_later_on_a_slow_machine(monkeypatch):
+    monkeypatch.setattr(waiting, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(waiting, "patience", lambda: 3.0)
+    with pytest.raises(waiting.NotInTime, match=r"still waiting after 0\.15 s"):
+        waiting.wait_until(lambda: False)
+    with pytest.raises(waiting.NotInTime, match=r"still waiting after 0\.1 s"):
+        waiting.wait_until(lambda: False, 0.1)
