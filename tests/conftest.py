@@ -8,8 +8,13 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from labkit.waiting import patience
+
+# No test is about time: an example of 1 ms took 1.2 s on a machine whose cores others took.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 USUAL_LOAD = 4.0
 """Runnable processes per core while the suite runs as ``./lab test`` spreads it."""

@@ -272,6 +272,8 @@ def _awaited(event: HistoryEvent, app_id: str) -> str:
 def _awaited_timer(event: HistoryEvent) -> str:
     due = event.fire_at
     until = f"{due:%H:%M:%S} UTC" if due and due < NEVER else ""
+    if until and due and due.date() != event.time.date():
+        until = f"{due:%Y-%m-%d} {until}"
     if event.timer_for == "externalEvent":
         return f"event {event.timer_of or ''}".rstrip() + (f" until {until}" if until else "")
     if event.timer_for in ("activityRetry", "childWorkflowRetry"):

@@ -74,10 +74,13 @@ class _Reading:
                 yield from (f for f in files if is_file(f) or leads_nowhere(f))
 
     def _chart(self, chart: Path) -> None:
+        real = os.path.realpath(chart)
+        if real in self.seen:
+            return
+        self.seen.add(real)
         finding, name = bundles.chart(chart), f"the chart {chart.absolute().name}"
-        if name not in self.read.unread:
-            self.read.unreadable += [finding] if finding else []
-            self.read.unread.append(name)
+        self.read.unreadable += [finding] if finding else []
+        self.read.unread.append(f"the chart {chart}" if name in self.read.unread else name)
 
     def _closed(self, problem: OSError) -> None:
         why, fix = plainfile.why_not(problem)
@@ -130,6 +133,8 @@ class _Reading:
             if not workloads.is_read(document):
                 self.read.unread.append(f"{document.kind} {document.name}")
         else:
+            if is_daprs and (patch := workloads.patch(document)):
+                self.read.unreadable.append(patch)
             return
         self.read.apps += apps
         self.read.unreadable += wrong

@@ -173,7 +173,8 @@ def stores(read: Manifests, code: Code, known: Links) -> Iterator[Finding]:
     apps = {(a.deployment, a.namespace, a.app_id, a.resources): a for a in reversed(read.apps)}
     callers = {k.caller for k in known.found if k.is_sure} | {m.caller for m in known.missing}
     sights = [_sight(app, read, code, app in callers) for app in reversed(apps.values())]
-    served = {(s.app.deployment, s.app.namespace) for s in sights if len(s.seen) == 1}
+    # Where a store is, or who needs it is known, an app that no text tells of may need none.
+    served = {(s.app.deployment, s.app.namespace) for s in sights if len(s.seen) == 1 or s.needs}
     for sight in sights:
         finding = _store(sight, code)
         is_apart = (sight.app.deployment, sight.app.namespace) not in served
@@ -195,6 +196,9 @@ def _alone(read: Manifests) -> Iterator[Finding]:
 
 def _sight(app: App, read: Manifests, code: Code, calls: bool) -> _Sight:
     in_sight = [d for d in read.in_sight(app, "Component") if d.type.startswith(STATE)]
+    if app.is_in_cluster:  # one name is one object there, whose namespace may not be said each time
+        by_name = {d.name: d for d in sorted(in_sight, key=lambda d: bool(d.namespace.text))}
+        in_sight = [d for d in in_sight if d is by_name[d.name]]
     seen = [d for d in in_sight if d.is_actor_store is not False]
     near = seen or [d for d in read.near(app, "Component") if d.type.startswith(STATE)]
     denied = _denied(read.configuration_of(app))
@@ -263,6 +267,10 @@ def _one_store(sight: _Sight, store: Document) -> Finding:
         why = f"{sight.title} sees {store.name}; whether {store.type} has transactions is not known"
         return Finding("state store", "cannot be known", at, why)
     why = f"{sight.title} sees {store.name}"
+    if sight.app.is_in_cluster and not store.namespace.text and sight.app.namespace != "default":
+        why += f", where it is applied with -n {sight.app.namespace}: it names no namespace"
+        fix = f"add namespace: {sight.app.namespace} to its metadata"
+        return Finding("state store", "cannot be known", store.actor_row.where, why, fix)
     return Finding("state store", "holds", store.actor_row.where, why)
 
 
@@ -330,7 +338,6 @@ def _none_at_all(sight: _Sight) -> Finding:
         why = f"no folder of components is named for {app.app_id}; dapr run takes the user's own"
         fix = f"name one with resourcesPath in {app.where}"
         return Finding("state store", "cannot be known", app.where, why, fix)
-    why = f"no state store is in the folders of {app.app_id}"
+    why = f"no state store is in the folders of {app.app_id}. An app that hosts workflows needs one"
     fix = 'add a state store with actorStateStore "true" to a folder named there'
-    state: State = "broken" if sight.needs else "cannot be known"
-    return Finding("state store", state, app.resources_at, why, fix)
+    return Finding("state store", "broken", app.resources_at, why, fix)

@@ -135,8 +135,17 @@ def _head(document: Document, is_local: bool) -> Iterator[Finding]:
     is_known = not given.text or _has_category(given.text) or is_placeholder(given.text)
     if kind == "Component" and not (ignores or is_known):
         why = f"Dapr has no component of type {given.text}; each sidecar that sees it ends"
-        near = get_close_matches(given.text.partition(".")[0], CATEGORIES, 1)
-        yield _broken(given, kind, why, f"did you mean {near[0]}.?" if near else "correct the type")
+        yield _broken(given, kind, why, _type_near(given.text))
+
+
+def _type_near(text: str) -> str:
+    """What a type may have been meant to be: ``statestore.redis`` for ``state.redis``."""
+    first, _, rest = text.partition(".")
+    longer = [c for c in CATEGORIES if first.startswith(c) or c.startswith(first)]
+    near = longer or get_close_matches(first, CATEGORIES, 1, 0.8)
+    if near and rest:
+        return f"did you mean {near[0]}.{rest}?"
+    return f"begin it with one of: {', '.join(f'{c}.' for c in CATEGORIES)}"
 
 
 def _has_category(text: str) -> bool:
@@ -318,6 +327,11 @@ def _validator(kind: str, version: str, is_local: bool) -> Draft202012Validator 
         return None
     is_lenient = is_local and kind != "WorkflowAccessPolicy"
     converted = converted_schema(schema, texts=is_local, keys=not is_lenient)
+    if is_local and kind == "Configuration":
+        # Where no cluster is, a header is one text, NAME=VALUE, and the sidecar ends at a map:
+        # "cannot unmarshal !!map into string" (measured on 1.18.1).
+        otel = converted["properties"]["spec"]["properties"]["tracing"]["properties"]["otel"]
+        otel["properties"]["headers"]["items"] = {"type": ["string", "number", "boolean"]}
     if is_lenient and kind == "Component":
         converted["properties"]["spec"]["required"] = ["type"]
     return Draft202012Validator(converted)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from labkit.preflight.annotations import wrong_values
+from labkit.preflight.annotations import PREFIX, wrong_values
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.model import App, Document, is_placeholder
 from labkit.preflight.parts import Part
@@ -74,6 +74,15 @@ def is_workload(document: Document) -> bool:
         return True
     is_foreign = "." in document.group and not document.group.endswith((".k8s.io", "dapr.io"))
     return is_foreign and next(_mentions(document.body), None) is not None
+
+
+def patch(document: Document) -> Finding | None:
+    """Say of a part of a workload, as ``kubectl patch`` takes it, that the rest is not there."""
+    at = document.body.get("spec", "template", "metadata", "annotations")
+    if document.kind or not any(key.startswith(PREFIX) for key, _ in at.keys):
+        return None
+    why = "annotations of Dapr in a part of a workload: what it is applied to is not known"
+    return Finding("file", "cannot be known", at.where, why, "name the whole manifest, as applied")
 
 
 def apps_of(document: Document) -> tuple[list[App], list[Finding]]:
@@ -193,7 +202,7 @@ def _disabled(pods: Pods) -> Iterator[Finding]:
 
 
 def _no_text(key: str, part: Part) -> Iterator[Finding]:
-    if key.startswith("dapr.io/") and part and not part.is_text:
+    if key.startswith(PREFIX) and part and not part.is_text:
         why = f"{key} is no text; Kubernetes takes an annotation in quotes only"
         yield _finding("broken", part.where, why, f'write {key}: "{part.text}"')
 

@@ -18,7 +18,7 @@ import binascii
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -33,7 +33,7 @@ MOST_KEYS = 1_000
 """Keys of a map, or items of a list, that are read one by one, with what is merged into it."""
 MOST_TIMES = 10
 """How often one key may stand in a map, with what is merged into it."""
-MOST_UNKNOWN = 10
+MOST_UNKNOWN, MOST_SHOWN = 10, 8
 """Unknown keys of one map that are reported."""
 MOST_LETTERS = 100_000
 """Letters of one text: Linux gives a program no argument or variable of more than 128 KiB."""
@@ -344,7 +344,7 @@ def pairs(
             known.setdefault(key_node.value, []).insert(0, value_node)
         else:
             unknown.append(key_node)
-    wrong += [_unknown(key, tuple(keys), where) for key in unknown[-MOST_UNKNOWN:]]
+    wrong += _unknown(unknown[-MOST_UNKNOWN:], tuple(keys), set(known), where)
     given = {key: _given(nodes, keys[key], key, wrong) for key, nodes in known.items()}
     return {key: one for key, one in given.items() if one}
 
@@ -388,11 +388,30 @@ def _all_pairs(
     return found
 
 
-def _unknown(node: yaml.Node, keys: tuple[str, ...], where: str) -> WrongNode:
+def _unknown(
+    nodes: Iterable[yaml.Node], keys: tuple[str, ...], known: set[str], where: str
+) -> list[WrongNode]:
+    """Name keys that a map may not have; two of them are never advised to become the same one.
+
+    Args:
+        known: the keys that it has and may have.
+    """
+    nodes = list(nodes)
+    texts = {str(n.value).lower() for n in nodes if isinstance(n, yaml.ScalarNode)}
+    taken = known | {key for key in keys if key.lower() in texts}
+    return [_unknown_key(node, keys, taken, where) for node in nodes]
+
+
+def _unknown_key(node: yaml.Node, keys: tuple[str, ...], taken: set[str], where: str) -> WrongNode:
     if not isinstance(node, yaml.ScalarNode):  # Go cannot put a map where a name must be
         return WrongNode(f"{where} has {shown(node)} as a key", node, "write a name")
     near = _near(str(node.value)[:60], keys)
-    fix = f"write {near}" if near else f"remove it, or use: {', '.join(keys)}"
+    if near in taken and near.lower() != str(node.value).lower():
+        fix = "remove it"
+    elif near:
+        fix = f"write {near}"
+    else:
+        fix = f"remove it, or use: {', '.join(keys)}" if len(keys) <= MOST_SHOWN else "remove it"
     return WrongNode(f"{where} has no key {shown(node)}", node, fix, "ignored")
 
 

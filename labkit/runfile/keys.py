@@ -47,6 +47,7 @@ OF_APP: dict[str, tuple[type, str | None]] = {
     "containerImagePullPolicy": (str, None),
     "createService": (bool, None),
 }
+PORTS = tuple(key for key in OF_APP if key.endswith("Port"))
 TOP: dict[str, type | None] = {"version": int, "name": str, "common": None, "apps": None}
 COMMON: dict[str, type | None] = {key: kind for key, (kind, _) in SHARED.items()}
 APP: dict[str, type | None] = {**COMMON, **{key: kind for key, (kind, _) in OF_APP.items()}}

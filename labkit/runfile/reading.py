@@ -15,7 +15,7 @@ import yaml
 
 from labkit.reading import plainfile, yamltree
 from labkit.reading.yamltree import Effect, Given, NotYaml, WrongNode, cut, shown
-from labkit.runfile.keys import ALLOWED, APP, COMMON, IN_ANY_CASE, SIZE, SIZES, TOP
+from labkit.runfile.keys import ALLOWED, APP, COMMON, IN_ANY_CASE, PORTS, SIZE, SIZES, TOP
 from labkit.runfile.spec import AppSpec
 
 MOST_APPS = 100
@@ -101,6 +101,7 @@ class _Reader:
         self.there: dict[tuple[Path, str, str], Path] = {}  # what was looked for and found
         self.wrong: list[WrongNode] = []
         self.fine_in_a_lab: list[WrongNode] = []
+        self.ports: dict[int, tuple[str, str]] = {}  # who has it first: key, app ID
 
     def faults(self) -> Iterable[Fault]:
         """What was found to be wrong."""
@@ -145,6 +146,7 @@ class _Reader:
         self._check_env(own)
         app = self._spec(own, given, shared, entry)
         self._check_app_id(app, own)
+        self._check_ports(app, own)
         self._check_flags(app, entry)
         return app
 
@@ -225,6 +227,22 @@ class _Reader:
         elif not _APP_ID.fullmatch(app.app_id):
             self._add(f"{named} {cut(app.app_id)!r} cannot be used", node, _APP_ID_FIX, "doubtful")
 
+    def _check_ports(self, app: AppSpec, own: Mapping[str, Given]) -> None:
+        """Name a port that two keys have; two apps may both call one service at its ``appPort``.
+
+        The CLI refuses one that a running app has, and a sidecar ends where one of its own is the
+        ``appPort``: "conflicts with 'app-port'" (measured on 1.18.1).
+        """
+        for key in PORTS:
+            port = _value(own, key) or 0
+            first, of = self.ports.setdefault(port, (key, app.app_id))
+            if port <= 0 or (first, of) == (key, app.app_id) or first == key == "appPort":
+                continue
+            what = f"port {port} is {key} of {cut(app.app_id)} and {first} of {cut(of)}"
+            is_services = "appPort" in (key, first) and of != app.app_id
+            effect: Effect = "doubtful" if is_services else "refused"
+            self._add(what, own[key].node, "give each a port of its own", effect)
+
     def _check_app_ids(self, apps: Iterable[AppSpec], entries: list[yaml.Node]) -> None:
         seen = set[str]()
         by_line = {yamltree.line_of(entry): entry for entry in entries}
@@ -258,7 +276,11 @@ class _Reader:
         full = _absolute(base, text)
         why = _why_not(full, text, kind)
         if why:
-            fix = f"make it, or correct the path (it starts at {cut(str(base), 200)})"
+            start = f"starts at {cut(str(base), 200)}"
+            start = (
+                f"one that is not absolute {start}" if Path(text).is_absolute() else f"it {start}"
+            )
+            fix = f"make it, or correct the path ({start})"
             self._add(why, node, fix)
             return None
         return self.there.setdefault((base, text, kind), full)

@@ -148,7 +148,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.binary(max_size=80)
     | VALUES.map(lambda value: yaml.safe_dump({"kind": "Component", "spec": value}).encode())

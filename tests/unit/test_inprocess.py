@@ -431,3 +431,19 @@ def test_a_history_that_is_too_large_stalls_as_on_the_runtime():
     system.run()
     assert one.held.startswith("PAYLOAD_SIZE_EXCEEDED: Workflow payload size")
     assert "Activity result exceeds gRPC max message size" in other.error
+
+
+def test_a_timer_that_is_due_on_another_day_says_which():
+    wfr = wf.WorkflowRuntime()
+
+    @wfr.workflow(name="patient")
+    def patient(ctx, _):
+        yield ctx.create_timer(timedelta(hours=3))
+        yield ctx.create_timer(timedelta(hours=30))
+
+    system = InProcess({"one": wfr})
+    system.schedule("one", "patient", None, "i")
+    system.run(within=timedelta(hours=1))
+    assert system.awaited("i") == ["a timer, due at 03:00:00 UTC"]
+    system.run(within=timedelta(hours=4))
+    assert system.awaited("i") == ["a timer, due at 2026-01-02 09:00:00 UTC"]

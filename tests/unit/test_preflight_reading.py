@@ -246,7 +246,7 @@ VALUES = st.recursive(
 KINDS = ["Deployment", "Component", "List", "CronJob", "Resiliency", "Configuration", "run", ""]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(VALUES, st.sampled_from(KINDS))
 def test_no_manifest_makes_it_crash(tmp_path_factory, value, kind):
     file = tmp_path_factory.getbasetemp() / "any" / "any.yaml"

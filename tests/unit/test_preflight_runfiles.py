@@ -81,7 +81,8 @@ def test_components_of_a_run_file_are_not_those_of_kubernetes(tmp_path):
     found = about(inspect([tmp_path, file]), "state store")
     assert sorted(f.why for f in found) == ["one sees cluster", "one sees statestore"]
     (tmp_path / "cluster.yaml").unlink()  # the one folder is for both
-    assert states(inspect([tmp_path, file]), "state store") == ["holds", "holds"]
+    # It names no namespace: in the cluster it is where kubectl is told to put it.
+    assert states(inspect([tmp_path, file]), "state store") == ["holds", "cannot be known"]
     assert states(inspect([tmp_path]), "namespace") == ["holds", "holds"]
 
 

@@ -276,7 +276,7 @@ def test_a_source_that_is_closed_or_too_large_is_told(tmp_path):
     assert read([tmp_path]).problems[0].state == "cannot be known"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=60) | st.binary(max_size=60))
 def test_no_source_makes_it_crash(tmp_path_factory, text):
     file = tmp_path_factory.getbasetemp() / "any.py"

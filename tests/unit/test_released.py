@@ -48,7 +48,7 @@ def server(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     monkeypatch.delenv("LABKIT_DAPR_BIN", raising=False)
-    monkeypatch.setattr(released, "STALL_SECONDS", 0.5 * patience())
+    monkeypatch.setattr(released, "STALL_SECONDS", 2 * patience())
     monkeypatch.setattr(built, "build", no_build)
     yield server
     server.close()

@@ -355,7 +355,7 @@ TWICE = wf.RetryPolicy(first_retry_interval=timedelta(seconds=1), max_number_of_
 STEP = st.sampled_from(sorted(STEPS))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     plan=st.lists(
         st.tuples(st.sampled_from(["one", "all", "any"]), st.lists(STEP, min_size=1, max_size=3)),

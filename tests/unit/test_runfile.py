@@ -445,7 +445,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(VALUES, max_size=2), VALUES)
 def test_whatever_loads_stays_in_its_folder(tmp_path_factory, apps, common):
     """Every app ID can be a file name, and no text holds what no program can be given."""

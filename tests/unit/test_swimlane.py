@@ -258,7 +258,7 @@ def _event(at: datetime, kind: str, **more) -> HistoryEvent:
     return HistoryEvent("caller", "i", 0, kind, at, **more)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(runs(), st.floats(0, 5))
 def test_no_label_lies_on_another_whatever_happened(run, later):
     history, gone = run
@@ -274,7 +274,7 @@ def test_no_label_lies_on_another_whatever_happened(run, later):
     ElementTree.fromstring(Swimlane(history, [], gone, now).svg)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(runs())
 def test_the_text_has_a_row_for_every_run_of_a_step(run):
     history, gone = run

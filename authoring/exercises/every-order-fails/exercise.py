@@ -2,8 +2,8 @@
 # A colleague changed one of the services. Now every order fails at once. Other teams send their mails through notification-service, too, and theirs arrive.
 
 # %% tags=["look"]
-print(lab.run("order").failure.error_type)
-print(lab.run("order").failure.message)
+failure = lab.run("order").failure
+print(f"{failure.error_type}: {failure.message}" if failure else "no failure")
 
 # %% tags=["look"]
 lab.app("notification-service").metadata()["workflows"]["connectedWorkers"]

@@ -14,7 +14,8 @@ def scenario(lab):
     print("status:", lab.run("order").settle(12))
 
 # %% tags=["look"]
-print(lab.run("order").failure.message)
+failure = lab.run("order").failure
+print(f"{failure.error_type}: {failure.message}" if failure else "no failure")
 
 # %% tags=["look"]
 len(lab.ledger("notification-service", "tries"))
