@@ -144,7 +144,8 @@ def test_a_process_that_is_just_starting_is_ended_too(tmp_path, monkeypatch):
     marked, asked = lifeline.marked, iter([True])
     monkeypatch.setattr(lifeline, "marked", lambda id: [] if next(asked, False) else marked(id))
     assert lifeline.end(run_id) == []
-    assert process.wait(5) == -signal.SIGTERM
+    # KILL where the machine stood still for longer than the grace that TERM gives (seen).
+    assert process.wait(5) in (-signal.SIGTERM, -signal.SIGKILL)
 
 
 def test_a_killed_lifeline_is_replaced_and_told(supervisor, tmp_path):
