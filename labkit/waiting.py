@@ -74,19 +74,54 @@ def _runnable() -> float:
     return found
 
 
-def poll(condition: Callable[[], T], within: float, every: float = POLL_SECONDS) -> tuple[T, bool]:
+class Deadline:
+    """The end of a wait, later on a machine that is or becomes busy or slow.
+
+    How slow it is shows in many moments only: most of them meet no pause. So it is asked all the
+    time, and what was found until the end counts.
+
+    Attributes:
+        grows: whether it is later on such a machine.
+    """
+
+    def __init__(self, seconds: float, *, grows: bool = True) -> None:
+        """Begin to wait.
+
+        Args:
+            seconds: what a usual machine is given.
+            grows: false for a deadline that somebody named: it stays what it is.
+        """
+        self._seconds, self.grows = seconds, grows
+        self._began = time.monotonic()
+
+    def left(self) -> float:
+        """Return the seconds that are left; 0 or less when it has passed."""
+        factor = patience() if self.grows else 1.0
+        return self._began + self._seconds * factor - time.monotonic()
+
+
+def poll(
+    condition: Callable[[], T],
+    within: float,
+    every: float = POLL_SECONDS,
+    *,
+    grows: bool = False,
+) -> tuple[T, bool]:
     """Ask ``condition`` until it is true or ``within`` seconds are over.
+
+    Args:
+        grows: ``within`` is for a usual machine; see :class:`Deadline`.
 
     Returns:
         The last answer, and whether it was true. It is asked at least once.
     """
-    deadline = time.monotonic() + within
+    deadline = Deadline(within, grows=grows)
     while True:
         asked = time.monotonic()
         answer = condition()
         if answer:
             return answer, True
-        left = deadline - time.monotonic()
+        left = deadline.left()
         if left <= 0:
             return answer, False
         time.sleep(min(pause(time.monotonic() - asked, every), left))
@@ -100,7 +135,13 @@ def pause(spent: float, every: float = POLL_SECONDS) -> float:
     return max(every, 3 * spent)
 
 
-def wait_until(condition: Callable[[], T], within: float | None = None, what: str = "") -> T:
+def wait_until(
+    condition: Callable[[], T],
+    within: float | None = None,
+    what: str = "",
+    *,
+    usual: float = WAIT_SECONDS,
+) -> T:
     """Return the first true answer of ``condition``.
 
     A question that has no answer yet (an ObservationError: no such table, no such instance) counts
@@ -109,14 +150,15 @@ def wait_until(condition: Callable[[], T], within: float | None = None, what: st
     Args:
         condition: a function without arguments; asked every 20 ms, or less often when it takes
             more than 7 ms itself.
-        within: deadline in seconds. None means 10, and on a machine that is busy or slow as many
-            times 10 as :func:`patience` says when the wait begins.
+        within: deadline in seconds, as named; None means ``usual``.
         what: what is waited for, in words, for the error.
+        usual: deadline on a usual machine; on one that is busy or slow as many times that as
+            :func:`patience` says.
 
     Raises:
         NotInTime: the deadline passed; carries the last answer.
     """
-    within = WAIT_SECONDS * patience() if within is None else within
+    began, seconds = time.monotonic(), usual if within is None else within
     unanswered: list[str] = []
 
     def asked() -> T | None:
@@ -127,14 +169,15 @@ def wait_until(condition: Callable[[], T], within: float | None = None, what: st
             unanswered.append(f"{problem.title}: {problem.found}")
             return None
 
-    answer, good = poll(asked, within)
+    answer, good = poll(asked, seconds, grows=within is None)
     if good and answer is not None:
         return answer
     what = what or _words_of(condition)
+    waited = time.monotonic() - began if within is None else within
     found = f"last answer: {answer!r}" if not unanswered else f"no answer: {unanswered[0]}"
     reasons = [reason for explain in EXPLAIN for reason in explain()]
     raise NotInTime(
-        f"still waiting after {within:.3g} s",
+        f"still waiting after {waited:.3g} s",
         asked=f"wait until: {what}",
         found="; ".join([found, *(reason.found for reason in reasons)]),
         look_at=reasons[0].look_at

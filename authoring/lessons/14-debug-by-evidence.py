@@ -106,7 +106,7 @@ for step in lab.run("first").history.steps():
     print(step.name, "in", step.app_id, "-", step.failure.error_type if step.failure else "")
 
 # %% [markdown] tags=["explain"]
-# Dapr 1.18 has no message "not found on app". The real one comes from the worker of `payment-service`. So the call has arrived: app ID, namespace and placement are right. Where the app itself is not found, the workflow is RUNNING and reports no failure; only the log of the caller's sidecar says why, as in lesson 07.
+# Dapr 1.18 has no message "not found on app". The real one comes from the worker of `payment-service`. So the call has arrived: app ID, namespace and placement are right. Where the app itself is not found, the workflow is RUNNING and reports no failure; the log of the caller's sidecar says which app it looks for, and placement's table shows that this app is missing, as in lesson 07.
 
 # %% [markdown] tags=["text"]
 # ## One procedure
@@ -150,7 +150,7 @@ print(instance.command)
 print(" ", json.loads(instance.text)["properties"]["dapr.workflow.failure.error_message"])
 
 # %% [markdown] tags=["explain"]
-# A sidecar knows that a worker is connected, but not what it has registered, so it cannot list the names. Hypothesis: caller and target use different ones. The message confirms it, which comes from the worker, and so does the code of both sides.
+# A sidecar knows that a worker is connected, but not what it has registered, so it cannot list the names. Hypothesis: caller and target use different ones. The message, which comes from the worker, confirms it; so does the code of both apps.
 #
 # | question | Dapr CLI | Kubernetes |
 # |---|---|---|
@@ -234,7 +234,14 @@ predict(
 )
 
 # %% [markdown] tags=["text"]
-# Say it, repair it, and let it be judged, in cells of your own: `case.diagnose("PLACE", "CAUSE", "the observation")`, with one of `case.places()` and one of `case.causes()`; then `case.restart()` and `case.verdict()`. `labkit.atlas("…")` looks a message up, after `import labkit`.
+# Add cells below this one, and then:
+#
+# 1. `case.places()` and `case.causes()` list what you can choose from; record your diagnosis with `case.diagnose("PLACE", "CAUSE", "the observation")`.
+# 2. Repair the file in `learn/files/incident`.
+# 3. `case.restart()` starts the system with your repair.
+# 4. `case.verdict()` judges it.
+#
+# To look up a message, run `import labkit` and `labkit.atlas("the message")`.
 #
 # The next cell hands what is not solved to a colleague, and opens the seal.
 

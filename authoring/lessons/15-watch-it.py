@@ -88,7 +88,7 @@ observe("traces", known.get(len(trace.spans.trace_ids), "another number"))
 #
 # ## Four views of it
 #
-# Compare two of them: the trace shows how long the work took, the swimlane all from call to answer.
+# Compare two of them: a bar of the trace shows how long the work itself took; a bar of the swimlane shows the whole time from the call to its answer.
 
 # %% tags=["look", "nbval-ignore-output"] reason="its tables hold measured times"
 lab.run("healthy").views()
@@ -122,7 +122,7 @@ observe("who-says-it", words.get(len(named), " and ".join(named)))
 # %% [markdown] tags=["explain"]
 # On 1.18.1 the span of an activity that raised looks like any other; only the workflow's own span says FAILED. The worker logs a warning, with neither the name of the activity nor the instance ID.
 #
-# And look whose counter it is: the *called* app counts its activities, the *calling* app its workflows. No counter knows the two ends of a call, and none has an instance ID.
+# And look whose counter it is: each app counts the activities and the workflows that it runs itself. No counter knows the two ends of a call, and none has an instance ID.
 
 # %% [markdown] tags=["predict"]
 # ## Nothing fails
@@ -155,7 +155,7 @@ print("when the app is back:", waiting.wait(60).status)
 observe("which-counter", which or "none")
 
 # %% [markdown] tags=["explain"]
-# An attempt that cannot call its app ends as *recoverable* and is repeated every few seconds, for ever. No failure is counted; trace and history end before the call. The caller's sidecar logs the app's name.
+# An attempt that cannot call its app ends as *recoverable* and is repeated until the app can be called. No failure is counted; trace and history end before the call. The log of the caller's sidecar names the app.
 
 # %% [markdown] tags=["text"]
 # ## When is somebody needed?
@@ -166,7 +166,7 @@ observe("which-counter", which or "none")
 # |---|---|
 # | did a workflow fail? | `dapr_runtime_workflow_execution_count`, status `failed` |
 # | is one stuck, tried again and again? | the same, status `recoverable` |
-# | does a program not answer? | `up`, which Prometheus makes itself |
+# | does a sidecar, placement or the scheduler not answer? | `up`, which Prometheus records for each address that it asks; it asks no service |
 #
 # A counter only grows, so a rule asks how much it has grown: `increase(COUNTER[1m])`.
 
@@ -179,7 +179,7 @@ groups:
     expr: increase(dapr_runtime_workflow_execution_count{status="failed"}[1m]) > 0
 
 # %% [markdown] tags=["predict"]
-# A rule is code, so it is tested. `played` lets `promtool`, Prometheus' own tool, play values of a metric against it, a minute in milliseconds. `_x9 1x50` means: nothing for ten seconds, then 1.
+# A rule is code, so it is tested. `played` lets `promtool`, Prometheus' own tool, play values of a metric against it, a minute in milliseconds. `_x9 1x50` means: no value at first, and 1 from the tenth second on.
 #
 # Dapr makes a counter when it counts for the first time; before, there is none. *The very first failure since the sidecar's start: does `OrderFailed` fire?*
 
@@ -243,9 +243,9 @@ display(prometheus.panel("Turns that are tried again"), prometheus.panel("Progra
 observe("who-is-called", called or "none", prometheus)
 
 # %% [markdown] tags=["explain"]
-# One cause, two alerts: orders are held up, and who does not answer. The order will not fail.
+# One cause, two alerts: one says that orders are held up, the other which sidecar does not answer. No order fails.
 #
-# The pictures are panels of a Grafana dashboard, which draws what it asks of metrics. [docs/views.md](../docs/views.md#dashboards) says how to see Dapr's own, or yours.
+# The pictures are panels of a Grafana dashboard, each drawn from a query to Prometheus. [docs/views.md](../docs/views.md#dashboards) explains how to show Dapr's dashboards, or your own.
 
 # %% [markdown] tags=["predict"]
 # ## Against faults that you know
@@ -282,7 +282,7 @@ quiz("silent-alert")
 #
 # You can ask four views of one run, and say what each leaves out; write rules that ask whether orders go through; test them in milliseconds; and show that they fire on faults only. What each view can tell stands in [docs/views.md](../docs/views.md).
 #
-# [Claims](../docs/claims.md) you have seen: one order over three apps is one trace; activities are counted by the app that was called; a call that cannot be dispatched shows in one counter only.
+# [Claims](../docs/claims.md) you have seen: one order over three apps is one trace; activities are counted by the app that runs them; a call that cannot be dispatched shows in one counter only.
 #
 # Next: the exercises of this lesson; then lesson 16 overloads a provider for real.
 

@@ -103,7 +103,7 @@ observe("threads", f"def: {counts[0]}, async def: {counts[1]}")
 #
 # ## The storm
 #
-# 20 orders come at once, through `send_mail_async`. Each is tried up to three times, with a pause of 0.1 s after a failure. The provider needs 6 s for 20 mails. *How many mails does it get, and how do the orders end?*
+# 20 orders come at once, through `send_mail_async`. Each is tried up to three times, with a pause of 0.1 s after a failure. The provider needs more than 6 s for 20 mails. *How many mails does it get, and how do the orders end?*
 
 # %% tags=["predict"]
 answers = ["20 mails, no order fails", "more than 20 mails, no order fails", "more than 20 mails, some orders fail"]
@@ -132,7 +132,7 @@ print("with jitter:", rush("backoff and jitter", "order_with_jitter", **pauses))
 observe("backoff", seen)
 
 # %% [markdown] tags=["explain"]
-# Backoff gives the line time to empty, so that later tries succeed. It does not prevent the first wave, and what failed together comes back together. Jitter, pauses that differ, spreads it. A retry policy of the SDK has none; `order_with_jitter` draws its pauses in workflow code, with the instance ID as seed, so that a replay draws the same.
+# Longer pauses and more tries give the line time to empty, so that every order succeeds in the end. They do not prevent the first wave, and what failed together comes back together. **Jitter**, pauses of different length, is meant to pull the later waves apart; with 20 orders it changes little, as the table further down shows. A retry policy of the SDK has none; `order_with_jitter` draws its pauses in workflow code, with the instance ID as seed, so that a replay draws the same.
 #
 # ## A limit where the work is done
 #
@@ -145,11 +145,11 @@ print(limits.read_text())
 print(rush("limit at the target", attempts=3))
 
 # %% [markdown] tags=["explain"]
-# The other calls wait in the runtime, where their 2 s do not run.
+# The other calls wait in the runtime; their 2 s begin only when the activity starts.
 #
 # ## Two replicas
 #
-# Each **replica** of an app has its own sidecar and service. Both read the limit; the provider holds all mails of 30 orders. *How many at once?*
+# Each **replica** of an app has its own sidecar and service. Both read the limit; the provider holds all mails of 30 orders. *How many mails are at the provider at the same time?*
 
 # %% tags=["predict"]
 predict("replicas", ["3", "6", "30"])
@@ -230,6 +230,14 @@ picture = Curves(played, at_once=3)
 print(picture.table())
 picture
 
+# %% [markdown] tags=["explain"]
+# Only the limit at the target does both. Load shedding sends no mail twice either, but it refuses every order for which it has no place: those customers learn at once that they have to come back. *At most at once* counts all mails at the provider, in work and in its line.
+
+# %% [markdown] tags=["text"]
+# ## The provider is down
+#
+# The provider refuses every mail now. The next cell writes a **circuit breaker** as a Resiliency policy: after two failures it should stop all calls for a minute.
+
 # %% tags=["write"]
 # %%workfile 16/components/resiliency.yaml
 apiVersion: dapr.io/v1alpha1
@@ -245,9 +253,7 @@ spec:
       mail-service: {circuitBreaker: soon}
 
 # %% [markdown] tags=["predict"]
-# ## The provider is down
-#
-# It refuses every mail now. The policy above is a **circuit breaker**: after two failures it should stop all calls for a minute. Ten orders with three attempts make 30 tries. *How many reach the provider with it?*
+# Ten orders with three attempts make 30 tries. *How many of them reach the provider with this policy loaded?*
 
 # %% tags=["predict"]
 predict("resiliency", ["2", "10", "30"])

@@ -189,7 +189,7 @@ for call in (lab.client("orders").terminate_workflow, lab.client("orders").purge
         print(call.__name__, "-", problem.details().rpartition(": ")[2])
 
 # %% [markdown] tags=["explain"]
-# An order that has taken the new path says so in its history. Code without that patch cannot replay it, so the runtime holds it: **STALLED**. Until then it can be neither terminated nor purged: it goes on as soon as a worker has the patch. A rollback is a release like any other, and needs the same test, with histories of *today*. Here the way out is forward:
+# An order that has taken the new path says so in its history. Code without that patch cannot replay it, so the runtime holds it: **STALLED**. It goes on as soon as a worker has the patch; until then it can be neither terminated nor purged. A rollback is a release like any other, and needs the same test, with histories of *today*. Here the way out is forward:
 
 # %% tags=["look"]
 write("orders", PATCHED)
@@ -239,6 +239,11 @@ observe("version", words.get(last.status, "version 1, and fit"))
 # | rewrite what had versions from its first release | `versioned_workflow` |
 # | rewrite what had none | a new workflow under a new name; keep the old one until its orders have ended |
 
+# %% [markdown] tags=["text"]
+# ## What two apps say to each other
+#
+# The next cell prepares two changes, `SENDS` for `orders` and `NEEDS` for `payments`, and a function that releases both while 50 orders are in flight.
+
 # %% tags=["code"]
 ATTEMPTS = count(1)
 SENDS = (BILL, BILL.replace("10}", '10, "currency": "EUR"}'))
@@ -257,9 +262,7 @@ def replace_both(prefix, *payments):
     return tally(lab, names)
 
 # %% [markdown] tags=["predict"]
-# ## What two apps say to each other
-#
-# `payments` wants a `currency`: a change of the **contract**: what goes in, what comes out. You play safe: `orders` sends it first, which `payments` ignores; then `payments` requires it. *How many of 50 orders are lost?*
+# `payments` needs a new field, `currency`. That changes the **contract** of `charge`: what goes in and what comes out. You choose an order that looks safe: first `orders` sends the field, which the old `payments` ignores; then a new `payments` requires it. *How many of 50 orders are lost?*
 
 # %% tags=["predict"]
 predict("contract", ["none", "25", "50"])
@@ -281,7 +284,7 @@ observe("contract", str(result.lost) if result.lost else "none")
 # %% [markdown] tags=["change"]
 # ## Change something
 #
-# `payments` is to take both shapes. Change the second `bill["currency"]` below, and run the cell, which puts both apps back first, until nothing is lost. `orders` may go first here: the old `payments` ignores what it does not know.
+# Make `payments` accept both shapes: change the second `bill["currency"]` in the next cell, so that a missing currency counts as euros. Run the cell, and repeat until no order is lost; each run first puts both apps back. Here `orders` may still go first, because the old `payments` ignores fields that it does not know.
 
 # %% tags=["change"]
 TAKES = (NEEDS[0], NEEDS[1].replace('bill["currency"]', 'bill["currency"]'))
@@ -325,7 +328,7 @@ print(f"rows in the store for each order: about {round(gone[2] / gone[0], -1):.0
 # %% [markdown] tags=["close"]
 # ## What you can now do
 #
-# You test a release against what is in flight, know which orders a rollback stalls and how to free them, change a contract in three steps, and know what ended instances cost. [Facts about changes](../docs/facts-change.md) lists how many more changes ended.
+# You test a release against what is in flight, know which orders a rollback stalls and how to free them, change a contract in three steps, and know what ended instances cost. [Facts about changes](../docs/facts-change.md) lists the outcomes of many other changes.
 #
 # [Claims](../docs/claims.md) you have seen: what was recorded is not done again; a purge follows the children.
 #

@@ -6,7 +6,7 @@
 # **You will be able to**
 #
 # - run the apps of Kubernetes manifests on your machine, and say what that cannot show
-# - diagnose six deployment faults, with `kubectl` and without a cluster
+# - diagnose six deployment faults without a cluster, and name the `kubectl` command that asks the same question
 # - predict what becomes of work in progress when a pod is ended
 # - compare a team's needs with what one replica, one control plane and one store can do
 #
@@ -230,7 +230,7 @@ print(*lab.not_shown, sep="\n")
 # %% [markdown] tags=["predict"]
 # ## Six tickets
 #
-# Each app has one fault. `orders` calls an activity of `mail`, `stock`, `price` and `parcel`, and a child workflow of `audit`; `report` calls `orders`. Read the files again. *For how many does somebody see an error, at the start or the end?*
+# `orders` is correct; each of the other six apps has one fault, in its Deployment or elsewhere. `orders` calls an activity of `mail`, `stock`, `price` and `parcel`, and a child workflow of `audit`; `report` calls `orders`. Read the files again. *In how many of the six cases does somebody get an error, when the workflow is started or when it ends?*
 
 # %% tags=["predict"]
 predict("six-tickets", ["0", "1", "2", "3", "6"])
@@ -283,7 +283,7 @@ print("audit: no store, says orders:", "state store is not configured" in log)
 # | `audit` | no actor state store at the target | the log of the *caller's* sidecar |
 # | `report` | no actor state store at the caller | its metadata; the start fails: INTERNAL |
 #
-# The last two are in no Deployment: the component's `scopes` lack them. `mial` and `price` lack it by their own faults.
+# The last two faults are in no Deployment: `audit` and `report` are missing from the `scopes` of the component. `mial` and `price` have no store either, because of the wrong app ID and the wrong namespace.
 
 # %% [markdown] tags=["text"]
 # ## The same questions in a cluster
@@ -296,7 +296,7 @@ print("audit: no store, says orders:", "state store is not configured" in log)
 # | `logs deploy/stock -c service` | `lab.app("stock").logs()` |
 # | `port-forward deploy/stock 3500`, then `curl localhost:3500/v1.0/metadata` | `lab.app("stock").metadata()` |
 # | `get components -A -o yaml` | `…metadata()["components"]` |
-# | `port-forward -n dapr-system pod/dapr-placement-server-0 8080`, then `/placement/state` | `lab.placement_state()` |
+# | `port-forward -n dapr-system pod/dapr-placement-server-0 8080`, then `curl localhost:8080/placement/state`; only with `dapr_placement.metadataEnabled=true` | `lab.placement_state()` |
 # | `rollout restart deploy/mail` | `lab.restart("mial")` |
 # | `delete pod …` | `lab.delete_pod("mial")` |
 #
@@ -413,9 +413,9 @@ for workflow in ("task_with_audit", "task_with_priority"):
 #
 # Where a team outgrows this (right column: not run here):
 #
-# | you have one | its limit | change |
+# | with only one … | its limit | change |
 # |---|---|---|
-# | replica | calls wait while its pod is away | two, files in a database |
+# | replica | calls wait while its pod is away | two replicas; what the service keeps in files moves to a database |
 # | scheduler | after a kill it serves nobody for 21 to 23 s ([facts](../docs/facts.md)) | HA mode of Dapr's chart |
 # | store | all history is on one disk | a managed store, backups |
 # | namespace | every app may call every other | WorkflowAccessPolicy, mTLS |

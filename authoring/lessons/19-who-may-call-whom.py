@@ -33,7 +33,7 @@ quiz("except")
 # %% [markdown] tags=["story"]
 # ## Three teams, one namespace
 #
-# `payments` charges cards for `orders`. `reports` only counts orders: nobody has let it call `payments`. Both run the same code here, so only their app IDs differ.
+# `payments` charges cards for `orders`. `reports` only counts orders: nobody has let it call `payments`. `orders` and `reports` run the same code here, so only their app IDs differ. `charge` also returns what it saw of its caller's history; you will use that at the end.
 
 # %% tags=["write"]
 # %%workfile 19-gate/payments/main.py
@@ -184,7 +184,7 @@ some = ["nothing", "the activity", "the activity and the workflow", "all three"]
 observe("open", some[found.count("allowed")])
 
 # %% [markdown] tags=["explain"]
-# An app needs the app ID and the instance ID, no more ([measured](../docs/facts-access.md)). The namespace keeps others out; it does not protect apps from each other inside it. The token opens an app's own sidecar: `reports` has that, and it is enough.
+# To call, an app needs the app ID and a name; to end an instance, the app ID and the instance ID ([measured](../docs/facts-access.md)). A call never leaves its namespace, but nothing inside it protects apps from each other, and without certificates each sidecar states its own namespace. The API token opens a sidecar: `reports` uses it on its own one, and that is enough.
 #
 # ## A policy
 #
@@ -340,7 +340,7 @@ words = {(): "neither", ("open_book",): "only open_book", ("activity", "open_boo
 observe("history", words.get(shown, f"only {shown[0]}" if shown else ""))
 
 # %% [markdown] tags=["explain"]
-# The caller decides what it shows. With a policy, a sidecar of 1.18.1 cannot read such a call: it refuses.
+# The caller decides what it shows. With a policy, a sidecar of 1.18.1 cannot read a call of an *activity* that shows history, and refuses it; a child workflow gets through ([measured](../docs/facts-access.md)).
 #
 # ## A secret
 #
@@ -376,15 +376,15 @@ words["payments orders reports"] = "all three, with a token"
 observe("vault", words.get(" ".join(got), f"got it: {got}"))
 
 # %% [markdown] tags=["explain"]
-# 500: the app has no secret store of this name in sight. 401: the token is missing.
+# 500: the app has no secret store of this name in sight. 401: the token is missing. In a lab all sidecars have one token, so `reports` could also ask the sidecar of `payments`; in production, give each sidecar a token of its own.
 #
 # | lock | does not keep out |
 # |---|---|
-# | namespace | the neighbour in it |
+# | namespace | the other apps in it; without mTLS, any sidecar that states this namespace |
 # | API token | an app with a sidecar of its own |
 # | mTLS | any app with a certificate |
-# | access policy | what a rule allows |
-# | scopes of a component | the app itself |
+# | access policy | misuse of a call that a rule allows |
+# | scopes of a component | misuse by an app that is in the scopes |
 #
 # Outside Kubernetes, sentry signs any app ID that is asked for: there a policy shows how it works, and protects nobody.
 
@@ -394,7 +394,7 @@ quiz("result-refused")
 # %% [markdown] tags=["close"]
 # ## What you can now do
 #
-# You know what an app can do to its neighbour, and close it with certificates, a policy and scopes.
+# You know what one app can do to another, and how certificates, a policy and scopes prevent it.
 #
 # [Claims](../docs/claims.md) you have seen: without a policy an app may do everything to another of its namespace; without mTLS a policy denies every other app; a policy in sight of the caller leaves a parent RUNNING.
 #

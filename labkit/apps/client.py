@@ -22,7 +22,7 @@ from labkit.apps.parts import HOST
 from labkit.errors import ObservationError
 from labkit.notebook import cellerrors
 from labkit.processes.lives import Trouble
-from labkit.waiting import Reason, patience
+from labkit.waiting import MOST_PATIENCE, Deadline, Reason, patience
 
 if TYPE_CHECKING:
     from dapr.ext.workflow import DaprWorkflowClient
@@ -195,29 +195,38 @@ class _Call:
             WaitedTooLong: a wait reached its deadline.
         """
         self._speaks = self._waits and not timeout
-        limit = timeout or self._limit * patience()
-        deadline = self._began + limit
+        deadline = Deadline(timeout or self._limit, grows=not timeout)
         self._require(grace=0)
         while True:
-            left = max(deadline - time.monotonic(), 0.001)
+            # What gRPC is given cannot grow; where nobody named a deadline, ours is watched.
+            left = deadline.left() if timeout else self._limit * MOST_PATIENCE
+            sent = self._send(self._request, timeout=max(left, 0.001), wait_for_ready=True)
             try:
-                return self._watched(self._send(self._request, timeout=left, wait_for_ready=True))
+                return self._watched(sent, deadline)
             except CallFailed:
                 raise
             except grpc.RpcError as problem:
+                spent = timeout or self._spent()
                 if not self._waits or not _is_passing(problem):
-                    raise self._failed(problem, limit) from problem
-                if deadline - time.monotonic() < RETRY_SECONDS:
-                    raise self._too_long(limit) from problem
+                    raise self._failed(problem, spent) from problem
+                if deadline.left() < RETRY_SECONDS:
+                    raise self._too_long(spent) from problem
             time.sleep(RETRY_SECONDS)
 
-    def _watched(self, future: Any) -> Any:
+    def _spent(self) -> float:
+        """Return the seconds since the call began, as an error names them."""
+        return round(time.monotonic() - self._began, 1)
+
+    def _watched(self, future: Any, deadline: Deadline) -> Any:
         try:
             while True:
                 try:
                     return future.result(timeout=SLICE_SECONDS)
-                except grpc.FutureTimeoutError:
+                except grpc.FutureTimeoutError as late:
                     self._watch()
+                    # A named deadline is kept by gRPC itself, and by the sidecar.
+                    if deadline.grows and deadline.left() <= 0:
+                        raise self._late(self._spent()) from late
         finally:
             if not future.done():  # given up, or interrupted
                 future.cancel()
@@ -275,7 +284,7 @@ class _Call:
     def _failed(self, problem: Any, limit: float) -> ObservationError:
         status, details = problem.code(), problem.details() or ""
         if status is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return self._too_long(limit) if self._waits else self._unanswered(status, limit)
+            return self._late(limit)
         return CallFailed(
             f"{status.name}: {cellerrors.cause_of(details)}",
             asked=self._asked,
@@ -284,7 +293,11 @@ class _Call:
             fix="correct what the details name, then run this cell again",
         ).answered(status, details)
 
-    def _unanswered(self, status: grpc.StatusCode, limit: float) -> CallFailed:
+    def _late(self, limit: float) -> ObservationError:
+        return self._too_long(limit) if self._waits else self._unanswered(limit)
+
+    def _unanswered(self, limit: float) -> CallFailed:
+        status = grpc.StatusCode.DEADLINE_EXCEEDED
         workers = self._app.connected_workers()
         known = "unknown" if workers is None else workers
         return CallFailed(

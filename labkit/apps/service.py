@@ -70,7 +70,7 @@ class Service:
             gone = life is not None and not life.is_alive
             return gone or is_listening(HOST, self.port)
 
-        if life is not None and not poll(served, SERVER_SECONDS * patience())[1]:
+        if life is not None and not poll(served, SERVER_SECONDS, grows=True)[1]:
             raise self._without_server(life)
         return f"http://{HOST}:{self.port}"
 

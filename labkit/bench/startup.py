@@ -24,7 +24,7 @@ from labkit.errors import StartError
 from labkit.labs.lab import Lab
 from labkit.processes import ports
 from labkit.reading import plainhttp
-from labkit.waiting import patience, wait_until
+from labkit.waiting import wait_until
 
 APPS = ("task-orchestrator-service", "notification-service", "audit-service")
 
@@ -148,7 +148,7 @@ def _wait_ready(children: Mapping[str, subprocess.Popen[bytes]], urls: Sequence[
                 )
             return all(_ready(http, *url) for url in urls)
 
-        wait_until(ready, FLOOR_SECONDS * patience(), "the workers of the floor are connected")
+        wait_until(ready, what="the workers of the floor are connected", usual=FLOOR_SECONDS)
 
 
 def _start(recipe: Recipe) -> subprocess.Popen[bytes]:

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from labkit import paths
 from labkit.errors import SetupError
-from labkit.waiting import patience, poll
+from labkit.waiting import poll
 
 KINDS = (
     *("prediction", "observation", "answer", "explanation", "verdict", "hint", "reset", "lesson"),
@@ -104,7 +104,7 @@ def _writable(value: Any) -> Any:
 
 
 def _add(descriptor: int, line: bytes) -> None:
-    _, locked = poll(lambda: _try_lock(descriptor), within=LOCK_SECONDS * patience())
+    _, locked = poll(lambda: _try_lock(descriptor), within=LOCK_SECONDS, grows=True)
     if not locked:
         raise OSError(errno.EAGAIN, f"another process has held its lock for {LOCK_SECONDS:g} s")
     size = os.fstat(descriptor).st_size

@@ -17,7 +17,7 @@ from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import Check, ended, mailed
 from labkit.exercises.trial import Trial
 from labkit.prometheus import Grade, Recording, WrongRules
-from labkit.waiting import patience, poll
+from labkit.waiting import poll
 
 RULES = "alerts.yml"
 LIVE_SECONDS = 60.0
@@ -94,7 +94,7 @@ def live(trial: Trial) -> Iterable[Check]:
     def observe() -> str:
         lab.kill(NOTIFICATIONS)
         trial.order()
-        fires, _ = poll(handle.firing, LIVE_SECONDS * patience())
+        fires, _ = poll(handle.firing, LIVE_SECONDS, grows=True)
         return "somebody" if fires else "nobody"
 
     yield Check(

@@ -170,17 +170,18 @@ class Trial:
         with closing(sqlite3.connect(app.ledger, timeout=5, isolation_level=None)) as lock:
             lock.execute("BEGIN EXCLUSIVE")
             case = self.order(**order)
-            within = BEGUN_SECONDS * patience()
             wait_until(
                 lambda: _uses_ledger(app) and _is_called(case, app_id),
-                within,
-                f"{app_id} is called and opens its ledger",
+                what=f"{app_id} is called and opens its ledger",
+                usual=BEGUN_SECONDS,
             )
             # A process that keeps its ledger open has it open before the call arrives.
             time.sleep(HANDED_OVER_SECONDS * min(patience(), 10))
             with lab.frozen(app_id, "sidecar"):
                 lock.execute("ROLLBACK")
-                wait_until(lambda: done(case), within, f"{app_id} has done its work")
+                work = f"{app_id} has done its work"
+                wait_until(lambda: done(case), what=work, usual=BEGUN_SECONDS)
+                within = BEGUN_SECONDS * patience()
                 settled(lambda: app.ledger.stat().st_mtime_ns, quiet=0.2, within=within)
                 lab.kill(app_id)
         lab.up(app_id, within=READY_SECONDS, announce=False)

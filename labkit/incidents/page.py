@@ -64,7 +64,7 @@ def _said(wrong: Counter[str]) -> str:
     if not wrong:
         return "no order is late or wrong at this moment; users complain about some that were."
     named = ", ".join(f"{name}: {count}" for name, count in sorted(wrong.items()))
-    return f"orders that are late, or not as promised: {named}."
+    return f"orders are late or not as promised: {named}."
 
 
 def standing(incident: Incident, order: Placed) -> str:

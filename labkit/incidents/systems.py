@@ -145,7 +145,7 @@ def _noted_mails(lab: View) -> int:
 
 TASKS = System(
     services="",
-    title="tasks: people get work, and hear of it",
+    title="tasks: people are given tasks and are notified",
     apps=(ORCHESTRATOR, NOTIFICATIONS, AUDIT),
     promises=(
         "task_processing_multi_app: the assignee gets one mail and one push",

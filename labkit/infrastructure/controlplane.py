@@ -19,7 +19,7 @@ from labkit.infrastructure.trust import Trust
 from labkit.processes.lives import Life
 from labkit.processes.ports import PortBlock
 from labkit.processes.supervisor import Process, Supervisor
-from labkit.waiting import Reason, patience, poll
+from labkit.waiting import Reason, poll
 
 HOST = "127.0.0.1"
 SERVED = "dapr_scheduler_sidecars_connected"
@@ -109,7 +109,7 @@ class ControlPlane:
             there = trust.anchors.exists() and self._healthy("sentry_health")
             return there or not sentry.is_alive
 
-        if not poll(signs, SENTRY_SECONDS * patience())[1]:
+        if not poll(signs, SENTRY_SECONDS, grows=True)[1]:
             raise _silent(sentry, trust)
         sentry.require_alive("start sentry", f"correct {trust.config}, then lab.up()")
 

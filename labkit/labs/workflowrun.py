@@ -40,7 +40,7 @@ from labkit.runfile import app_id_of
 from labkit.swimlane import Swimlane
 from labkit.telemetry import RunLogs, RunMetrics, Views, Waterfall, lines_of
 from labkit.telemetry.views import Shown
-from labkit.waiting import Reason, patience, pause
+from labkit.waiting import Deadline, Reason, patience, pause
 
 if TYPE_CHECKING:
     from dapr.ext.workflow import DaprWorkflowClient, WorkflowState
@@ -221,7 +221,7 @@ class Run:
         Args:
             grows: the deadline is later while the machine is busy.
         """
-        began, look = time.monotonic(), 0.0
+        deadline, look = Deadline(within, grows=grows), 0.0
         while True:
             asked = time.monotonic()
             status = self._status_now()
@@ -231,8 +231,7 @@ class Run:
                 look = time.monotonic() + LOOK_SECONDS
                 if stuck := self._stuck():
                     return self._status_now(), stuck
-            late = time.monotonic() - began
-            if late >= within and (not grows or late >= within * patience()):
+            if deadline.left() <= 0:
                 return status, []
             time.sleep(pause(time.monotonic() - asked, POLL_SECONDS))
 
@@ -334,8 +333,8 @@ class Run:
         def whole(view: Waterfall) -> bool:
             return bool(view.spans) and not any(bar.ended for bar in view.missing)
 
-        deadline = time.monotonic() + within * patience()
-        while not whole(view := looked()) and time.monotonic() < deadline:
+        deadline = Deadline(within)
+        while not whole(view := looked()) and deadline.left() > 0:
             time.sleep(POLL_SECONDS)
         return view
 
@@ -345,11 +344,11 @@ class Run:
         Metrics know no instance IDs: the executions of other instances are in the counts, those
         before this run not, where Prometheus runs.
         """
-        history, spent = self.history, time.monotonic() + COUNTED_SECONDS * patience()
+        history, deadline = self.history, Deadline(COUNTED_SECONDS)
         before = self._counted_before(history)
         while True:
             found = RunMetrics(history, self._counted_now(), before)
-            if not found.late or time.monotonic() > spent:
+            if not found.late or deadline.left() <= 0:
                 return found
             time.sleep(POLL_SECONDS)
 
@@ -501,12 +500,12 @@ def state_of(lab: LabView, app_id: str, instance_id: str) -> WorkflowState | Non
     client, app = lab.client(app_id), lab.app(app_id)
     if app.lacks_actor_store():
         return None  # nothing can be stored there, and to ask would end the sidecar
-    deadline = time.monotonic() + PASSING_SECONDS * patience()
+    deadline = Deadline(PASSING_SECONDS)
     while True:
         try:
             return client.get_workflow_state(instance_id)
         except grpc.RpcError as problem:
-            if _sidecar_ended(app) or time.monotonic() > deadline:
+            if _sidecar_ended(app) or deadline.left() <= 0:
                 what = f"the state of {instance_id}"
                 raise _not_readable(app, what, _reason(problem)) from problem
         time.sleep(POLL_SECONDS)

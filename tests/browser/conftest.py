@@ -117,7 +117,7 @@ def opened(
         log = tmp_path / "jupyter.log"
         supervisor.start("JupyterLab", argv, jupyter.environment(folder, own), root, log)
         url = f"http://{HOST}:{port}"
-        wait_until(lambda: _answers(f"{url}/api"), SLOW / 1000, "JupyterLab answers")
+        wait_until(lambda: _answers(f"{url}/api"), what="JupyterLab answers", usual=SLOW / 1000)
         with sync_playwright() as play:
             window = play.chromium.launch(
                 executable_path=browser(),

@@ -24,7 +24,9 @@ def test_a_learner_can_run_it_and_answer_by_keyboard_and_nothing_leaves_the_mach
     opened.run_all()
     opened.command("docmanager:save")
     kept = opened.folder / "jupyter" / "checkpoints"
-    wait_until(lambda: list(kept.rglob("00-*.ipynb")), 10, "a checkpoint in the state folder")
+    wait_until(
+        lambda: list(kept.rglob("00-*.ipynb")), what="a checkpoint in the state folder", usual=10
+    )
     assert not list(opened.notebook.parent.glob(".ipynb_checkpoints"))
     assert page.locator(f"{OUTPUTS}[data-mime-type*='error']").count() == 0
     assert page.locator("svg[role='img']").count() >= 4, "Dapr and the swimlanes are drawn"
@@ -52,7 +54,7 @@ def test_a_learner_can_run_it_and_answer_by_keyboard_and_nothing_leaves_the_mach
             opened.picture(f"lesson-00-{theme.lower()}-{number}")
 
     opened.command("docmanager:save")
-    wait_until(lambda: "svg" in opened.notebook.read_text(), 10, "the notebook is saved")
+    wait_until(lambda: "svg" in opened.notebook.read_text(), what="the notebook is saved", usual=10)
     opened.open_again()
     expect(page.locator("svg[role='img']").first).to_be_attached()  # what was run is trusted
     assert opened.strangers == set(), "no request leaves the machine"

@@ -37,7 +37,7 @@ def _begin(kernel, small: Path, more: str = "") -> tuple[Path, list[int]]:
 
 
 def _all_gone(run_id: str) -> bool:
-    return poll(lambda: not lifeline.marked(run_id), within=5)[1]
+    return poll(lambda: not lifeline.marked(run_id), within=5, grows=True)[1]
 
 
 def test_a_killed_kernel_leaves_no_process_and_no_port_and_whole_stores(kernel, small):
@@ -46,7 +46,7 @@ def test_a_killed_kernel_leaves_no_process_and_no_port_and_whole_stores(kernel, 
     assert len(lifeline.marked(folder.name)) >= 7, "all of it was running"
     os.kill(one.pid(), signal.SIGKILL)
     assert _all_gone(folder.name)
-    assert all(poll(lambda p=p: ports.is_free(p), within=1)[1] for p in used)
+    assert all(poll(lambda p=p: ports.is_free(p), within=1, grows=True)[1] for p in used)
     with sqlite3.connect(folder / "statestore.sqlite") as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
@@ -56,7 +56,7 @@ def test_when_everything_was_killed_the_next_kernel_finishes_the_workflow(kernel
     folder, _ = _begin(one, small)
     one.run(SCHEDULE.format(name="call", input={"gate": str(gate)}, id="durable"))
     notes = folder / "ledgers" / "target.txt"
-    wait_until(lambda: notes.exists() and notes.read_text() == "start\n", 10)
+    wait_until(lambda: notes.exists() and notes.read_text() == "start\n", usual=10)
     os.kill(one.pid(), signal.SIGKILL)
     assert _all_gone(folder.name)
     gate.touch()
@@ -88,7 +88,7 @@ def test_the_stop_button_ends_the_cell_and_leaves_the_lab_alive(kernel, small, t
     _begin(one, small)
     one.run(SCHEDULE.format(name="call", input={"gate": str(tmp_path / "gate")}, id="long"))
     one.begin("open('waiting', 'w').close(); lab.run('long').wait(60)")
-    wait_until(lambda: (tmp_path / "waiting").exists(), 10)
+    wait_until(lambda: (tmp_path / "waiting").exists(), usual=10)
     one.interrupt()
     assert "RUNNING" in one.run("print(lab.run('long').status)")
     assert "ended" not in one.run("print(lab.status())")
@@ -112,7 +112,7 @@ def test_an_interrupt_ends_any_wait_with_one_line(kernel, small, tmp_path, call)
     one.run("import time; from labkit import wait_until")
     one.run(SCHEDULE.format(name="sleepy", input=1000, id="long"))
     one.begin(f"open('waiting', 'w').close()\n{call}")
-    wait_until(lambda: (tmp_path / "waiting").exists(), 10)
+    wait_until(lambda: (tmp_path / "waiting").exists(), usual=10)
     shown = one.interrupt()
     assert shown == f"Interrupted `{call}`. The lab and its workflows go on."
     assert "KeyboardInterrupt" in one.run("%tb"), "the traceback on demand"

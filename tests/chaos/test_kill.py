@@ -21,7 +21,7 @@ def _begun(lab, gate: Path) -> Path:
     lab.up(announce=False)
     lab.client("caller").schedule_new_workflow("call", input={"gate": str(gate)}, instance_id="w")
     notes = lab.folder / "ledgers" / "target.txt"
-    wait_until(lambda: notes.exists() and "start" in notes.read_text(), 10)
+    wait_until(lambda: notes.exists() and "start" in notes.read_text(), usual=10)
     return notes
 
 
@@ -44,7 +44,7 @@ def test_an_app_is_killed_while_a_remote_activity_runs(
     lab.kill(name, part)
     lab.up(announce=False)
     gate.touch()
-    assert lab.run("w").wait(60).status == "COMPLETED"
+    assert lab.run("w").wait(60 * patience()).status == "COMPLETED"
     assert notes.read_text().count("start") == starts
 
 
@@ -56,9 +56,9 @@ def test_a_part_of_the_control_plane_is_killed(make_lab, small, tmp_path, name):
     assert [t.name for t in lab.troubles()] == [name]
     lab.up(announce=False)
     gate.touch()
-    assert lab.run("w").wait(60).status == "COMPLETED"
+    assert lab.run("w").wait(60 * patience()).status == "COMPLETED"
     lab.client("caller").schedule_new_workflow("sleepy", input=1, instance_id="timer")
-    assert lab.run("timer").wait(60).status == "COMPLETED"
+    assert lab.run("timer").wait(60 * patience()).status == "COMPLETED"
 
 
 def _worker_is_back_and_not_yet_found(lab) -> bool:
@@ -73,7 +73,7 @@ def _worker_is_back_and_not_yet_found(lab) -> bool:
     target.start("worker")
     kind = "dapr.internal.default.target.retentioner"
     way = Route("caller", "target", caller.internal_address, kind)
-    poll(target.connected_workers, 20 * patience())
+    poll(target.connected_workers, 20, grows=True)
     return bool(closed([way], 0.5))
 
 
@@ -86,7 +86,7 @@ def test_placement_dies_while_a_worker_comes_back(make_lab, small):
     lab.up(announce=False)
     assert lab.obstacles() == []
     for instance in instance_ids_of(lab.app("caller").grpc_address, lab.app("caller").shared.token):
-        assert lab.run(instance).wait(60).status == "COMPLETED"
+        assert lab.run(instance).wait(60 * patience()).status == "COMPLETED"
 
 
 def test_a_scheduler_that_was_killed_is_said_to_be_silent(make_lab, small, tmp_path, capsys):
@@ -108,7 +108,7 @@ def test_a_scheduler_that_was_killed_is_said_to_be_silent(make_lab, small, tmp_p
     with pytest.raises(NotInTime, match="the scheduler was started"):
         wait_until(lambda: False, 0.1)
     assert obstacle.fix == "wait for it: nothing is lost"
-    wait_until(lambda: not lab.obstacles(), 60 * patience())
+    wait_until(lambda: not lab.obstacles(), usual=60)
     assert outside.obstacles() == []
     outside.close()
 
@@ -118,7 +118,7 @@ def test_a_killed_lifeline_is_replaced_and_told(make_lab, small):
     lab.up(announce=False)
     before = lab.lifeline_pid
     os.kill(before, signal.SIGKILL)
-    _, replaced = poll(lambda: lab.lifeline_pid != before, within=5)
+    _, replaced = poll(lambda: lab.lifeline_pid != before, 5, grows=True)
     assert replaced
     assert "the lifeline was killed; a new one was started" in lab.status()
     lab.client("caller").schedule_new_workflow("call", input={}, instance_id="w")
@@ -134,8 +134,10 @@ def test_a_live_picture_follows_the_run(make_lab, small, tmp_path):
     lab.kill("target", "worker")
     lab.up(announce=False)
     gate.touch()
-    assert lab.run("w").wait(60).status == "COMPLETED"
-    _, drawn = poll(lambda: "COMPLETED" in repr(view) and "worker down" in view.value, within=5)
+    assert lab.run("w").wait(60 * patience()).status == "COMPLETED"
+    _, drawn = poll(
+        lambda: "COMPLETED" in repr(view) and "worker down" in view.value, 5, grows=True
+    )
     assert drawn
     assert view.value != before
 
@@ -146,7 +148,7 @@ def test_a_picture_shows_how_long_a_part_was_down(make_lab, small, tmp_path):
     lab.kill("target", "worker")
     lab.up(announce=False)
     gate.touch()
-    picture = lab.run("w").wait(60).show()
+    picture = lab.run("w").wait(60 * patience()).show()
     assert "worker down" in picture._repr_mimebundle_()["text/html"]
 
 
@@ -155,6 +157,6 @@ def test_a_picture_shows_that_an_app_was_started_later(make_lab, small):
     lab.up("caller", announce=False)
     lab.client("caller").schedule_new_workflow("call", input={}, instance_id="w")
     lab.up("target", announce=False)
-    assert "app down" in lab.run("w").wait(60).show().text
+    assert "app down" in lab.run("w").wait(60 * patience()).show().text
     lab.client("caller").schedule_new_workflow("call", input={}, instance_id="next")
-    assert "down" not in lab.run("next").wait(60).show().text
+    assert "down" not in lab.run("next").wait(60 * patience()).show().text

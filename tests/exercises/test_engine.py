@@ -33,7 +33,7 @@ from labkit.exercises.hinting import _levels
 from labkit.labs import runs
 from labkit.labs.attached import AppNotRunning, Attached, LabNotRunning
 from labkit.processes.supervisor import ProcessEnded
-from labkit.waiting import patience, wait_until
+from labkit.waiting import wait_until
 
 ID = "every-order-fails"
 ORDER = {
@@ -257,10 +257,10 @@ def test_a_grader_that_is_killed_leaves_whole_evidence_and_no_process():
         def second_lab():
             return [r for r in runs.all_runs() if r.path != lab.folder and r.processes]
 
-        wait_until(second_lab, 60 * patience(), "the second lab of the check")
+        wait_until(second_lab, what="the second lab of the check", usual=60)
         os.kill(one.pid, signal.SIGKILL)
         one.wait()
-        wait_until(lambda: not second_lab(), 30, "no process of the second lab is left")
+        wait_until(lambda: not second_lab(), what="no process of the second lab is left", usual=30)
         assert check(ID).passed
     assert [e.facts["outcome"] for e in progress.entries("verdict")] == ["passed"]
 

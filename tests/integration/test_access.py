@@ -10,7 +10,7 @@ import pytest
 
 from labkit import paths
 from labkit.apps.client import CallFailed
-from labkit.waiting import wait_until
+from labkit.waiting import patience, wait_until
 from tests.support.access import APPS, Attack, Outcome, put, waiting_at_target, write_apps
 
 RULES = {
@@ -50,7 +50,9 @@ def done(attack: Attack, what: str) -> Outcome:
     waiting_at_target(attack.lab, instance)
     if verb == "purge":
         attack.lab.client("target").terminate_workflow(instance)
-        wait_until(lambda: attack.lab.run(instance).status == "TERMINATED", 20, "it has ended")
+        wait_until(
+            lambda: attack.lab.run(instance).status == "TERMINATED", what="it has ended", usual=20
+        )
     act: Callable[[str], Outcome] = getattr(attack, {"raise": "raise_event"}.get(verb, verb))
     return act(instance)
 
@@ -86,10 +88,14 @@ def test_a_parent_can_be_terminated_and_not_purged_where_a_policy_allows_both(ma
     )
     client = lab.client("caller")
     client.schedule_new_workflow("hold_child", input="child", instance_id="parent")
-    wait_until(lambda: held(lab), 30, "the child waits")
+    wait_until(lambda: held(lab), what="the child waits", usual=30)
     client.terminate_workflow("parent")
-    wait_until(lambda: lab.run("parent").status == "TERMINATED", 30, "the parent has ended")
-    wait_until(lambda: lab.run("child").status == "TERMINATED", 30, "the child has ended")
+    wait_until(
+        lambda: lab.run("parent").status == "TERMINATED", what="the parent has ended", usual=30
+    )
+    wait_until(
+        lambda: lab.run("child").status == "TERMINATED", what="the child has ended", usual=30
+    )
     with pytest.raises(CallFailed, match="cannot invoke method"):
         client.purge_workflow("parent")
 
@@ -103,7 +109,7 @@ def test_a_policy_in_sight_of_the_caller_holds_up_both_and_loses_nothing(make_la
     child = lab.run(parent).history.steps()[0].child_instance_id
     assert [lab.run(i).status for i in (parent, child)] == ["RUNNING", "RUNNING"]
     put(lab, None)
-    assert lab.run(parent).wait(60).output == "charged"
+    assert lab.run(parent).wait(60 * patience()).output == "charged"
     assert lab.run(child).status == "COMPLETED"
 
 

@@ -9,7 +9,7 @@ from labkit.apps.client import CallFailed
 from labkit.flight import approve, flying, place, tally
 from labkit.history import instance_ids_of
 from labkit.labs.lab import Lab
-from labkit.waiting import patience, wait_until
+from labkit.waiting import wait_until
 from tests.support.change import (
     APPS,
     BETWEEN,
@@ -176,6 +176,6 @@ def test_a_retention_policy_leaves_children_in_other_apps_and_what_ended_before_
     lab.restart("orders", announce=False)
     with flying(lab, "after", 2) as names:
         assert set(names) <= set(known(lab, "orders"))
-    wait_until(lambda: not set(names) & set(known(lab, "orders")), 60 * patience())
+    wait_until(lambda: not set(names) & set(known(lab, "orders")), usual=60)
     assert {"approval-after-0", "approval-after-1"} <= set(known(lab, "approvals"))
     assert {"before-0", "before-1"} <= set(known(lab, "orders"))

@@ -169,7 +169,7 @@ def test_the_token_of_jupyterlab_is_on_no_command_line_and_in_no_file_of_others(
         url = process.stdout.readline().strip()
         address, _, token = url.partition("?token=")
         assert len(token) == 32
-        wait_until(seen.exists, 30, "the browser is asked to open it")
+        wait_until(seen.exists, what="the browser is asked to open it", usual=30)
         assert token not in seen.read_text()
         assert token not in stranger.command_lines(every_process())
         assert "jupyterlab" in stranger.command_lines(every_process())
@@ -179,7 +179,10 @@ def test_the_token_of_jupyterlab_is_on_no_command_line_and_in_no_file_of_others(
             assert httpx.get(address + wrong, trust_env=False).status_code in (302, 403)
         kernel = start_kernel(url, home / "state")
         for port in kernel.values():  # what cells hold and print
-            assert wait_until(lambda port=port: protection(port), 60, "it listens") == b"CURVE"
+            assert (
+                wait_until(lambda port=port: protection(port), what="it listens", usual=60)
+                == b"CURVE"
+            )
         # One more is the kernel's ear for children that it forks: it sends nothing, and takes what
         # begins with 16 random bytes (ipykernel 7.4.0, iostream.py).
         described = {httpx.URL(url).port, *kernel.values()}

@@ -158,12 +158,12 @@ def test_nothing_is_left_when_the_engine_is_killed_and_it_goes_on_later(study, s
     ]
     engine = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     results = one.folder / "results.jsonl"
-    wait_until(lambda: results.exists() and results.read_text(), 60 * patience(), "a first result")
+    wait_until(lambda: results.exists() and results.read_text(), what="a first result", usual=60)
     with pytest.raises(StudyRuns):
         one.run(one.cuts(["worker"]))
     engine.send_signal(signal.SIGKILL)
     engine.wait()
-    wait_until(lambda: not _labs_of(one), 15 * patience(), "the lab of the engine is gone")
+    wait_until(lambda: not _labs_of(one), what="the lab of the engine is gone", usual=15)
     before = len(results.read_text().splitlines())
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     report = json.loads(done.stdout)
@@ -179,10 +179,10 @@ def test_an_interrupt_ends_all_labs(study, small, tmp_path):
         "s.run(s.cuts(['worker', 'scheduler']))"
     )
     engine = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
-    wait_until(lambda: len(_labs_of(one)) > 5, 60 * patience(), "a lab of the engine runs")
+    wait_until(lambda: len(_labs_of(one)) > 5, what="a lab of the engine runs", usual=60)
     engine.send_signal(signal.SIGINT)
     assert engine.wait(30 * patience()) != 0
-    wait_until(lambda: not _labs_of(one), 15 * patience(), "no lab of the engine runs")
+    wait_until(lambda: not _labs_of(one), what="no lab of the engine runs", usual=15)
 
 
 def test_a_test_of_ones_own_has_one_case_per_cut(study, small, tmp_path):

@@ -135,10 +135,10 @@ def test_a_wait_names_the_service_that_the_workflow_waits_for(make_lab, tmp_path
     lab.up(announce=False)
     client = lab.client("caller")
     client.schedule_new_workflow("call", input={"die": True}, instance_id="w")
-    wait_until(lambda: lab.troubles(), 10 * patience())
+    wait_until(lambda: lab.troubles(), usual=10)
     began = time.monotonic()
     with pytest.raises(NotFinished) as caught:
-        lab.run("w").wait(60)
+        lab.run("w").wait(60 * patience())
     assert time.monotonic() - began < 4 * patience()
     assert "target worker" in caught.value.title
     assert "exit code 3" in caught.value.found
@@ -154,7 +154,7 @@ def test_a_condition_that_a_failed_workflow_keeps_from_coming_true_names_it(make
     lab = make_lab(small)
     lab.up(announce=False)
     lab.client("caller").schedule_new_workflow("nobody", input={}, instance_id="w")
-    lab.run("w").wait(30)
+    lab.run("w").wait(30 * patience())
     with pytest.raises(NotInTime) as caught:
         wait_until(lambda: False, 0.1)
     assert "workflow w on caller has FAILED: " in caught.value.found

@@ -49,7 +49,11 @@ def ends(lab, workflow, app, caller="caller"):
 def waits(lab, runs, *words):
     """Wait until the caller's sidecar reports all of this; return the states of the runs."""
     said = lab.app("caller").logs
-    wait_until(lambda: all(w in said("sidecar") for w in words), WITHIN, "what the caller reports")
+    wait_until(
+        lambda: all(w in said("sidecar") for w in words),
+        what="what the caller reports",
+        usual=WITHIN,
+    )
     return {one.status for one in runs}
 
 
@@ -172,7 +176,7 @@ def test_the_service_is_called_at_a_port_of_the_lab(deployed):
         component(),
     )
     app = lab.app("notification-service")
-    wait_until(lambda: app.connected_workers() == 1, WITHIN, "its worker")
+    wait_until(lambda: app.connected_workers() == 1, what="its worker", usual=WITHIN)
     assert app.metadata()["appConnectionProperties"]["port"] == app.ports.app
 
 
@@ -199,7 +203,7 @@ def test_the_manifests_of_the_course_run_and_their_probe_asks_for_a_worker():
         assert probe(lab, "audit-service") == 0
         lab.stop("audit-service", "worker", announce=False)
         app = lab.app("audit-service")
-        wait_until(lambda: app.connected_workers() == 0, WITHIN, "the worker is gone")
+        wait_until(lambda: app.connected_workers() == 0, what="the worker is gone", usual=WITHIN)
         assert probe(lab, "audit-service") == 1
         assert app.is_healthy(), "the sidecar says that all is well"
 

@@ -38,7 +38,7 @@ class Shop:
         return self.lab.run(id)
 
     def ended(self, id, workflow="fulfil_order", **changes):
-        output = self.order(id, workflow, **changes).wait(60).output
+        output = self.order(id, workflow, **changes).wait(60 * patience()).output
         assert output["order_id"] == id
         return output
 
@@ -128,11 +128,11 @@ def test_a_large_order_waits_for_an_approval(shop):
     answers = {"yes": {"approved": True}, "no": {"approved": False}, "late": None}
     for id, answer in answers.items():
         run = shop.order(id, amount=1000)
-        wait_until(lambda run=run: "timerCreated" in run.history.kinds, 20, "it waits")
+        wait_until(lambda run=run: "timerCreated" in run.history.kinds, what="it waits", usual=20)
         assert shop.rows("payment-service", "payments", id) == []
         if answer:
             client.raise_workflow_event(id, "approval", data=answer)
-    outputs = {id: shop.lab.run(id).wait(60).output for id in answers}
+    outputs = {id: shop.lab.run(id).wait(60 * patience()).output for id in answers}
     assert outputs["yes"]["status"] == "fulfilled"
     assert outputs["no"]["reason"] == "it was not approved"
     assert outputs["late"]["reason"] == "nobody approved it within 3 s"
@@ -144,10 +144,12 @@ def test_a_large_order_waits_for_an_approval(shop):
 def test_nobody_is_charged_twice_when_the_payment_service_dies_in_mid_call(shop):
     shop = shop()
     run = shop.order("k", card="abroad")
-    wait_until(lambda: shop.rows("payment-service", "payments", "k"), 20, "the money is taken")
+    wait_until(
+        lambda: shop.rows("payment-service", "payments", "k"), what="the money is taken", usual=20
+    )
     shop.lab.kill("payment-service", announce=False)
     shop.lab.up("payment-service", announce=False)
-    assert run.wait(60).output["status"] == "fulfilled"
+    assert run.wait(60 * patience()).output["status"] == "fulfilled"
     keys = [r["key"] for r in shop.lab.ledger("payment-service", "attempts")]
     assert keys == ["k/charge", "k/charge"], "it was called twice"
     assert len(shop.rows("payment-service", "payments", "k")) == 1
@@ -158,14 +160,18 @@ def test_an_order_waits_for_an_app_that_is_away_when_it_has_to_undo(shop):
     shop = shop()
     with shop.lab.frozen("shipping-service", "worker"):
         run = shop.order("a", country="AQ")
-        wait_until(lambda: ("charge_payment", "completed") in shop.steps("a"), 20, "it is charged")
+        wait_until(
+            lambda: ("charge_payment", "completed") in shop.steps("a"),
+            what="it is charged",
+            usual=20,
+        )
         shop.lab.kill("payment-service", announce=False)
-    wait_until(lambda: "cancel_delivery" in shop.called("a"), 20, "it is being undone")
+    wait_until(lambda: "cancel_delivery" in shop.called("a"), what="it is being undone", usual=20)
     assert run.settle(3) == "RUNNING"
     (reservation,) = shop.rows("inventory-service", "reservations", "a")
     assert reservation["released_at"] is None, "the goods wait, too: the order is reversed"
     shop.lab.up("payment-service", announce=False)
-    assert run.wait(60).output["undone"] == ["refund_payment", "release_inventory"]
+    assert run.wait(60 * patience()).output["undone"] == ["refund_payment", "release_inventory"]
     holds(shop.lab, "a")
 
 
@@ -175,12 +181,16 @@ def test_a_compensation_that_fails_is_tried_again(shop):
     with closing(sqlite3.connect(ledger, isolation_level=None)) as lock:
         with shop.lab.frozen("shipping-service", "worker"):
             run = shop.order("t", country="AQ")
-            wait_until(lambda: shop.rows("payment-service", "payments", "t"), 20, "it is charged")
+            wait_until(
+                lambda: shop.rows("payment-service", "payments", "t"),
+                what="it is charged",
+                usual=20,
+            )
             lock.execute("BEGIN EXCLUSIVE")
         failed = "taskFailed"
-        wait_until(lambda: failed in run.history.kinds, 20 * patience(), "a refund fails")
+        wait_until(lambda: failed in run.history.kinds, what="a refund fails", usual=20)
         lock.execute("ROLLBACK")
-    output = run.wait(60).output
+    output = run.wait(60 * patience()).output
     assert output["undone"] == ["refund_payment", "release_inventory"]
     assert output["not_undone"] == []
     holds(shop.lab, "t")
@@ -239,5 +249,5 @@ def test_the_confirmation_is_best_effort(shop):
     assert shop.ended("c")["confirmed"] is False
     holds(shop.lab, "c")
     shop.lab.up("notification-service", announce=False)
-    wait_until(lambda: len(shop.lab.inbox) == 1, 30, "it is delivered later")
+    wait_until(lambda: len(shop.lab.inbox) == 1, what="it is delivered later", usual=30)
     holds(shop.lab, "c")

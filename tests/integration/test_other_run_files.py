@@ -89,7 +89,7 @@ def test_a_redis_that_nobody_started_is_named_and_the_stores_of_the_course_are_t
     lab = make_lab(run_file, components="default")
     lab.up(announce=False)
     lab.client("caller").schedule_new_workflow("call", input={}, instance_id="w")
-    assert lab.run("w").wait(60).status == "COMPLETED"
+    assert lab.run("w").wait(60 * patience()).status == "COMPLETED"
 
 
 def test_a_store_that_cannot_hold_actors_is_named(make_lab, small, port):
@@ -112,6 +112,6 @@ def test_a_service_that_speaks_plain_http_learns_of_the_token_when_it_ends(make_
 def test_a_service_that_goes_on_after_a_refusal_is_named_when_a_wait_is_in_vain(make_lab, tmp_path):
     lab = make_lab(write_small(tmp_path, target=PLAIN_HTTP_GOES_ON))
     lab.up(announce=False)
-    wait_until(lambda: "refused" in lab.app("target").logs(), 10 * patience())
+    wait_until(lambda: "refused" in lab.app("target").logs(), usual=10)
     with pytest.raises(NotInTime, match="target: its sidecar refused"):
         wait_until(lambda: False, 0.1)

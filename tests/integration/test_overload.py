@@ -62,7 +62,7 @@ def ends(lab, ids):
 
 def held(lab, at_least=1):
     """Return how many mails are at the provider once no more come."""
-    wait_until(lambda: lab.mail_server.waiting() >= at_least, LONG * patience())
+    wait_until(lambda: lab.mail_server.waiting() >= at_least, usual=LONG)
     return settled(lab.mail_server.waiting, 2 * min(patience(), 3), LONG * patience())
 
 
@@ -114,7 +114,7 @@ def storm(lab, workflow="order", **given):
     """Order 20 mails from a provider that needs 6 s for them; return ends and mails."""
     lab.mail_server.limit(at_once=3, seconds=0.9)
     found = ends(lab, send(lab, 20, workflow, **given))
-    wait_until(lambda: lab.mail_server.waiting() == 0, LONG * patience())
+    wait_until(lambda: lab.mail_server.waiting() == 0, usual=LONG)
     return found, len(lab.mail_server.tries())
 
 
@@ -156,7 +156,7 @@ def test_a_breaker_in_workflow_code_spares_a_provider_that_is_down(deploy):
     lab.mail_server.refuse()
     given = {"recipients": [f"{n}@example.com" for n in range(10)], "rest": 1}
     lab.client("order-desk").schedule_new_workflow("order_all", input=given, instance_id="all")
-    wait_until(lambda: len(lab.mail_server.refused()) >= 5, LONG * patience())
+    wait_until(lambda: len(lab.mail_server.refused()) >= 5, usual=LONG)
     lab.mail_server.recover()
     assert lab.run("all").wait(LONG * patience()).output == 10
     assert set(lab.mail_server.refused()) == {"0@example.com"}, "it tried with one mail only"

@@ -10,6 +10,7 @@ import pytest
 
 from labkit import paths, preflight
 from labkit.runfile import load
+from labkit.waiting import patience
 
 PATTERNS = paths.repo() / "services" / "patterns"
 HOSTS = {
@@ -52,7 +53,7 @@ def order(lab, host, workflow, given):
 @pytest.mark.parametrize("name", HOSTS)
 def test_an_order_becomes_a_task_two_mails_and_an_entry_in_the_book(make_lab, name):
     lab = start(make_lab, name)
-    run = order(lab, *HOSTS[name], ORDER).wait(60)
+    run = order(lab, *HOSTS[name], ORDER).wait(60 * patience())
     assert (run.status, run.output["mails"]) == ("COMPLETED", 2), run.failure
     assert sorted(mail.to for mail in lab.inbox) == [ORDER["email"], ORDER["manager_email"]]
     for place, usual in ((TASKS, "tasks"), (BOOK, "events")):
@@ -71,7 +72,9 @@ def test_a_bulk_never_has_more_at_work_than_its_limit(make_lab):
     lab = start(make_lab, "centralised", env={"INFERENCE_SECONDS": "0.2"})
     titles = ["security outage", "a typo in the wiki"] * 6
     bulk = {"titles": titles, "limit": 3}
-    run = order(lab, "task-orchestrator-service", "bulk_task_processing", bulk).wait(60)
+    run = order(lab, "task-orchestrator-service", "bulk_task_processing", bulk).wait(
+        60 * patience()
+    )
     assert run.output == {"done": 12, "high": 6}
     rows = lab.ledger("ml-service", "inferences")
     moments = sorted([(r["started"], 1) for r in rows] + [(r["ended"], -1) for r in rows])
@@ -86,7 +89,7 @@ def test_a_task_escalates_when_nobody_says_done_in_time(make_lab, answered):
     run = order(lab, "task-orchestrator-service", "task_escalation", given)
     if answered:
         lab.client("task-orchestrator-service").raise_workflow_event("order", "done")
-    assert run.wait(60).output == {"task_id": "t-1", "escalated": not answered}
+    assert run.wait(60 * patience()).output == {"task_id": "t-1", "escalated": not answered}
     assert [mail.to for mail in lab.inbox].count(ORDER["manager_email"]) == (not answered)
 
 

@@ -44,7 +44,7 @@ def test_a_mail_server_that_hangs_is_seen_and_goes_on(lab):
     client = lab.client("task-orchestrator-service")
     with lab.frozen("mail"):
         client.schedule_new_workflow("task_processing_multi_app", input=ORDER, instance_id="t")
-        assert poll(lambda: lab.callers("mail"), 10)[0] == ["notification-service"]
+        assert poll(lambda: lab.callers("mail"), 10, grows=True)[0] == ["notification-service"]
         assert not lab.inbox
     assert lab.run("t").wait().status == "COMPLETED"
     assert len(lab.inbox) == 1
@@ -95,10 +95,10 @@ def test_a_task_is_finished_when_the_notification_service_is_away(lab):
     lab.up("task-orchestrator-service", announce=False)
     client = lab.client("task-orchestrator-service")
     client.schedule_new_workflow("task_with_fallback", input=ORDER, instance_id="f")
-    output = lab.run("f").wait(60).output
+    output = lab.run("f").wait(60 * patience()).output
     assert [n["sent"] for n in output["notifications_sent"]] == [False, False]
     lab.up("notification-service", announce=False)
-    _, arrived = poll(lambda: len(lab.inbox) == 1, within=30)
+    _, arrived = poll(lambda: len(lab.inbox) == 1, 30, grows=True)
     assert arrived, "the child workflow delivers when the app is there"
 
 
@@ -123,7 +123,7 @@ def test_all_stop_cleanly_when_asked(lab):
     workers = [app.process("worker") for app in lab.started_apps()]
     for worker in workers:
         os.kill(worker.pid, signal.SIGTERM)
-    _, ended = poll(lambda: not any(w.is_alive for w in workers), within=5)
+    _, ended = poll(lambda: not any(w.is_alive for w in workers), 5, grows=True)
     assert ended
     # uvicorn ends with the signal it was given; the others with 0.
     assert {w.exit_code for w in workers} <= {0, -signal.SIGTERM}

@@ -30,7 +30,7 @@ from labkit.processes import lives
 from labkit.processes.ports import PortTaken, is_listening
 from labkit.processes.supervisor import ProcessEnded
 from labkit.runfile import RunFileError
-from labkit.waiting import wait_until
+from labkit.waiting import patience, wait_until
 from tests.support.deployments import TARGET, write_small
 
 
@@ -251,7 +251,7 @@ def test_a_comma_and_a_quotation_mark_in_every_path_harm_nothing(make_lab, tmp_p
     lab = make_lab(run_file)
     lab.up(announce=False)
     lab.client("caller").schedule_new_workflow("call", input={}, instance_id="w")
-    assert lab.run("w").wait(60).status == "COMPLETED"
+    assert lab.run("w").wait(60 * patience()).status == "COMPLETED"
 
 
 def test_ports_that_the_run_file_names_are_used_and_a_taken_one_is_named(make_lab, tmp_path):

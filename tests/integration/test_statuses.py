@@ -15,7 +15,7 @@ from labkit.history.sidecar import TOKEN_HEADER
 from labkit.labs.lab import Lab
 from labkit.labs.workflowrun import NotBegun, NotFinished
 from labkit.replay import replay, runtime_of
-from labkit.waiting import wait_until
+from labkit.waiting import patience, wait_until
 from tests.support.scenarios import DATA
 
 
@@ -34,7 +34,7 @@ def start(lab, workflow, name, given=None, **more):
 
 
 def comes_to(run, status):
-    wait_until(lambda: run.status == status, 60, f"{run.instance_id} is {status}")
+    wait_until(lambda: run.status == status, what=f"{run.instance_id} is {status}", usual=60)
     history = run.history
     assert history.status == status
     assert f": {status}" in str(run.swimlane()).splitlines()[0]
@@ -62,7 +62,7 @@ def test_a_history_that_is_too_large_is_stalled_with_its_reason_and_cannot_be_en
 def test_a_version_that_is_gone_stalls_until_it_is_there_again(lab):
     release(lab, newer=True)
     run = start(lab, "claim", "gone")
-    wait_until(lambda: "timerCreated" in run.history.kinds, 30)
+    wait_until(lambda: "timerCreated" in run.history.kinds, usual=30)
     release(lab, newer=False)
     lab.client("front").raise_workflow_event("gone", "go")
     error = comes_to(run, "STALLED")
@@ -70,14 +70,14 @@ def test_a_version_that_is_gone_stalls_until_it_is_there_again(lab):
     assert "register this version of the workflow again" in error.fix
     assert "stalled VERSION_NOT_AVAILABLE" in run.swimlane().text
     release(lab, newer=True)
-    assert run.wait(60).output == ["second begins"]
+    assert run.wait(60 * patience()).output == ["second begins"]
     assert run.history.status == "COMPLETED"
     release(lab, newer=False)
 
 
 def test_a_suspended_workflow_is_shown_with_what_it_waits_for_and_how_to_resume_it(lab):
     run = start(lab, "approve", "paused-1")
-    wait_until(lambda: "timerCreated" in run.history.kinds, 30)
+    wait_until(lambda: "timerCreated" in run.history.kinds, usual=30)
     lab.client("front").pause_workflow("paused-1")
     error = comes_to(run, "SUSPENDED")
     assert "it was suspended; it waits for event approval" in error.found
@@ -108,7 +108,7 @@ def test_a_running_workflow_says_what_it_waits_for(lab, workflow, given, waits):
             run.wait(0)
         return waits in error.value.found
 
-    wait_until(said, 30, waits)
+    wait_until(said, what=waits, usual=30)
 
 
 def test_a_workflow_that_has_not_begun_has_no_history_and_says_so(lab):

@@ -67,7 +67,7 @@ def test_work_is_spread_over_both(two):
 def test_the_work_of_one_that_is_killed_goes_on_at_the_other(two, tmp_path):
     gate, ids = tmp_path / "gate", [f"kill-{n}" for n in range(12)]
     call(two, *ids, gate=gate)
-    wait_until(lambda: set(begun(two)) == set(pids(two)), 60 * patience())
+    wait_until(lambda: set(begun(two)) == set(pids(two)), usual=60)
     two.kill("target#1", announce=False)
     gate.touch()
     assert set(outputs(two, ids)) == {pids(two)[1]}
@@ -100,7 +100,7 @@ def test_the_app_id_means_all_of_them(two, capsys):
 def test_a_wait_is_not_given_up_while_one_replica_lives(two, tmp_path):
     gate = tmp_path / "gate"
     call(two, "held", gate=gate)
-    wait_until(lambda: begun(two), 60 * patience())
+    wait_until(lambda: begun(two), usual=60)
     two.kill("target#1", announce=False)
     with pytest.raises(Exception, match="has not ended after"):
         two.run("held").wait(6)

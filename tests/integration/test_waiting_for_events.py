@@ -15,7 +15,7 @@ from dapr.ext.workflow import DaprWorkflowClient
 from labkit.apps.client import CallFailed
 from labkit.history.stillness import RESUMED
 from labkit.labs.lab import Lab
-from labkit.waiting import wait_until
+from labkit.waiting import patience, wait_until
 from tests.support.waiting import write_waiting
 
 
@@ -38,7 +38,7 @@ def go(lab, run, data, app="caller"):
 
 
 def timer_fired(run):
-    wait_until(lambda: "timerFired" in run.history.kinds, 60)
+    wait_until(lambda: "timerFired" in run.history.kinds, usual=60)
 
 
 def test_an_event_before_the_instance_exists_is_refused_and_not_kept(waits):
@@ -96,14 +96,14 @@ def test_a_wait_that_has_lost_a_race_with_a_timer_still_takes_the_event(waits):
     run = start(waits, "raced", 1)
     timer_fired(run)
     go(waits, run, "late")
-    assert run.wait(60).output == ["first wait, after it had lost"]
+    assert run.wait(60 * patience()).output == ["first wait, after it had lost"]
 
 
 def test_an_event_for_a_suspended_workflow_is_taken_after_resume(waits):
     run = start(waits, "one")
     waits.client("caller").pause_workflow(run.instance_id)
     go(waits, run, "meanwhile")
-    wait_until(lambda: "eventRaised" in run.history.kinds, 30)
+    wait_until(lambda: "eventRaised" in run.history.kinds, usual=30)
     assert run.status == "SUSPENDED"
     waits.client("caller").resume_workflow(run.instance_id)
     assert run.wait().output == "meanwhile"
@@ -111,7 +111,7 @@ def test_an_event_for_a_suspended_workflow_is_taken_after_resume(waits):
 
 def test_a_terminated_workflow_takes_no_event_and_refuses_none(waits):
     run = start(waits, "one")
-    wait_until(lambda: "timerCreated" in run.history.kinds, 30)
+    wait_until(lambda: "timerCreated" in run.history.kinds, usual=30)
     waits.client("caller").terminate_workflow(run.instance_id)
     assert run.wait().status == "TERMINATED"
     go(waits, run, 1)
@@ -125,7 +125,7 @@ def test_continue_as_new_keeps_events_only_when_asked_to(waits):
         waits.client("caller").pause_workflow(run.instance_id)  # so that all are there at once
         for data in ("a", "b", "stop"):
             go(waits, run, data)
-        wait_until(lambda run=run: run.history.kinds.count("eventRaised") == 3, 30)
+        wait_until(lambda run=run: run.history.kinds.count("eventRaised") == 3, usual=30)
         waits.client("caller").resume_workflow(run.instance_id)
         ends[save] = (run.settle(3), run.output)
     assert ends == {True: ("COMPLETED", ["a", "b"]), False: ("RUNNING", None)}
@@ -138,7 +138,9 @@ def test_without_continue_as_new_the_history_grows_with_every_event(waits):
         for number in range(1, 31):
             go(waits, run, number)
         go(waits, run, "stop")
-        assert run.wait(120).output == list(range(1, 31)), "none is lost, and their order is kept"
+        assert run.wait(120 * patience()).output == list(range(1, 31)), (
+            "none is lost, and their order is kept"
+        )
         events[each] = len(run.history.events)
     assert events[5] < 50 < 90 < events[1000]
 
@@ -149,8 +151,8 @@ def test_a_wait_and_its_time_out_survive_the_end_of_everything(tmp_path, state_f
         lab.up("caller", announce=False)
         start(lab, "one", id="waits")
         start(lab, "limited", 1, id="limited")
-        wait_until(lambda: "timerCreated" in lab.run("limited").history.kinds, 30)
-        wait_until(lambda: "timerCreated" in lab.run("waits").history.kinds, 30)
+        wait_until(lambda: "timerCreated" in lab.run("limited").history.kinds, usual=30)
+        wait_until(lambda: "timerCreated" in lab.run("waits").history.kinds, usual=30)
     with Lab(run_file, resume=True) as lab:
         lab.up("caller", announce=False)
         assert lab.run("waits").status == "RUNNING"
@@ -165,10 +167,10 @@ def test_without_a_worker_an_event_is_refused_and_not_kept(make_lab, tmp_path):
     lab = make_lab(write_waiting(tmp_path / "deployment"))
     lab.up("caller", announce=False)
     run = start(lab, "one")
-    wait_until(lambda: "timerCreated" in run.history.kinds, 30)
+    wait_until(lambda: "timerCreated" in run.history.kinds, usual=30)
     plain = DaprWorkflowClient(host="127.0.0.1", port=str(lab.app("caller").ports.grpc))
     lab.kill("caller", "worker", announce=False)
-    wait_until(lambda: not lab.app("caller").connected_workers(), 30)
+    wait_until(lambda: not lab.app("caller").connected_workers(), usual=30)
     with pytest.raises(grpc.RpcError) as caught:
         plain.raise_workflow_event(run.instance_id, "go", data="nobody there")
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
@@ -199,7 +201,7 @@ def test_a_workflow_that_is_suspended_twice_does_not_come_back_from_its_resume(
     assert "executionResumed" not in run.history.kinds, "the turn has never been written"
     other = start(lab, "one")
     go(lab, other, "beside it")
-    assert other.wait(60).output == "beside it", "the same worker serves others"
+    assert other.wait(60 * patience()).output == "beside it", "the same worker serves others"
 
 
 def test_a_workflow_that_is_suspended_twice_can_be_terminated(make_lab, tmp_path):
@@ -207,16 +209,16 @@ def test_a_workflow_that_is_suspended_twice_can_be_terminated(make_lab, tmp_path
     lab.up("caller", announce=False)
     run = suspended_twice(lab)
     lab.client("caller").terminate_workflow(run.instance_id)
-    assert run.wait(60).status == "TERMINATED"
+    assert run.wait(60 * patience()).status == "TERMINATED"
 
 
 def suspended_twice(lab):
     """Return a workflow that waits, and that was suspended twice."""
     run, client = start(lab, "one"), lab.client("caller")
-    wait_until(lambda: "timerCreated" in run.history.kinds, 30)
+    wait_until(lambda: "timerCreated" in run.history.kinds, usual=30)
     for count in (1, 2):
         client.pause_workflow(run.instance_id)
-        wait_until(lambda n=count: run.history.kinds.count("executionSuspended") == n, 30)
+        wait_until(lambda n=count: run.history.kinds.count("executionSuspended") == n, usual=30)
     return run
 
 
@@ -224,4 +226,4 @@ def _require_busy(lab):
     """Require that the worker uses seconds of CPU while it has next to nothing to do."""
     worker = psutil.Process(lab.app("caller").process("worker").pid)
     before = sum(worker.cpu_times()[:2])
-    wait_until(lambda: sum(worker.cpu_times()[:2]) > before + 4, 60)
+    wait_until(lambda: sum(worker.cpu_times()[:2]) > before + 4, usual=60)

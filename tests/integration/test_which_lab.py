@@ -105,7 +105,7 @@ def test_a_stopped_lab_says_that_it_was_stopped(make_lab, small, capsys):
     lab.up(announce=False)
     assert lab.troubles() == []
     client.schedule_new_workflow("call", input={}, instance_id="n")
-    assert lab.run("n").wait(60).status == "COMPLETED"
+    assert lab.run("n").wait(60 * patience()).status == "COMPLETED"
 
 
 def test_ps_names_what_a_service_started_itself(make_lab, tmp_path, capsys):
@@ -130,7 +130,7 @@ def test_a_look_from_outside_goes_on_with_what_is_started_later(make_lab, small)
     lab.up("target", announce=False)
     assert seen.app("target").connected_workers() == 1
     lab.kill("target", "worker", announce=False)
-    wait_until(lambda: [t.title for t in seen.troubles()] == ["target worker"], 10 * patience())
+    wait_until(lambda: [t.title for t in seen.troubles()] == ["target worker"], usual=10)
     lab.up(announce=False)
     assert seen.troubles() == []
     assert seen.app("target").process("worker").pid == lab.app("target").process("worker").pid

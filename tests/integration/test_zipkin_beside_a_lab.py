@@ -27,7 +27,7 @@ def found() -> bool:
 def ordered(lab, instance_id):
     client = lab.client(ORCHESTRATOR)
     client.schedule_new_workflow("task_processing_multi_app", input=ORDER, instance_id=instance_id)
-    return lab.run(instance_id).wait(60)
+    return lab.run(instance_id).wait(60 * patience())
 
 
 def has_all(handle, run):
@@ -36,8 +36,8 @@ def has_all(handle, run):
     wanted = {s.span_id for s in trace}
     return wait_until(
         lambda: wanted <= {s["id"] for s in handle.spans(trace_id)},
-        20 * patience(),
-        "Zipkin has every span of the trace",
+        what="Zipkin has every span of the trace",
+        usual=20,
     )
 
 

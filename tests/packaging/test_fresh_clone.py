@@ -48,7 +48,7 @@ def test_set_up_demo_and_start_and_the_second_time_needs_no_network(clone):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     port = int(re.search(r":(\d+)/", url)[1])
-    assert poll(lambda: not _answers(port), within=5)[1], "JupyterLab ended with the command"
+    assert poll(lambda: not _answers(port), 5, grows=True)[1], "JupyterLab ended with the command"
     for name in ("00", "01.1", "01.1"):
         code, out, err = clone.run("reset", name)
         assert code == 0, err

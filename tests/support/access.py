@@ -151,7 +151,9 @@ def put(lab: Lab, rules: str | None, scopes: tuple[str, ...] = ("target",)) -> N
         (folder / f"{number}.yaml").write_text(text, "utf-8")
     for app_id in APPS:
         has = [f"p{number}"] if rules is not None and app_id in scopes else []
-        wait_until(lambda a=app_id, h=has: _policies(lab, a) == h, 20, f"{app_id} has {has}")
+        wait_until(
+            lambda a=app_id, h=has: _policies(lab, a) == h, what=f"{app_id} has {has}", usual=20
+        )
 
 
 def _policies(lab: Lab, app_id: str) -> list[str]:
@@ -226,7 +228,7 @@ class Attack:
             refused = [n for n in log if f"'{instance}:" in n and RESULT_REFUSED in n]
             return "stays RUNNING" if len(refused) >= 2 else ""
 
-        return poll(ended, MOST_SECONDS * patience())[0] or "no end and no refusal"
+        return poll(ended, MOST_SECONDS, grows=True)[0] or "no end and no refusal"
 
     def _event(self, instance: str, **event: Any) -> Outcome:
         data = pb.HistoryEvent(**event).SerializeToString()
@@ -289,4 +291,4 @@ def waiting_at_target(lab: Lab, instance: str) -> None:
     """Start an instance of ``waiting`` in the target, by itself; return when it waits."""
     client = lab.client("target")
     client.schedule_new_workflow("waiting", input=1, instance_id=instance)
-    wait_until(lambda: lab.run(instance).status == "RUNNING", 20, f"{instance} runs")
+    wait_until(lambda: lab.run(instance).status == "RUNNING", what=f"{instance} runs", usual=20)

@@ -202,7 +202,7 @@ def drain(lab: Lab, count: int) -> None:
         names = [f"drain-{what[-5:-2]}-{len(edits)}{kill}-{number}" for number in range(count)]
         place(lab, names)
         approve(lab, names)
-        wait_until(lambda n=names: sum(charged(lab, "starts")[x] for x in n) >= 4, 60 * patience())
+        wait_until(lambda n=names: sum(charged(lab, "starts")[x] for x in n) >= 4, usual=60)
         old = lab.app("payments").process("worker")
         if kill:
             lab.kill("payments", "worker", announce=False)
@@ -279,16 +279,16 @@ def failing(lab: Lab, what: str, first: bool, then: bool) -> None:
     for name in names:
         lab.client(ORDERS).schedule_new_workflow("order", input=name, instance_id=name)
     refused = lambda: all("taskFailed" in lab.run(n).history.kinds for n in names)  # noqa: E731
-    wait_until(refused, 60 * patience())
+    wait_until(refused, usual=60)
     if not first:
-        wait_until(lambda: all(lab.run(n).history.children for n in names), 60 * patience())
+        wait_until(lambda: all(lab.run(n).history.children for n in names), usual=60)
     asked = [s.name for s in lab.run(names[0]).history.own_steps()]
     with_sdk(lab, ORDERS, then, both)
     if not first:
         approve(lab, names)
     gate.unlink()
     wait_until(lambda: all(lab.run(n).has_ended or lab.run(n).history.children for n in names),
-               60 * patience())  # fmt: skip
+               usual=60)  # fmt: skip
     if first:
         approve(lab, names)
     print(f"    before the change it had asked for {', '.join(asked)}")

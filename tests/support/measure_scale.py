@@ -62,7 +62,7 @@ def send(lab: Lab, count: int, given: Mapping[str, Any], workflow: str = "order"
 
 def held(lab: Lab) -> int:
     """Return how many mails are at the provider, once there are some and no more come."""
-    wait_until(lambda: lab.mail_server.waiting() > 0, 60 * patience())
+    wait_until(lambda: lab.mail_server.waiting() > 0, usual=60)
     return settled(lab.mail_server.waiting, min(2 * patience(), 6), 60 * patience())
 
 
@@ -102,7 +102,7 @@ def play(lab: Lab, name: str, given: Mapping[str, Any], workflow: str) -> Played
     began = time.time()
     ids = send(lab, ORDERS, given, workflow)
     runs = [lab.run(id).wait(120 * patience()) for id in ids]
-    wait_until(lambda: lab.mail_server.waiting() == 0, 120 * patience())
+    wait_until(lambda: lab.mail_server.waiting() == 0, usual=120)
     statuses = ["refused" if is_refused(r) else r.status for r in runs]
     return Played(name, tuple(lab.mail_server.tries()), tuple(statuses), began)
 

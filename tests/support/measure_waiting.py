@@ -50,7 +50,7 @@ def grow(lab: Lab, id: str, each: int) -> None:
                 began, used = time.monotonic(), cpu(lab)
             sent += 1
             client.raise_workflow_event(id, "go", data=f"{id} {sent}")
-            wait_until(lambda n=sent: taken(lab, f"{id} {n}"), 60 * patience())
+            wait_until(lambda n=sent: taken(lab, f"{id} {n}"), usual=60)
         wall = (time.monotonic() - began) / SAMPLE * 1000
         busy = (cpu(lab) - used) / SAMPLE * 1000
         rows, size = stored(lab, id)
@@ -87,7 +87,7 @@ def gone(run_file: Path) -> None:
             client = lab.client("caller")
             client.schedule_new_workflow("one", instance_id="waits")
             client.schedule_new_workflow("sleep", input=2, instance_id="sleeps")
-            wait_until(lambda lab=lab: lab.run("sleeps").history.steps(), 30)
+            wait_until(lambda lab=lab: lab.run("sleeps").history.steps(), usual=30)
             lab.kill(name, announce=False)
             time.sleep(4)
             print(f"{name} gone: timer due 2 s ago: {status(lab, 'sleeps')}")

@@ -180,7 +180,9 @@ def _played(lab: Lab, scenario: Scenario) -> Outcomes:
         if act[0] not in ("release", "rollback"):
             wait_until(lambda before=before: run.history.events != before, 30, str(act))
     _rested(run, ENDS_AFTER)
-    return wait_until(lambda: _outcomes(lab, run), 30, f"{run.instance_id} and its children")
+    return wait_until(
+        lambda: _outcomes(lab, run), what=f"{run.instance_id} and its children", usual=30
+    )
 
 
 def _outcomes(lab: Lab, run: Run) -> Outcomes:
@@ -230,7 +232,7 @@ def _rested(run: Run, quiet: float) -> tuple[HistoryEvent, ...]:
             return still > quiet if held or not waits else still > STUCK_AFTER
         return False
 
-    wait_until(rests, 60, f"{run.instance_id} is at rest")
+    wait_until(rests, what=f"{run.instance_id} is at rest", usual=60)
     return last
 
 

@@ -31,7 +31,7 @@ def port(tmp_path: Path) -> Iterator[int]:
     words = [sys.executable, catcher.__file__, "--port", str(free)]
     server = subprocess.Popen([*words, "--inbox", str(tmp_path / "inbox")])
     try:
-        wait_until(lambda: is_listening("127.0.0.1", free), SECONDS * patience())
+        wait_until(lambda: is_listening("127.0.0.1", free), usual=SECONDS)
         yield free
     finally:
         server.terminate()
@@ -70,11 +70,11 @@ def test_a_mail_whose_sender_has_given_up_is_delivered_all_the_same(port, provid
     provider.limit(at_once=0)
     with ThreadPoolExecutor(1) as pool:
         lost = pool.submit(send, port, "a@example.com", 0.5 / patience())
-        wait_until(lambda: provider.waiting() == 1, SECONDS * patience())
+        wait_until(lambda: provider.waiting() == 1, usual=SECONDS)
         assert isinstance(lost.exception(SECONDS), OSError)
     assert delivered(tmp_path) == 0
     provider.recover()
-    wait_until(lambda: delivered(tmp_path) == 1, SECONDS * patience())
+    wait_until(lambda: delivered(tmp_path) == 1, usual=SECONDS)
     assert provider.waiting() == 0
 
 

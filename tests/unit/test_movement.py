@@ -64,7 +64,7 @@ def test_real_processes_are_told_apart():
         rest, work = Movement(), Movement()
         rest.goes_on([children["rest"].pid])
         work.goes_on([children["work"].pid])
-        wait_until(lambda: not rest.goes_on([children["rest"].pid]), 60)
+        wait_until(lambda: not rest.goes_on([children["rest"].pid]), usual=60)
         assert work.goes_on([children["work"].pid])
         assert work.shares is None or max(work.shares) >= movement.MOVES
     finally:

@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from labkit.apps.routing import CALL, PUBLIC_CALL, Route, closed, public_request, request
+from labkit.waiting import patience
 
 OPEN = {
     "an answer": None,
@@ -35,7 +36,7 @@ class Sidecar(grpc.GenericRpcHandler):
     def _answer(self, given: bytes, context: grpc.ServicerContext) -> bytes:
         self.asked.append(given)
         if b"blocked" in given:
-            self.end.wait(30)
+            self.end.wait(30 * patience())
         for name, refusal in OPEN.items():
             if name.encode() in given and refusal:
                 context.abort(*refusal)

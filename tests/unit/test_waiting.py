@@ -75,10 +75,40 @@ def test_asking_takes_a_quarter_of_a_core_at_most():
     assert waiting.pause(0.001, every=0.5) == 0.5
 
 
-def test_a_deadline_that_nobody_named_is_later_on_a_slow_machine(monkeypatch):
-    monkeypatch.setattr(waiting, "WAIT_SECONDS", 0.05)
+class Clock:
+    """A clock that only a sleep moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = Clock()
+    monkeypatch.setattr(waiting, "time", made)
+    return made
+
+
+def test_a_deadline_that_nobody_named_is_later_on_a_slow_machine(monkeypatch, clock):
     monkeypatch.setattr(waiting, "patience", lambda: 3.0)
-    with pytest.raises(waiting.NotInTime, match=r"still waiting after 0\.15 s"):
+    with pytest.raises(waiting.NotInTime, match="still waiting after 30 s"):
         waiting.wait_until(lambda: False)
-    with pytest.raises(waiting.NotInTime, match=r"still waiting after 0\.1 s"):
-        waiting.wait_until(lambda: False, 0.1)
+    with pytest.raises(waiting.NotInTime, match="still waiting after 6 s"):
+        waiting.wait_until(lambda: False, usual=2)
+    with pytest.raises(waiting.NotInTime, match="still waiting after 2 s"):
+        waiting.wait_until(lambda: False, 2)
+
+
+def test_a_machine_that_turns_out_to_be_slow_is_given_time_until_the_end(monkeypatch, clock):
+    """Most moments meet no pause: what the first of them says is no ground to give up."""
+    found = iter([1.0] * 20)
+    monkeypatch.setattr(waiting, "patience", lambda: next(found, 4.0))
+    with pytest.raises(waiting.NotInTime, match="still waiting after 4 s"):
+        waiting.wait_until(lambda: False, usual=1)
+    assert clock.now == pytest.approx(104)

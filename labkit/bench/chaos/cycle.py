@@ -302,8 +302,8 @@ class Cycle:
         if self.expects_orphans:  # nobody is there to end them but the next lab
             for run in runs:
                 lifeline.end(run.name)
-        within = GONE_SECONDS * patience()
-        return poll(lambda: not any(lifeline.marked(r.name) for r in runs), within)[1]
+        gone = lambda: not any(lifeline.marked(r.name) for r in runs)  # noqa: E731
+        return poll(gone, GONE_SECONDS, grows=True)[1]
 
     def _look_at_ports(self) -> None:
         facts = json.loads((self.folder / "run.json").read_text("utf-8"))
