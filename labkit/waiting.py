@@ -158,7 +158,7 @@ def wait_until(
     Raises:
         NotInTime: the deadline passed; carries the last answer.
     """
-    began, seconds = time.monotonic(), usual if within is None else within
+    began, given = time.monotonic(), usual if within is None else within
     unanswered: list[str] = []
 
     def asked() -> T | None:
@@ -169,15 +169,16 @@ def wait_until(
             unanswered.append(f"{problem.title}: {problem.found}")
             return None
 
-    answer, good = poll(asked, seconds, grows=within is None)
+    answer, good = poll(asked, given, grows=within is None)
     if good and answer is not None:
         return answer
     what = what or _words_of(condition)
     waited = time.monotonic() - began if within is None else within
     found = f"last answer: {answer!r}" if not unanswered else f"no answer: {unanswered[0]}"
     reasons = [reason for explain in EXPLAIN for reason in explain()]
+    seconds = f"{waited:.0f}" if waited >= 10 else f"{waited:.2g}"
     raise NotInTime(
-        f"still waiting after {waited:.3g} s",
+        f"still waiting after {seconds} s",
         asked=f"wait until: {what}",
         found="; ".join([found, *(reason.found for reason in reasons)]),
         look_at=reasons[0].look_at

@@ -16,7 +16,7 @@
 # %% [markdown] tags=["story"]
 # ## How the lessons work
 #
-# Each lesson repeats one cycle: predict, run, look, read why. A wrong prediction teaches more than a right one, so guess freely.
+# Each lesson repeats one cycle: predict, run, look, read why. A wrong prediction teaches more than a right one, so guess freely. A prediction or a quiz shows buttons when you run its cell: click one, and your choice is saved; then run the next cell.
 #
 # Run the cells from the top with *Shift+Enter*, also those that only save a file. If a cell fails, the message says what was asked, what was found, and what fixes it. After a restart of the kernel, choose *Run > Run All Above Selected Cell* to come back to where you were.
 
@@ -37,6 +37,8 @@ doctor()
 # ## A service with a workflow
 #
 # A **workflow** is a function that defines which steps run, and in which order. Each step is an **activity**: an ordinary function that does the real work.
+#
+# `ctx` is how the workflow talks to Dapr. `ctx.call_activity(greet, input=name)` describes a step; `yield` hands that description to Dapr, waits until the step has ended, and gives you its result. So read `x = yield ctx.call_activity(greet, input=name)` as: run `greet` with `name`, and put its result into `x`.
 #
 # The next cell saves a file. Read it: `greet_team` is the workflow, `greet` is the activity. `sleep` stands for work that takes time. The last two lines connect the service to Dapr and keep it running.
 
@@ -179,7 +181,7 @@ quiz("recorded-steps")
 # %% [markdown] tags=["change"]
 # ## Your turn
 #
-# In the next cell the service is killed as soon as the first greeting starts. Change the names and the moment of the kill (`before + 1`). Predict who is greeted twice, then compare with the swimlane: where does the hatched band start?
+# Run the next two cells. Then change the names, and the greeting at which the service is killed: `before + 1` is the first. Predict who is greeted twice, and run them again. In the swimlane, where does the hatched band start?
 
 # %% tags=["change"]
 before = len(lab.ledger("hello-service", "greetings"))

@@ -179,12 +179,12 @@ print("noted:", noted(tasks))
 observe("notifier-dies-http", ", ".join(map(str, mails(tasks))))
 
 # %% [markdown] tags=["explain"]
-# The third mail is lost: the notifier was down, and nobody repeats the call. The second task is the opposite case: the assigner noted a failure, yet the mail had been sent.
+# If your kill came in time, you see `1, 1, 0`. The third mail is lost: the notifier was down, and nobody repeats the call. The second task is the opposite case: the assigner noted a failure, yet the mail had been sent.
 
 # %% [markdown] tags=["text"]
 # ## Approach 2: pub/sub
 #
-# The assigner hands a message to its sidecar and moves on. The sidecar stores it in Redis. The notifier's sidecar fetches it and delivers it to the notifier. Add a part to each service:
+# The assigner hands a message to its sidecar and moves on. The sidecar stores it in Redis; the notifier's sidecar fetches it and delivers it. `pubsub` names this component, `tasks` the topic. Add a part to each service:
 
 # %% tags=["write"]
 # %%workfile 01/assigner/main.py --part 3
@@ -240,11 +240,11 @@ print("noted:", noted(tasks))
 observe("notifier-dies-pubsub", ", ".join(map(str, settled(lambda: mails(tasks)))))
 
 # %% [markdown] tags=["explain"]
-# Nothing is lost: Redis kept the messages until the notifier was back. The second mail came twice. The notifier had not confirmed its message, so the message was delivered again. This is called **at least once**. Lesson 03 makes the second mail harmless.
+# Nothing is lost: Redis kept the messages until the notifier was back. If your kill came in time, the second mail came twice. The notifier had not confirmed its message, so the message was delivered again. This is called **at least once**. Lesson 03 makes the second mail harmless.
 #
 # ## Approach 3: a **multi-app workflow**
 #
-# The workflow runs in the assigner, and so does the activity `assign`. `notify` is an activity of the notifier: the argument `app_id` says so. The notifier's **app ID** is all that the assigner knows about it.
+# The workflow runs in the assigner, and so does the activity `assign`. `notify` is an activity of the notifier: the argument `app_id` says so. Of the notifier, the assigner knows only the **app ID**, the name of the activity and what to send: no address and no port.
 
 # %% tags=["write"]
 # %%workfile 01/assigner/main.py --part 4

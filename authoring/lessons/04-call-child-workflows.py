@@ -38,7 +38,7 @@ def source_of(function, app_id):
 print(source_of("compliance_audit_workflow", "audit-service"))
 
 # %% [markdown] tags=["text"]
-# This is the call, at the end of the parent `task_with_audit`. Like an activity, a workflow is called by its name and an app ID. The instance ID is optional.
+# The workflow that calls a child is its *parent*. This is the call, at the end of the parent `task_with_audit`. Like an activity, a workflow is called by its name and an app ID. The instance ID is optional.
 
 # %% tags=["code"]
 parent = source_of("task_with_audit", "task-orchestrator-service")
@@ -126,7 +126,7 @@ seen = "the child runs again" if audits("t-1") > before else "the old result is 
 observe("same-child-id", "an error" if again == "FAILED" else seen)
 
 # %% [markdown] tags=["explain"]
-# On 1.18.1 the ID of a finished instance can be reused, and the new run replaces the old history. The ledger of the audit service still shows both audits. So an instance ID does not protect you from doing something twice.
+# On the Dapr runtime 1.18.1 the ID of a finished instance can be reused, and the new run replaces the old history. The ledger of the audit service still shows both audits. So an instance ID does not protect you from doing something twice.
 #
 # ## Kill the parent, kill the target
 #
@@ -230,7 +230,7 @@ def starts_when_killed(app_id):
 observe("starts-of-work", ", ".join([starts_when_killed("caller"), starts_when_killed("target")]))
 
 # %% [markdown] tags=["explain"]
-# The death of the parent's app does not touch the child: it runs in the other app. Had it ended earlier, its result would have waited until the parent's app was back.
+# The death of the parent's app does not touch the child: it runs in the other app. If a child ends while its parent's app is down, the result waits until that app is back.
 #
 # When the target's app dies, the running activity is cut off, so it is started again. The child itself is not started again, because its start is recorded.
 #
@@ -239,7 +239,7 @@ observe("starts-of-work", ", ".join([starts_when_killed("caller"), starts_when_k
 # %% [markdown] tags=["predict"]
 # ## Change something
 #
-# The instance ID says whose child it is. Give all children *one* ID instead: the next cell writes `instance_id="one-id"` in place of the old one. Then two parents are started while the gate is closed. *What does the second parent do?*
+# The instance ID says whose child it is. Now give all children *one* ID. The cell after your prediction saves `caller/main.py` with `instance_id="one-id"`. Then two parents are started while the gate is closed. *What does the second parent do?*
 
 # %% tags=["predict"]
 WAITS = "it waits, then the child runs again"
@@ -294,9 +294,9 @@ else:
     print('For the prediction, run the cell above with instance_id="one-id", then this one.')
 
 # %% [markdown] tags=["explain"]
-# One ID for two parents at the same time: the second parent waits, then the child runs again. That is so on 1.18.1, which this lab runs. On 1.18.3, measured outside of this lesson, the second parent fails at once with `WorkflowInstanceAlreadyExists`.
+# One ID for two parents at the same time: the second parent waits, then the child runs again. That is so on the Dapr runtime 1.18.1, which this lab runs. On the *runtime* 1.18.3 (the Python SDK has its own numbers), measured outside of this lesson, the second parent fails at once with `WorkflowInstanceAlreadyExists`.
 #
-# Now edit the cell with `instance_id` yourself. Try `f"audit-{ctx.instance_id}"`, or remove the argument and look for the ID that Dapr chooses, in the output. Run both cells again: does the second parent still wait?
+# Now edit the cell that saves `caller/main.py`. Try `instance_id=f"audit-{ctx.instance_id}"`, then remove the argument. Each time run that cell and the one that calls `two_parents`. Both parents are RUNNING while the gate is closed, so look at the starts of work: how many are there before the gate opens? Without the argument, which ID did Dapr choose?
 
 # %% tags=["quiz"]
 quiz("parent-killed")

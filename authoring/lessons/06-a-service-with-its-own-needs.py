@@ -98,7 +98,7 @@ observe("pushes", words["outage" in pushed, "typo" in pushed])
 #
 # ## Limit slow work
 #
-# Asked to explain, the model scores the text again and again, each time without one word. That is slow. Below are a caller that asks eight times at once, a copy of the service, and a Configuration with a limit.
+# Asked to explain, the model scores the text again and again, each time without one word. That is slow. Below are a caller that asks eight times at once (`wf.when_all` waits for a list of calls), a copy of the service, and a *Configuration*: a file with settings for one sidecar, here a limit. `most_at_once` returns how many inferences ran at the same time.
 
 # %% tags=["write"]
 # %%workfile 06-needs/caller/main.py
@@ -294,7 +294,7 @@ print(lab.run("last").wait().output["priority"])
 # | packages | two environments, neither imports the other's packages |
 # | hardware | nothing: a GPU would be needed by the model's app only |
 # | load | a limit at the target acts, at the caller it does not |
-# | trust | a changed model file is refused by the app that loads it |
+# | trust | the app that loads the model refuses a damaged file |
 # | life cycle | the model was restarted, the caller was not |
 
 # %% tags=["quiz"]

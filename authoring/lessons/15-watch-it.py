@@ -88,7 +88,7 @@ observe("traces", known.get(len(trace.spans.trace_ids), "another number"))
 #
 # ## Four views of it
 #
-# Compare two of them: a bar of the trace shows how long the work itself took; a bar of the swimlane shows the whole time from the call to its answer.
+# A bar of the trace shows the work itself, one of the swimlane the time from call to answer.
 
 # %% tags=["look", "nbval-ignore-output"] reason="its tables hold measured times"
 lab.run("healthy").views()
@@ -243,9 +243,9 @@ display(prometheus.panel("Turns that are tried again"), prometheus.panel("Progra
 observe("who-is-called", called or "none", prometheus)
 
 # %% [markdown] tags=["explain"]
-# One cause, two alerts: one says that orders are held up, the other which sidecar does not answer. No order fails.
+# One cause, two alerts: orders are held up, and a sidecar does not answer. No order fails.
 #
-# The pictures are panels of a Grafana dashboard, each drawn from a query to Prometheus. [docs/views.md](../docs/views.md#dashboards) explains how to show Dapr's dashboards, or your own.
+# The pictures are panels of a Grafana dashboard, each drawn from a query. [docs/views.md](../docs/views.md#dashboards) shows Dapr's dashboards, or yours.
 
 # %% [markdown] tags=["predict"]
 # ## Against faults that you know

@@ -132,7 +132,7 @@ print("with jitter:", rush("backoff and jitter", "order_with_jitter", **pauses))
 observe("backoff", seen)
 
 # %% [markdown] tags=["explain"]
-# Longer pauses and more tries give the line time to empty, so that every order succeeds in the end. They do not prevent the first wave, and what failed together comes back together. **Jitter**, pauses of different length, is meant to pull the later waves apart; with 20 orders it changes little, as the table further down shows. A retry policy of the SDK has none; `order_with_jitter` draws its pauses in workflow code, with the instance ID as seed, so that a replay draws the same.
+# Longer pauses and more tries give the line time to empty, so that every order succeeds in the end. They do not prevent the first wave, and what failed together comes back together. Jitter, pauses of different length, is meant to pull the later waves apart; with 20 orders it changes little, as the table further down shows. A retry policy of the SDK has none; `order_with_jitter` draws its pauses in workflow code, with the instance ID as seed, so that a replay draws the same.
 #
 # ## A limit where the work is done
 #
@@ -145,11 +145,11 @@ print(limits.read_text())
 print(rush("limit at the target", attempts=3))
 
 # %% [markdown] tags=["explain"]
-# The other calls wait in the runtime; their 2 s begin only when the activity starts.
+# The other calls wait in the runtime; their 2 s begin when they start.
 #
 # ## Two replicas
 #
-# Each **replica** of an app has its own sidecar and service. Both read the limit; the provider holds all mails of 30 orders. *How many mails are at the provider at the same time?*
+# Each **replica** of an app has its own sidecar and service. Both read the limit; the provider holds all mails of 30 orders. *How many at once?*
 
 # %% tags=["predict"]
 predict("replicas", ["3", "6", "30"])
@@ -230,13 +230,15 @@ picture = Curves(played, at_once=3)
 print(picture.table())
 picture
 
-# %% [markdown] tags=["explain"]
-# Only the limit at the target does both. Load shedding sends no mail twice either, but it refuses every order for which it has no place: those customers learn at once that they have to come back. *At most at once* counts all mails at the provider, in work and in its line.
-
-# %% [markdown] tags=["text"]
+# %% [markdown] tags=["predict"]
+# Only the limit at the target does both.
+#
 # ## The provider is down
 #
-# The provider refuses every mail now. The next cell writes a **circuit breaker** as a Resiliency policy: after two failures it should stop all calls for a minute.
+# It refuses every mail now. Ten orders make 30 tries. The next file is a **circuit breaker**, which should stop calls after two failures. *How many reach the provider?*
+
+# %% tags=["predict"]
+predict("resiliency", ["2", "10", "30"])
 
 # %% tags=["write"]
 # %%workfile 16/components/resiliency.yaml
@@ -251,12 +253,6 @@ spec:
   targets:
     apps:
       mail-service: {circuitBreaker: soon}
-
-# %% [markdown] tags=["predict"]
-# Ten orders with three attempts make 30 tries. *How many of them reach the provider with this policy loaded?*
-
-# %% tags=["predict"]
-predict("resiliency", ["2", "10", "30"])
 
 # %% tags=["run"]
 lab = started()

@@ -239,10 +239,13 @@ observe("version", words.get(last.status, "version 1, and fit"))
 # | rewrite what had versions from its first release | `versioned_workflow` |
 # | rewrite what had none | a new workflow under a new name; keep the old one until its orders have ended |
 
-# %% [markdown] tags=["text"]
+# %% [markdown] tags=["predict"]
 # ## What two apps say to each other
 #
-# The next cell prepares two changes, `SENDS` for `orders` and `NEEDS` for `payments`, and a function that releases both while 50 orders are in flight.
+# `payments` needs a new field, `currency`: the **contract** changes. It looks safe when first `orders` sends it, which the old `payments` ignores, and then `payments` requires it. *How many of 50 orders are lost?*
+
+# %% tags=["predict"]
+predict("contract", ["none", "25", "50"])
 
 # %% tags=["code"]
 ATTEMPTS = count(1)
@@ -261,12 +264,6 @@ def replace_both(prefix, *payments):
         lab.up("payments", announce=False)
     return tally(lab, names)
 
-# %% [markdown] tags=["predict"]
-# `payments` needs a new field, `currency`. That changes the **contract** of `charge`: what goes in and what comes out. You choose an order that looks safe: first `orders` sends the field, which the old `payments` ignores; then a new `payments` requires it. *How many of 50 orders are lost?*
-
-# %% tags=["predict"]
-predict("contract", ["none", "25", "50"])
-
 # %% tags=["run"]
 result = replace_both("fourth", NEEDS)
 print(result)
@@ -284,7 +281,7 @@ observe("contract", str(result.lost) if result.lost else "none")
 # %% [markdown] tags=["change"]
 # ## Change something
 #
-# Make `payments` accept both shapes: change the second `bill["currency"]` in the next cell, so that a missing currency counts as euros. Run the cell, and repeat until no order is lost; each run first puts both apps back. Here `orders` may still go first, because the old `payments` ignores fields that it does not know.
+# Make `payments` accept both shapes: change the second `bill["currency"]`, so that a missing currency counts as euros. Run the cell, which first puts both apps back, until no order is lost. `orders` may go first: the old `payments` ignores new fields.
 
 # %% tags=["change"]
 TAKES = (NEEDS[0], NEEDS[1].replace('bill["currency"]', 'bill["currency"]'))

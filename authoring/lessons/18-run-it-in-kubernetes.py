@@ -6,7 +6,7 @@
 # **You will be able to**
 #
 # - run the apps of Kubernetes manifests on your machine, and say what that cannot show
-# - diagnose six deployment faults without a cluster, and name the `kubectl` command that asks the same question
+# - diagnose six deployment faults without a cluster
 # - predict what becomes of work in progress when a pod is ended
 # - compare a team's needs with what one replica, one control plane and one store can do
 #
@@ -230,7 +230,7 @@ print(*lab.not_shown, sep="\n")
 # %% [markdown] tags=["predict"]
 # ## Six tickets
 #
-# `orders` is correct; each of the other six apps has one fault, in its Deployment or elsewhere. `orders` calls an activity of `mail`, `stock`, `price` and `parcel`, and a child workflow of `audit`; `report` calls `orders`. Read the files again. *In how many of the six cases does somebody get an error, when the workflow is started or when it ends?*
+# Each app but `orders` has one fault. `orders` calls an activity of `mail`, `stock`, `price` and `parcel`, and a child workflow of `audit`; `report` calls `orders`. Read the files. *How many of the six end in an error?*
 
 # %% tags=["predict"]
 predict("six-tickets", ["0", "1", "2", "3", "6"])
@@ -283,7 +283,7 @@ print("audit: no store, says orders:", "state store is not configured" in log)
 # | `audit` | no actor state store at the target | the log of the *caller's* sidecar |
 # | `report` | no actor state store at the caller | its metadata; the start fails: INTERNAL |
 #
-# The last two faults are in no Deployment: `audit` and `report` are missing from the `scopes` of the component. `mial` and `price` have no store either, because of the wrong app ID and the wrong namespace.
+# The last two are in no Deployment: `audit` and `report` are missing from the component's `scopes`.
 
 # %% [markdown] tags=["text"]
 # ## The same questions in a cluster
@@ -409,13 +409,13 @@ for workflow in ("task_with_audit", "task_with_priority"):
 # %% [markdown] tags=["text"]
 # ## In a cluster of your own
 #
-# [kind.sh](../components/kubernetes/kind.sh) makes one with kind or minikube and applies these manifests; not run here, it needs Docker. Probes, NetworkPolicies and the autoscaler act only there.
+# [kind.sh](../components/kubernetes/kind.sh) makes one with kind or minikube and applies these manifests; it needs Docker. Probes, NetworkPolicies and the autoscaler act only there.
 #
 # Where a team outgrows this (right column: not run here):
 #
 # | with only one … | its limit | change |
 # |---|---|---|
-# | replica | calls wait while its pod is away | two replicas; what the service keeps in files moves to a database |
+# | replica | calls wait while its pod is away | two replicas, files in a database |
 # | scheduler | after a kill it serves nobody for 21 to 23 s ([facts](../docs/facts.md)) | HA mode of Dapr's chart |
 # | store | all history is on one disk | a managed store, backups |
 # | namespace | every app may call every other | WorkflowAccessPolicy, mTLS |

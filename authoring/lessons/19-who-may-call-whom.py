@@ -33,7 +33,7 @@ quiz("except")
 # %% [markdown] tags=["story"]
 # ## Three teams, one namespace
 #
-# `payments` charges cards for `orders`. `reports` only counts orders: nobody has let it call `payments`. `orders` and `reports` run the same code here, so only their app IDs differ. `charge` also returns what it saw of its caller's history; you will use that at the end.
+# `payments` charges cards for `orders`. `reports` only counts orders: nobody has let it call `payments`. `orders` and `reports` run the same code here. `charge` also returns what it saw of its caller's history, for later.
 
 # %% tags=["write"]
 # %%workfile 19-gate/payments/main.py
@@ -340,7 +340,7 @@ words = {(): "neither", ("open_book",): "only open_book", ("activity", "open_boo
 observe("history", words.get(shown, f"only {shown[0]}" if shown else ""))
 
 # %% [markdown] tags=["explain"]
-# The caller decides what it shows. With a policy, a sidecar of 1.18.1 cannot read a call of an *activity* that shows history, and refuses it; a child workflow gets through ([measured](../docs/facts-access.md)).
+# The caller decides what it shows. With a policy, 1.18.1 refuses an *activity* call that shows history; child workflows get through.
 #
 # ## A secret
 #
@@ -376,11 +376,11 @@ words["payments orders reports"] = "all three, with a token"
 observe("vault", words.get(" ".join(got), f"got it: {got}"))
 
 # %% [markdown] tags=["explain"]
-# 500: the app has no secret store of this name in sight. 401: the token is missing. In a lab all sidecars have one token, so `reports` could also ask the sidecar of `payments`; in production, give each sidecar a token of its own.
+# 500: the app has no secret store of this name in sight. 401: the token is missing. Give each sidecar a token of its own.
 #
 # | lock | does not keep out |
 # |---|---|
-# | namespace | the other apps in it; without mTLS, any sidecar that states this namespace |
+# | namespace | other apps in it; without mTLS, whoever states its name |
 # | API token | an app with a sidecar of its own |
 # | mTLS | any app with a certificate |
 # | access policy | misuse of a call that a rule allows |

@@ -62,8 +62,15 @@ class OwnApp(App):
         sidecar = self.process("sidecar")
         if sidecar is None or sidecar.is_alive or sidecar.was_killed or not busy():
             return False
+        if self.cause_of(sidecar):
+            return False  # a server that nobody started runs out of time, too
         fatal = [line for line in sidecar.output().splitlines() if "level=fatal" in line]
         return any(words in line for line in fatal for words in _LIMITS)
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether the sidecar ran out of time as often as it is started for that."""
+        return self._sidecars >= MOST_STARTS and self.is_out_of_time()
 
     def sidecar_starts_again(self) -> bool:
         """Start the sidecar again if it ran out of time, which is nobody's mistake."""

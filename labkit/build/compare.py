@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import nbformat
 
 from labkit.build.catalogue import Notebook
 from labkit.build.source import read
+
+CHOICES, OBSERVED = "choose: ", "observed:"
+SLOW = re.compile(r"this machine is (slow|busy)")
+_ID = re.compile(r"(?:predict|observe)\(\s*\"([^\"]+)\"")
 
 
 def drift(notebook: Notebook) -> Iterator[str]:
@@ -47,3 +52,29 @@ def _outputs(notebook: Notebook, cells: list[Any]) -> Iterator[str]:
         expected = "raises-exception" in cell.metadata.get("tags", [])
         if not expected and any(o.output_type == "error" for o in cell.outputs):
             yield f"cell {cell.id} holds an error that is not announced"
+    yield from unusual(cells)
+
+
+def unusual(cells: Sequence[Any]) -> Iterator[str]:
+    """Yield what cannot be the output of a usual run.
+
+    That is an observation that the learner could not have chosen, and the word of the course that
+    this machine is slow: where it stands still, a kill comes too late, and the lesson shows what
+    its text does not say.
+    """
+    offered: dict[str, str] = {}
+    for cell in cells:
+        for text in map(_text, cell.outputs):
+            if SLOW.search(text):
+                yield f"cell {cell.id} was run on a machine that was busy or slow; build it again"
+            if text.startswith(CHOICES):
+                offers = text.removeprefix(CHOICES).partition("\n(")[0]
+                offered |= dict.fromkeys(_ID.findall(cell.source), f" | {offers} | ")
+            _, found, seen = text.partition(OBSERVED)
+            for id in _ID.findall(cell.source) if found else ():
+                if f" | {seen.strip()} | " not in offered.get(id, f" | {seen.strip()} | "):
+                    yield f"cell {cell.id} observed {seen.strip()!r}, which {id} does not offer"
+
+
+def _text(output: Any) -> str:
+    return str(output.get("text") or output.get("data", {}).get("text/plain", ""))

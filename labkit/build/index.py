@@ -13,8 +13,8 @@ INTRO = (
     "In an *exercise* you build or change something. In a *break lab* one part of a deployment is "
     "wrong: you see a symptom, find the cause by evidence, and repair it. Both are judged by "
     'looking at your running system, with `check("id")` in the notebook or `./lab check id` in a '
-    "terminal. A check also starts your files in a second lab and orders something that nobody "
-    "knew before. "
+    "terminal. A check also starts your files in a second lab and sends orders with new data, so "
+    "an answer written for the example does not pass. "
     "`./lab next` names the one to go on with."
 )
 

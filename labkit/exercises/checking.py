@@ -230,7 +230,7 @@ def _from_second_lab(row: Row, trial: Trial) -> Row:
         return replace(row, where="second lab", expected="", observed="as expected", look_at="")
     given = trial.cases[0].given if trial.cases else None
     look_at = f"run the scenario with this input: {given}. " if given else ""
-    look_at += f"The logs of the second lab: {trial.folder}"
+    look_at += f"The logs of the second lab: {trial.folder}" if trial.folder else row.look_at
     return replace(row, where="second lab", look_at=look_at[: 2 * SHOWN])
 
 

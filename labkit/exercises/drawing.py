@@ -68,6 +68,6 @@ class Draw:
             "task_id": self.task_id(),
             "title": self.title(),
             "assignee_email": email,
-            "assignee_user_id": f"user-{email.partition('@')[0]}",
+            "assignee_user_id": f"user-{self.word()}",
             **changes,
         }

@@ -13,7 +13,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,21 @@ class Check:
     look_at: str
     holds: Callable[[Any], bool] | None = None
     otherwise: Outcome = "failed"
+
+
+def besides(one: Check, problem: Callable[[], str]) -> Check:
+    """The same check, which also does not hold when ``problem`` has words for what is wrong."""
+    found: list[str] = []
+
+    def observe() -> Any:
+        found[:] = filter(None, [problem()])
+        seen = one.observe()
+        return f"{seen}; {found[0]}" if found else seen
+
+    def holds(seen: Any) -> bool:
+        return not found and (one.holds(seen) if one.holds else bool(seen == one.expected))
+
+    return replace(one, observe=observe, holds=holds)
 
 
 # --- the workflow -----------------------------------------------------------------------------

@@ -16,12 +16,15 @@ from labkit import paths
 from labkit.errors import ObservationError
 from labkit.exercises.cases import Case, part
 from labkit.exercises.drawing import Draw
-from labkit.exercises.observations import Check, ended, rows_of
+from labkit.exercises.observations import Check, besides, came_true, ended, rows_of
+from labkit.waiting import patience
 
 ORDER_API = "order-api"
 INVENTORY = "inventory-service"
 PAYMENT = "payment-service"
 SHIPPING = "shipping-service"
+TOLD_SECONDS = 10.0
+"""How long a mail may come after the end of its order, on a usual machine."""
 
 
 class UndoneBefore(ObservationError):
@@ -166,11 +169,26 @@ def cancelled(
     yield reported(case, how, effects)
 
 
-def fulfilled(case: Case, how: str = "", within: float = 3.0) -> Iterator[Check]:
-    """The order ends, was charged and is delivered."""
+def fulfilled(
+    case: Case, how: str = "", within: float = 3.0, *, told: bool = True
+) -> Iterator[Check]:
+    """The order ends, was charged and is delivered.
+
+    Args:
+        told: whether the customer has to get a mail, which may come after the end.
+    """
     yield ended(case, within=within)
     yield holds(case, how)
-    yield status_is(case, "fulfilled", how)
+    status = status_is(case, "fulfilled", how)
+    yield besides(status, lambda: _untold(case)) if told else status
+
+
+def _untold(case: Case) -> str:
+    """What is to be said when the customer gets no mail."""
+    if not (customer := case.order.get("customer_email")):
+        return ""
+    came = came_true(lambda: case.lab.inbox.to(customer), TOLD_SECONDS * patience())
+    return "" if came else "and no mail for the customer"
 
 
 def ships(trial: Any) -> Check:

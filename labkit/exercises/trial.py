@@ -198,9 +198,11 @@ class Trial:
         Args:
             names: of workflows; None means all of the course but that of the exercise.
         """
+        asked = [n for n in KNOWN if n != self.exercise.workflow] if names is None else list(names)
+        if not asked:
+            return
         lab = self._lab or self.lab()
         started = {app.app_id for app in lab.started_apps()}
-        asked = [n for n in KNOWN if n != self.exercise.workflow] if names is None else list(names)
         cases = [self.order(name) for name in asked if KNOWN[name].apps <= started]
         if cases:
             yield untouched(cases)

@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -259,12 +259,12 @@ class Lab(View):
         if self._reasons in EXPLAIN:
             EXPLAIN.remove(self._reasons)
         lives.note(self.folder, "down", at=time.time())
-        everything = [p for app in self._apps.values() for p in app.alive()]
-        stop(everything)
-        self._supervisor.close()
-        self._http.close()
-        self._ports.close()
-        self._folder.close()
+        with ExitStack() as rest:  # all of it, also when one process stays
+            rest.callback(self._folder.close)
+            rest.callback(self._ports.close)
+            rest.callback(self._http.close)
+            rest.callback(self._supervisor.close)
+            stop([p for app in self._apps.values() for p in app.alive()])
 
     def kill(self, name: str, part: Part | None = None, *, announce: bool = True) -> None:
         """End something at once, as a crash would (SIGKILL).

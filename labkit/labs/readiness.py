@@ -402,7 +402,7 @@ def _require_processes(app: OwnApp) -> None:
 
 
 def _ended(app: OwnApp, process: Process, so: str = "") -> StartError:
-    if process is app.process("sidecar") and app.is_out_of_time():
+    if process is app.process("sidecar") and app.gave_up:
         fix = f"end labs and programs that are not needed (./lab stop), then lab.up({app.name!r})"
         return process.ended(f"start {app.name}", fix, f", {MOST_STARTS} times", busy())
     cause = app.cause_of(process)

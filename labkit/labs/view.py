@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from labkit.apps.app import App, ledger_rows
 from labkit.apps.client import client_of
 from labkit.errors import ObservationError
+from labkit.history.joined import RunHistory
+from labkit.history.sidecar import events_of
 from labkit.history.stillness import RESUMED, suspended_twice
 from labkit.labs import readiness, workflowrun
 from labkit.labs.workflowrun import Run
@@ -69,7 +71,7 @@ class View(ABC):
         """
         app = self.app(app_id)
         if app.name not in self._clients:
-            self._clients[app.name] = client_of(app, self._in_the_way)
+            self._clients[app.name] = client_of(app, lambda id: self._in_the_way(app, id))
         return self._clients[app.name]
 
     def replicas(self, app_id: str) -> list[App]:
@@ -121,13 +123,17 @@ class View(ABC):
         silence = self.silence()
         return [*([silence] if silence else []), *readiness.hindrances(self.started_apps())]
 
-    def _in_the_way(self, instance_id: str) -> list[Reason]:
-        """Return what keeps one workflow from going on, or all of them."""
-        if found := self.obstacles():
+    def _in_the_way(self, app: App, instance_id: str) -> list[Reason]:
+        """Return what keeps one workflow of an app from going on, or all of them.
+
+        It is asked when a call of the client is late. It makes none itself: that would be late too.
+        """
+        found = self.obstacles()
+        if found or not instance_id:
             return found
         with suppress(ObservationError):
-            history = self.run(instance_id).history
-            if suspended_twice(history):
+            events = events_of(app.grpc_address, app.shared.token, app.app_id, instance_id)
+            if suspended_twice(RunHistory(app.app_id, instance_id, tuple(events))):
                 look_at = f"lab.run({instance_id!r}).history"
                 return [Reason("the workflow was suspended twice", look_at, RESUMED)]
         return []

@@ -141,7 +141,7 @@ def _head(document: Document, is_local: bool) -> Iterator[Finding]:
 def _type_near(text: str) -> str:
     """What a type may have been meant to be: ``statestore.redis`` for ``state.redis``."""
     first, _, rest = text.partition(".")
-    longer = [c for c in CATEGORIES if first.startswith(c) or c.startswith(first)]
+    longer = [c for c in CATEGORIES if first.startswith(c) or c.startswith(first)] if first else []
     near = longer or get_close_matches(first, CATEGORIES, 1, 0.8)
     if near and rest:
         return f"did you mean {near[0]}.{rest}?"

@@ -116,6 +116,10 @@ class Process(lives.Life):
             StillThere: after 5 s, or longer on a machine that is busy or slow, it is not gone.
         """
         self.signal(signal.SIGKILL)
+        self.require_gone()
+
+    def require_gone(self) -> None:
+        """Wait for the end of a process that was killed; raise StillThere when it stays."""
         self.join(STOP_SECONDS * patience())
         if self.is_alive:
             raise StillThere(
@@ -224,14 +228,16 @@ class Supervisor:
     def close(self) -> None:
         """Stop everything; afterwards the supervisor cannot be used again."""
         self._closing = True
-        stop(self.alive())
-        lifeline.end(self.run_id)  # what our processes started and left
-        with suppress(OSError, ValueError):
-            assert self._lifeline.stdin is not None
-            self._lifeline.stdin.write(b"quit\n")
-            self._lifeline.stdin.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._lifeline.wait(STOP_SECONDS)
+        try:
+            stop(self.alive())
+        finally:
+            lifeline.end(self.run_id)  # what our processes started and left
+            with suppress(OSError, ValueError):
+                assert self._lifeline.stdin is not None
+                self._lifeline.stdin.write(b"quit\n")
+                self._lifeline.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                self._lifeline.wait(STOP_SECONDS)
 
     def _start_lifeline(self) -> None:
         self._lifeline = subprocess.Popen(
@@ -255,15 +261,20 @@ class Supervisor:
 
 
 def stop(processes: Iterable[Process], within: float = STOP_SECONDS) -> None:
-    """Stop processes side by side: TERM to all, KILL to those left after ``within`` seconds."""
+    """Stop processes side by side: TERM to all, KILL to those left after ``within`` seconds.
+
+    Raises:
+        StillThere: one was killed and stays; the others are gone.
+    """
     processes = list(processes)
     for process in processes:
         process.signal(signal.SIGTERM)
     _, gone = poll(lambda: not any(p.is_alive for p in processes), within, every=0.005)
-    if not gone:
-        for process in processes:
-            if process.is_alive:
-                process.kill()
+    left = [] if gone else [p for p in processes if p.is_alive]
+    for process in left:
+        process.signal(signal.SIGKILL)
+    for process in left:
+        process.require_gone()
 
 
 def _spawn(

@@ -33,7 +33,7 @@ _VARIABLE = re.compile(
     r"\$\{(\w+)(?::\w+)?\}|\[\[(\w+)(?::\w+)?\]\]|\$([a-zA-Z_]\w*)"  # ${a:regex}, [[a]], $a
 )
 _PAIR = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..")
-_NO_YAML = re.compile("[\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 
 
 class WrongDashboard(DeploymentError):

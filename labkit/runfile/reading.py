@@ -235,7 +235,10 @@ class _Reader:
         """
         for key in PORTS:
             port = _value(own, key) or 0
+            mine = next((k for k in PORTS if k != key and _value(own, k) == port), None)
             first, of = self.ports.setdefault(port, (key, app.app_id))
+            if mine is not None and PORTS.index(mine) < PORTS.index(key):
+                first, of = mine, app.app_id  # what is sure goes before what may be
             if port <= 0 or (first, of) == (key, app.app_id) or first == key == "appPort":
                 continue
             what = f"port {port} is {key} of {cut(app.app_id)} and {first} of {cut(of)}"

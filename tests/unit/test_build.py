@@ -11,7 +11,7 @@ import yaml
 from labkit import paths
 from labkit.build import asking, frame, lint
 from labkit.build.catalogue import Notebook, notebooks, orphans
-from labkit.build.compare import drift
+from labkit.build.compare import drift, unusual
 from labkit.build.execute import CodeChanged, with_outputs_of_before
 from labkit.build.source import WrongSource, for_kind, read, store
 from labkit.course.quizzes import questions
@@ -282,3 +282,27 @@ def test_outputs_of_other_code_are_not_kept(tmp_path):
     made.target.unlink()
     with pytest.raises(CodeChanged):
         with_outputs_of_before(read(made), made)
+
+
+def ran(source, *texts):
+    """A cell of code that was run, with these outputs."""
+    outputs = [nbformat.v4.new_output("display_data", {"text/plain": text}) for text in texts]
+    return nbformat.v4.new_code_cell(source, id="a", outputs=outputs)
+
+
+def test_an_observation_that_nobody_could_choose_is_no_output_of_a_usual_run():
+    asked = ran('predict("mails", SEEN)', "choose: 1, 1, 0 | 1, 2, 1\n(Run this cell to predict.)")
+    good, bad, other = (
+        ran('observe("mails", x)', f"predicted: (nothing saved)\nobserved:  {seen}")
+        for seen in ("1, 2, 1", "2, 1, 1", "1")
+    )
+    assert not [*unusual([asked, good])]
+    assert not [*unusual([good, bad])], "without options there is nothing to compare"
+    assert ["'2, 1, 1', which mails" in p for p in unusual([asked, good, bad])] == [True]
+    assert len([*unusual([asked, other])]) == 1
+
+
+@pytest.mark.parametrize("word", ["slow now: it computes 9 times as long", "busy: 20 programs"])
+def test_the_output_of_a_slow_machine_is_not_stored(word):
+    assert [*unusual([ran("lab.up()", f"found  this machine is {word}")])]
+    assert not [*unusual([ran("lab.up()", "caller: ready")])]

@@ -14,8 +14,10 @@ from labkit.apps.sidecar import SidecarSilent
 from labkit.exercises.cases import Case, part
 from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import (
+    Check,
     MomentMissed,
     as_before,
+    besides,
     came_true,
     databases,
     keep_workflows,
@@ -236,3 +238,15 @@ def test_a_question_without_an_answer_counts_as_not_yet():
     assert came_true(answer, within=60)
     assert len(asked) == 4
     assert not came_true(lambda: False, within=0)
+
+
+@pytest.mark.parametrize(
+    ("problem", "seen", "holds"),
+    [("", "1 mail", True), ("its subject is ''", "1 mail; its subject is ''", False)],
+)
+@pytest.mark.parametrize("own", [None, lambda seen: "mail" in seen])
+def test_a_check_that_also_asks_something_else_says_what_is_wrong(problem, seen, holds, own):
+    one = besides(Check("mail", "a mail", "1 mail", lambda: "1 mail", "", own), lambda: problem)
+    observed = one.observe()
+    assert (observed, one.holds(observed)) == (seen, holds)
+    assert (one.id, one.checked, one.expected) == ("mail", "a mail", "1 mail")

@@ -100,7 +100,7 @@ def test_panels_know_their_row_unit_and_line(own):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_json_that_is_no_yaml_is_read(tmp_path, encoding):
-    title = "a\x7fb\x80c\x9fd\uffffe\ufefff"
+    title = "a\x7fb\x80c\x9fd\uffffe\ufefff g\x85h \u2028 i"
     own = {"panels": [{"title": title, "targets": [{"expr": "up"}]}]}
     file = tmp_path / "own.json"
     file.write_bytes(json.dumps(own, ensure_ascii=False, indent="\t").encode(encoding))

@@ -128,6 +128,15 @@ def test_a_port_that_an_app_has_twice_is_refused(tmp_path):
     )
 
 
+def test_a_sure_conflict_within_an_app_goes_before_a_doubtful_one_with_another(tmp_path):
+    apps = ("one: appPort: 3008", "two: appPort: 3008; daprHTTPPort: 3008")
+    (one,) = about(inspect([run_file(tmp_path, *apps)]), "file")
+    assert (one.state, one.why.partition(";")[0]) == (
+        "broken",
+        "port 3008 is daprHTTPPort of two and appPort of two",
+    )
+
+
 def test_a_key_that_is_there_already_is_not_advised_a_second_time(tmp_path):
     keys = "one: daprHttpPort: 1; daprHttpsPort: 2; daprHTTPMaxRequestSize: 4"
     fixes = [f.fix for f in about(inspect([run_file(tmp_path, keys)]), "file")]

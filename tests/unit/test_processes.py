@@ -202,3 +202,15 @@ def test_a_process_that_is_killed_and_stays_is_named(supervisor, tmp_path, monke
     assert str(process.pid) in caught.value.asked
     process.kill()
     assert not process.is_alive
+
+
+def test_one_that_stays_keeps_no_other_from_its_end(supervisor, tmp_path, monkeypatch):
+    stays, other = (_start(supervisor, STUBBORN + SLEEP, tmp_path, n) for n in ("stays", "other"))
+    wait_until(lambda: _is_up(stays) and _is_up(other))
+    with monkeypatch.context() as changed:
+        changed.setattr("labkit.processes.supervisor.STOP_SECONDS", 0.2)
+        changed.setattr(stays, "signal", lambda number: None)
+        with pytest.raises(StillThere, match="stays was killed"):
+            stop([stays, other], within=0.1)
+    wait_until(lambda: not other.is_alive)
+    stays.kill()

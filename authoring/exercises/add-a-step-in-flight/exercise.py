@@ -2,7 +2,7 @@
 # Parcels get lost. `shipping-service` can insure them now: it has the activities `insure_parcel` and `cancel_insurance`. `order-api` calls neither. It runs day and night, with orders under way at any moment.
 
 # %% [markdown] tags=["wanted"]
-# - a new order is insured before its delivery is scheduled
+# - a new order is insured after it was charged, and before its delivery is scheduled
 # - when a new order is cancelled, so is its insurance, in reverse order with the rest
 # - an order that was under way when the new release came ends as it would have ended
 # - an order that waited for its approval at that moment can still be approved

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from labkit.exercises.cases import AUDIT, NOTIFICATIONS, ORCHESTRATOR, Case, part
-from labkit.exercises.observations import Check, ended, mailed, ordered, rows_of, says
+from labkit.exercises.observations import Check, besides, ended, mailed, ordered, rows_of, says
 from labkit.waiting import patience, poll, wait_until
 
 WORKFLOW, MAIL = "task_processing", "send_email"
@@ -20,7 +20,9 @@ def steps(lab):
 
 def counter(trial):
     trial.lab()
-    yield from wished(trial.order(given=drawn(trial.draw)))
+    case = trial.order(given=drawn(trial.draw))
+    for one in wished(case):
+        yield besides(one, lambda: not_as_today(case)) if one.id == "kept" else one
     yield from away(trial)
     yield from without_audit(trial)
     yield from refused(trial)
@@ -59,6 +61,15 @@ def wished(case):
         lambda: judged(case),
         f"lab.run({case.instance_id!r}).history.steps(), and its output",
     )
+
+
+def not_as_today(case):
+    """Without the variables nothing has changed."""
+    told, people = f"Task assigned: {case.order['title']}", ("email", "manager_email")
+    seen = {m.subject for who in people for m in case.lab.inbox.to(case.order[who])}
+    if seen and seen != {told}:
+        return f"without SUBJECT the subject is {', '.join(sorted(seen))!r}"
+    return "without RECEIPTS there is a receipt" if case.steps("write_receipt") else ""
 
 
 # --- three faults -----------------------------------------------------------------------------
@@ -104,7 +115,8 @@ def refused(trial):
     lab.kill("mail")
     case = trial.order(given=drawn(trial.draw))
     yield ended(case, within=5, id="refused")
-    yield says(case, 0, "mails", id="refused", checked="the output counts no refused mail")
+    counts = says(case, 0, "mails", id="refused", checked="the output counts no refused mail")
+    yield besides(counts, lambda: other_attempts(case))
 
 
 # --- five change requests ---------------------------------------------------------------------
@@ -193,6 +205,11 @@ def judged(case):
     answers = [s.value for s in case.steps("run_ml_inference", "ml-service")]
     given = part(case.output, "priority")
     return "the same" if given in [part(a, "priority") for a in answers] else f"{given}: {answers}"
+
+
+def other_attempts(case):
+    tried = attempts(case)
+    return "" if tried == [3, 3] else f"without ATTEMPTS each mail is tried {tried[0]} times"
 
 
 def attempts(case):

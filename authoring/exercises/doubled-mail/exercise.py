@@ -1,8 +1,8 @@
 # %% [markdown] tags=["story"]
-# The notification service was made simpler. Then it was killed, and a customer got two mails. Each call of `send_email` must send its own mail, and send it only once, even if another call sent the same text to the same person.
+# The notification service was made simpler. Then it was killed, and a customer got two mails. Each call of `send_email` must send its own mail, even if another call sent the same text to the same person, and a kill like the two below must neither double a mail nor lose one.
 
 # %% [markdown] tags=["scenario"]
-# There are two orders and two kills. The first kill comes when the mail has left. The second comes while the mail server hangs, so the mail has not left.
+# There are two orders and two kills. The first kill comes when the mail has left. The second comes while the mail server hangs, so the mail has not left. In this copy the row in `attempts` is written after the mail has left, and the pause of the provider comes last: keep that order.
 
 # %% tags=["scenario"]
 order = {

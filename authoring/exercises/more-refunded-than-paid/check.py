@@ -3,7 +3,7 @@
 import sqlite3
 from contextlib import closing
 
-from labkit.exercises.observations import Check, ended, rows_of
+from labkit.exercises.observations import Check, besides, ended, rows_of
 from labkit.exercises.shop import (
     PAYMENT,
     SHIPPING,
@@ -37,7 +37,7 @@ def counter(trial):
         case = trial.order(given=drawn(trial.draw, **changes))
         yield ended(case, within=RETRIES_SECONDS)
         yield paid(case, how)
-        yield from cancelled(case, how)
+        yield from returned(case, how)
     case = locked(trial, lab)
     yield ended(case, within=RETRIES_SECONDS)
     yield paid(case, "with a ledger that was locked, ")
@@ -66,18 +66,32 @@ def is_undone(case):
     return case.steps("refund_payment") or case.run.has_ended
 
 
+def sum_of(case, table):
+    rows = rows_of(case.lab, PAYMENT, table)
+    return sum(r["amount"] or 0 for r in rows if r["order_id"] == order_id(case))
+
+
+def sums(case):
+    return f"{sum_of(case, 'payments')} paid, {sum_of(case, 'refunds')} refunded"
+
+
+def returned(case, how):
+    """Nothing is left of an order, and all that was paid was returned: a mark is no money."""
+
+    def kept():
+        return "" if sum_of(case, "payments") == sum_of(case, "refunds") else sums(case)
+
+    for one in cancelled(case, how):
+        yield besides(one, kept) if one.id == "reverse" else one
+
+
 def paid(case, how=""):
-    """What was returned is what was paid; the tables are those of the service."""
-
-    def sum_of(table):
-        rows = rows_of(case.lab, PAYMENT, table)
-        return sum(r["amount"] or 0 for r in rows if r["order_id"] == order_id(case))
-
+    """What was returned was paid; the tables are those of the service."""
     return Check(
         "paid",
         f"{how}what was refunded for the workflow {case.name} had been paid",
         "no more refunded than paid",
-        lambda: f"{sum_of('payments')} paid, {sum_of('refunds')} refunded",
+        lambda: sums(case),
         f'lab.ledger("{PAYMENT}", "payments"); lab.ledger("{PAYMENT}", "refunds")',
-        lambda seen: sum_of("payments") >= sum_of("refunds"),
+        lambda seen: sum_of(case, "payments") >= sum_of(case, "refunds"),
     )

@@ -3,7 +3,7 @@
 from functools import partial
 
 from labkit.exercises.cases import AUDIT, NOTIFICATIONS, ORCHESTRATOR, Case
-from labkit.exercises.observations import Check, ended, mailed, ordered, origin, says
+from labkit.exercises.observations import Check, besides, ended, mailed, ordered, origin, says
 from labkit.waiting import patience, poll, wait_until
 
 WORKFLOW, CAMPAIGN, MAIL = "task_processing", "notification_campaign", "send_email"
@@ -62,7 +62,8 @@ def wished(case):
     )
     for who in ("email", "manager_email"):
         name = "the assignee" if who == "email" else "the manager"
-        yield mailed(case, case.order[who], who=name)
+        one = mailed(case, case.order[who], who=name)
+        yield besides(one, lambda w=who: other_subject(case, case.order[w], case.order["title"]))
     yield says(case, 2, "mails", checked="the output says how many mails were sent")
     yield Check(
         "before",
@@ -87,12 +88,16 @@ def contract(trial):
         CAMPAIGN, input=given, instance_id=case.instance_id
     )
     yield ended(case, id="contract")
-    yield Check(
+    sent = Check(
         "contract",
         "a campaign for three people sends a mail to each",
         f"3 mails from {NOTIFICATIONS}",
         lambda: origin(case, "mail", [k for p in people for k in keys(lab, p)]),
         "the input of the campaign: task_id, title and audience",
+    )
+    title = given["title"]
+    yield besides(
+        sent, lambda: "; ".join(filter(None, (other_subject(case, p, title) for p in people)))
     )
     yield says(case, {"sent": 3}, id="contract", checked="its output says how many were sent")
 
@@ -155,6 +160,12 @@ def campaigns(case):
 def own(case):
     steps = [s for s in case.history.own_steps() if s.app_id == NOTIFICATIONS]
     return [s.name for s in steps if s.kind != "child"]
+
+
+def other_subject(case, person, title):
+    """A mail to this person says which task it is about, as the orchestrator's mails did."""
+    told, seen = f"Task assigned: {title}", [m.subject for m in case.lab.inbox.to(person)]
+    return "" if told in seen or not seen else f"the subject is {seen[-1]!r}, and was {told!r}"
 
 
 def keys(lab, address):

@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# In the services of the course, `task-orchestrator-service` has the role of the assigner: its workflow validates and assigns a task, then sends a mail and a push message. Today it sends the mail itself, so it has to know the mail server and its credentials. That knowledge should be in one app only.
+# In the services of the course, `task-orchestrator-service` has the role of the assigner: its workflow validates and assigns a task, then sends a mail and a push message. Today it sends the mail itself, so it has to know the mail server and, in a real system, its password. That knowledge should be in one app only.
 
 # %% [markdown] tags=["wanted"]
 # - the mail is sent by `notification-service`

@@ -30,4 +30,4 @@ def scenario(lab):
 # I pass an instance_id made from the user ID and the task ID to call_child_workflow; the children in the history will have these IDs.
 
 # %% [markdown] tags=["expert"]
-# The parent may choose the child's instance ID. With an ID made from the user's and the task's, another team finds the audit without asking you. The ID has to come from the input: a random one would differ at each replay. And it has to differ from task to task: with one ID for all, the second audit replaces the first.
+# The parent may choose the child's instance ID. With an ID made from the user ID and the task ID, another team finds the audit without asking you. The ID has to come from the input: a random one would differ at each replay. And it has to differ from task to task: with one ID for all, the second audit replaces the first.

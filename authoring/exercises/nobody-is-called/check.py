@@ -20,12 +20,13 @@ def steps(lab):
 def counter(trial):
     rules = trial.exercise.work / RULES
     times = trial.draw.number(2, 9)
-    yield from judged(rules, multiplied(known(LAST_NIGHT), times), ", on a day with more mails")
+    night, one = multiplied(known(LAST_NIGHT), times), once(known(LAST_NIGHT))
+    yield from judged(rules, night, ", on a day with more mails", [one])
     other = renamed(known(LAST_NIGHT), f'activity_name="send_{trial.draw.word()}"')
     yield quiet(rules, [other], "others", "it stays silent when another activity fails")
 
 
-def judged(rules, night, more=""):
+def judged(rules, night, more="", healthy=()):
     yield readable(rules)
     yield Check(
         "fires",
@@ -34,7 +35,8 @@ def judged(rules, night, more=""):
         lambda: "it fires" if graded(rules, [night])[0].fired else "it stays silent",
         "the labels of the series in the recording, and those of the rule",
     )
-    yield quiet(rules, [known(name) for name in FINE], "silent", "it stays silent when all is well")
+    fine = [*(known(name) for name in FINE), *healthy]
+    yield quiet(rules, fine, "silent", "it stays silent when all is well")
 
 
 def known(name):
@@ -44,6 +46,19 @@ def known(name):
 def multiplied(night, times):
     series = {n: [v and v * times for v in values] for n, values in night.series.items()}
     return replace(night, series=series)
+
+
+def once(night):
+    """The same night, on which one mail failed, after twenty samples."""
+    series = {
+        n: [float(i >= 20) for i in range(len(values))] if _counts_failures(n) else values
+        for n, values in night.series.items()
+    }
+    return replace(night, name="one mail", series=series)
+
+
+def _counts_failures(name):
+    return MAIL in name and 'status="failed"' in name
 
 
 def renamed(night, other):

@@ -3,8 +3,8 @@
 import json
 from datetime import datetime
 
-from labkit.exercises.cases import Case
-from labkit.exercises.observations import Check, ended, ordered
+from labkit.exercises.cases import Case, part
+from labkit.exercises.observations import Check, besides, ended, ordered
 from labkit.exercises.shop import PAYMENT, cancelled, drawn, row_of
 from labkit.waiting import patience, poll, wait_until
 
@@ -42,7 +42,16 @@ def counter(trial):
     # The call goes on seconds after its app is back, and then the rest of the way.
     poll(lambda: first.run.has_ended, within)
     yield from wished(first, sample)
-    yield from cancelled(trial.order(given=drawn(trial.draw, country="AQ")))
+    good = trial.order(given=drawn(trial.draw))
+    for one in cancelled(trial.order(given=drawn(trial.draw, country="AQ"))):
+        yield besides(one, lambda: not_sent(good)) if one.id == "status" else one
+
+
+def not_sent(case):
+    """What became of an order that nothing is wrong with."""
+    case.settled()
+    status = part(case.output, "status")
+    return "" if status == "fulfilled" else f"{status} when nothing is wrong with an order"
 
 
 def called(case, name):

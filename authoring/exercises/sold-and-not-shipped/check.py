@@ -11,7 +11,7 @@ def wished(case):
 
 def counter(trial):
     trial.lab()
-    far = trial.order(given=drawn(trial.draw, country=trial.draw.word()[:2].upper()))
+    far = trial.order(given=drawn(trial.draw, country=f"X{trial.draw.word()[0].upper()}"))
     silent = trial.order(given=drawn(trial.draw, country="IS"))
     near = trial.order(given=drawn(trial.draw))
     yield from cancelled(far)

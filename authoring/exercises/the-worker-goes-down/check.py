@@ -3,13 +3,14 @@
 from contextlib import suppress
 
 from labkit.errors import LabError
-from labkit.exercises.cases import NOTIFICATIONS, Case
-from labkit.exercises.observations import Check, as_before, ended, mailed, ordered, says
+from labkit.exercises.cases import NOTIFICATIONS, Case, part
+from labkit.exercises.observations import Check, as_before, besides, ended, mailed, ordered, says
 from labkit.waiting import patience, wait_until
 
 WORKFLOW = "task_processing_multi_app"
 MOST = 4
 READY_SECONDS = 20.0
+AFTER = "the output of the order after it"
 
 
 def steps(lab):
@@ -26,7 +27,23 @@ def counter(trial):
     supervise(lab, poison)
     other = trial.order()
     supervise(lab, other)
-    yield from wished(poison, other, deaths(poison))
+    for one in wished(poison, other, deaths(poison)):
+        is_last = one.id == "next" and one.checked == AFTER
+        yield besides(one, lambda: spoiled(trial, lab, other)) if is_last else one
+
+
+def spoiled(trial, lab, other):
+    """What else has changed: another team's file, or orders for a person who had some."""
+    text = next(e.put for e in trial.exercise.fault if e.file.endswith("renderer.py"))
+    file = lab.app(NOTIFICATIONS).spec.folder / "renderer.py"
+    if file.read_text("utf-8").strip() != text.strip():
+        return "renderer.py, which is another team's, has changed"
+    person = other.order["assignee_email"]
+    later = [trial.order(assignee_email=person) for _ in range(MOST)]
+    for case in later:
+        case.settled()
+    found = {str(part(case.output, "status")) for case in later} - {"completed"}
+    return f"later orders for the same person: {', '.join(sorted(found))}" if found else ""
 
 
 def wished(poison, other, ends):
@@ -44,7 +61,7 @@ def wished(poison, other, ends):
     )
     yield mailed(poison, count=0)
     yield ended(other, id="next")
-    yield says(other, "completed", "status", id="next", checked="the output of the order after it")
+    yield says(other, "completed", "status", id="next", checked=AFTER)
     yield mailed(other, id="next")
     yield from as_before(other)
 

@@ -41,7 +41,7 @@ def counter(trial):
     tell(no, (2, False), (0, True), (1, False))
     tell(twice, (1, True), (1, True))
     tell(stranger, (0, True), (trial.draw.email(), True))
-    tell(changed, (1, True), (1, False), (0, True))
+    tell(changed, (1, True), (1, False), (1, False), (trial.draw.email(), True), (0, True))
     done.lab.client(APP).raise_workflow_event(done.instance_id, "task_done", data={"by": "x"})
     came_true(lambda: asked(silent) or silent.run.has_ended, 15 * patience())
     time.sleep(LATER)

@@ -36,10 +36,11 @@ def unwanted(case, stranger, word):
     yield Call(stranger, AUDIT, "schedule", AUDITING, f"{new}: schedule {AUDITING} of {AUDIT}")
     yield Call(NOTIFICATIONS, AUDIT, "schedule", AUDITING)
     other = f"{ORCHESTRATOR}: another activity of {NOTIFICATIONS}"
-    yield Call(ORCHESTRATOR, NOTIFICATIONS, "activity", f"send_{word}", other)
+    # Names that a pattern close to the wanted ones lets through.
+    yield Call(ORCHESTRATOR, NOTIFICATIONS, "activity", f"send_email_{word}", other)
     yield Call(ORCHESTRATOR, AUDIT, "activity", "log_audit_event")
     other = f"{ORCHESTRATOR}: schedule another workflow of"
-    yield Call(ORCHESTRATOR, AUDIT, "schedule", f"compliance_{word}", f"{other} {AUDIT}")
+    yield Call(ORCHESTRATOR, AUDIT, "schedule", f"{AUDITING}_{word}", f"{other} {AUDIT}")
     yield Call(ORCHESTRATOR, NOTIFICATIONS, "schedule", word, f"{other} {NOTIFICATIONS}")
     (child,) = [run for run in case.history.walk() if run.app_id == AUDIT]
     ending = f"{ORCHESTRATOR}: terminate an instance of {AUDIT}"

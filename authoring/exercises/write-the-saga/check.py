@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from labkit.cuts.plan import cuts_of, points_of, sample
 from labkit.cuts.play import struck
-from labkit.exercises.observations import ended, missed
+from labkit.exercises.cases import part
+from labkit.exercises.observations import besides, ended, missed
 from labkit.exercises.shop import (
     PAYMENT,
     SHIPPING,
@@ -56,7 +57,14 @@ def left(case):
     how = "with a voucher, which cannot be refunded, "
     yield ended(case)
     yield status_is(case, "cancelled", how)
-    yield reported(case, how, id="left")
+    yield besides(reported(case, how, id="left"), lambda: without_a_reason(case))
+
+
+def without_a_reason(case):
+    rest = part(case.output, "not_undone")
+    if isinstance(rest, list) and all(r.get("reason") for r in rest):
+        return ""
+    return "a step without a reason"
 
 
 def cuts(trial, lab):
