@@ -23,7 +23,7 @@ ORDER_API = "order-api"
 INVENTORY = "inventory-service"
 PAYMENT = "payment-service"
 SHIPPING = "shipping-service"
-TOLD_SECONDS = 10.0
+MAIL_SECONDS = 10.0
 """How long a mail may come after the end of its order, on a usual machine."""
 
 
@@ -170,24 +170,24 @@ def cancelled(
 
 
 def fulfilled(
-    case: Case, how: str = "", within: float = 3.0, *, told: bool = True
+    case: Case, how: str = "", within: float = 3.0, *, informed: bool = True
 ) -> Iterator[Check]:
     """The order ends, was charged and is delivered.
 
     Args:
-        told: whether the customer has to get a mail, which may come after the end.
+        informed: whether the customer has to get a mail, which may come after the end.
     """
     yield ended(case, within=within)
     yield holds(case, how)
     status = status_is(case, "fulfilled", how)
-    yield besides(status, lambda: _untold(case)) if told else status
+    yield besides(status, lambda: _uninformed(case)) if informed else status
 
 
-def _untold(case: Case) -> str:
+def _uninformed(case: Case) -> str:
     """What is to be said when the customer gets no mail."""
     if not (customer := case.order.get("customer_email")):
         return ""
-    came = came_true(lambda: case.lab.inbox.to(customer), TOLD_SECONDS * patience())
+    came = came_true(lambda: case.lab.inbox.to(customer), MAIL_SECONDS * patience())
     return "" if came else "and no mail for the customer"
 
 

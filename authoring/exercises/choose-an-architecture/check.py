@@ -65,9 +65,9 @@ def wished(case):
 
 def not_as_today(case):
     """Without the variables nothing has changed."""
-    told, people = f"Task assigned: {case.order['title']}", ("email", "manager_email")
+    expected, people = f"Task assigned: {case.order['title']}", ("email", "manager_email")
     seen = {m.subject for who in people for m in case.lab.inbox.to(case.order[who])}
-    if seen and seen != {told}:
+    if seen and seen != {expected}:
         return f"without SUBJECT the subject is {', '.join(sorted(seen))!r}"
     return "without RECEIPTS there is a receipt" if case.steps("write_receipt") else ""
 

@@ -18,7 +18,7 @@ OTHERS = ()
 def steps(lab):
     case = Case(lab, "order", WORKFLOW)
     yield ordered(case)
-    yield from fulfilled(case, told=False)
+    yield from fulfilled(case, informed=False)
     yield confirmed(case, False, "notification-service is away", "confirmed")
     yield later(case, "when notification-service is back, ")
 
@@ -26,7 +26,7 @@ def steps(lab):
 def counter(trial):
     lab = trial.lab()
     plain = trial.order(given=drawn(trial.draw))
-    yield from fulfilled(plain, told=False)
+    yield from fulfilled(plain, informed=False)
     yield confirmed(plain, True, "the mail is sent", "confirmed")
     yield mailed(plain, plain.order["customer_email"], who="the customer")
     undone = trial.order(given=drawn(trial.draw, country="AQ"))
@@ -41,7 +41,7 @@ def counter(trial):
 def refused(trial):
     with trial.refusing() as tried:
         case = trial.order(given=drawn(trial.draw))
-        for one in fulfilled(case, "when the mail is refused, ", within=HELD_UP, told=False):
+        for one in fulfilled(case, "when the mail is refused, ", within=HELD_UP, informed=False):
             yield replace(one, id="refused")
         yield confirmed(case, False, "the mail is refused", "refused")
         yield Check(
@@ -66,7 +66,7 @@ def away(trial, lab):
         lambda: before,
         f"the last events in lab.run({case.instance_id!r}).history",
     )
-    yield from fulfilled(case, f"while {NOTIFICATIONS} is away, ", told=False)
+    yield from fulfilled(case, f"while {NOTIFICATIONS} is away, ", informed=False)
     yield confirmed(case, False, f"{NOTIFICATIONS} is away", "confirmed")
     yield later(case, f"when {NOTIFICATIONS} is back, ")
     yield ended(case)
