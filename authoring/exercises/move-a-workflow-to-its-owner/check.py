@@ -165,9 +165,7 @@ def own(case):
 def other_subject(case, person, title):
     """A mail to this person says which task it is about, as the orchestrator's mails did."""
     wanted, seen = f"Task assigned: {title}", [m.subject for m in case.lab.inbox.to(person)]
-    return (
-        "" if wanted in seen or not seen else f"the subject is {seen[-1]!r}, and was {wanted!r}"
-    )
+    return "" if wanted in seen or not seen else f"the subject is {seen[-1]!r}, and was {wanted!r}"
 
 
 def keys(lab, address):
