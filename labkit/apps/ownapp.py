@@ -14,7 +14,8 @@ from labkit.runfile import AppSpec
 from labkit.waiting import busy
 
 MOST_STARTS = 3
-"""So often is a sidecar started that ends by a time limit of its own on a slow machine."""
+"""So often is a part started that ends by a time limit of its own on a slow machine."""
+LAST_LINES = 5
 _LIMITS = ("deadline exceeded", "init timeout", "i/o timeout", "timed out")
 
 
@@ -30,7 +31,7 @@ class OwnApp(App):
         self.launch = Launch(self, around)
         self._supervisor = around.supervisor
         self._came_early = False
-        self._sidecars = 0
+        self._starts = dict.fromkeys(PARTS, 0)
 
     @property
     def command(self) -> str:
@@ -48,54 +49,64 @@ class OwnApp(App):
 
     def start(self, part: Part | None = None) -> None:
         """Start what is not running (one part, or both); does not wait."""
-        self._sidecars = 0
+        self._starts = dict.fromkeys(PARTS, 0)
         for name in PARTS if part is None else (part,):
             running = self.process(name)
             if (name == "sidecar" or self.service.exists) and not (running and running.is_alive):
                 self._start(name)
 
-    def is_out_of_time(self) -> bool:
-        """Whether the sidecar ended by a time limit of its own while this machine is slow.
+    def is_out_of_time(self, part: Part = "sidecar") -> bool:
+        """Whether a part ended by a time limit of its own while this machine is slow.
 
-        A component has five seconds to become ready, or its sidecar ends (``spec.initTimeout``).
+        A component has five seconds to become ready, or its sidecar ends (``spec.initTimeout``). A
+        service that ends because no sidecar answered it names the address it has asked.
         """
-        sidecar = self.process("sidecar")
-        if sidecar is None or sidecar.is_alive or sidecar.was_killed or not busy():
+        life = self.process(part)
+        if life is None or life.is_alive or life.was_killed or not life.exit_code or not busy():
             return False
-        if self.cause_of(sidecar):
+        if self.cause_of(life):
             return False  # a server that nobody started runs out of time, too
-        fatal = [line for line in sidecar.output().splitlines() if "level=fatal" in line]
+        lines = life.output().splitlines()
+        if part == "worker":
+            return f":{self.ports.grpc}" in "\n".join(lines[-LAST_LINES:])
+        fatal = [line for line in lines if "level=fatal" in line]
         return any(words in line for line in fatal for words in _LIMITS)
 
-    @property
-    def gave_up(self) -> bool:
-        """Whether the sidecar ran out of time as often as it is started for that."""
-        return self._sidecars >= MOST_STARTS and self.is_out_of_time()
+    def gave_up(self, part: Part) -> bool:
+        """Whether a part ran out of time as often as it is started for that."""
+        return self._starts[part] >= MOST_STARTS and self.is_out_of_time(part)
 
     def sidecar_starts_again(self) -> bool:
         """Start the sidecar again if it ran out of time, which is nobody's mistake."""
-        if not self.is_out_of_time() or self._sidecars >= MOST_STARTS:
-            return False
-        lives.note(self.shared.folder, "again", name=f"{self.name} sidecar", at=time.time())
-        self._start("sidecar")
-        return True
+        return self._gets_more_time("sidecar") and self._start_again("sidecar")
 
     def starts_again(self) -> bool:
-        """Whether a command that has failed gets a second start, because it came too early.
+        """Whether a command that has failed gets another start.
 
-        Sidecar and service start side by side. The CLI starts a command without ``appPort`` when
-        the sidecar listens, so one that needs it at once is started a second time then.
+        It may have come too early: sidecar and service start side by side, and the CLI starts a
+        command without ``appPort`` when the sidecar listens, so one that needs it at once is
+        started a second time then. Or it ran out of time, waiting for its sidecar.
         """
         worker = self.service.life
-        if worker is None or worker.exit_code in (None, 0) or not self._came_early:
+        if worker is None or worker.exit_code in (None, 0):
             return False
-        if self.sidecar.listens():
-            self._start("worker")
+        if not self._came_early and not self._gets_more_time("worker"):
+            return False
+        return not self.sidecar.listens() or self._start_again("worker")
+
+    def _gets_more_time(self, part: Part) -> bool:
+        return self._starts[part] < MOST_STARTS and self.is_out_of_time(part)
+
+    def _start_again(self, part: Part) -> bool:
+        if not self._came_early or part == "sidecar":
+            name = f"{self.name} {part}"
+            lives.note(self.shared.folder, "again", name=name, at=time.time())
+        self._start(part)
         return True
 
     def _start(self, part: Part) -> None:
+        self._starts[part] += 1
         if part == "sidecar":
-            self._sidecars += 1
             self.sidecar.remove_old_sockets()
         else:
             self._came_early = not self.spec.app_port and not self.sidecar.listens()

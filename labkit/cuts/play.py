@@ -19,7 +19,7 @@ from labkit.errors import LabError, ObservationError
 from labkit.history import ENDED, HistoryEvent, events_of
 from labkit.labs.lab import Lab
 from labkit.labs.workflowrun import NotFinished
-from labkit.waiting import patience
+from labkit.waiting import Deadline, patience
 
 READY_SECONDS = 60.0
 PICTURE, WORDS = "swimlane.html", "swimlane.txt"
@@ -124,7 +124,7 @@ def _run(task: Task, cut: Cut | None, lab: Lab, invariant: Invariant, name: str)
         began = at
     run = lab.run(task.instance_id)
     try:
-        run.wait(task.end * patience())
+        run.wait(usual=task.end)
     except NotFinished as problem:
         took = time.time() - began
         return Result(
@@ -176,9 +176,9 @@ def struck(
 
 def _reached(lab: Lab, instance_id: str, point: Point) -> bool:
     """Wait until the event of a point is recorded; False when the run ends without it."""
-    deadline = time.monotonic() + REACH_SECONDS * patience()
+    deadline = Deadline(REACH_SECONDS)
     look, ended_at = 0.0, 0.0
-    while time.monotonic() < deadline:
+    while deadline.left() > 0:
         with suppress(ObservationError):
             if point.is_in(_events(lab, point)):
                 return True

@@ -402,7 +402,8 @@ def _require_processes(app: OwnApp) -> None:
 
 
 def _ended(app: OwnApp, process: Process, so: str = "") -> StartError:
-    if process is app.process("sidecar") and app.gave_up:
+    part: Part = "sidecar" if process is app.process("sidecar") else "worker"
+    if app.gave_up(part):
         fix = f"end labs and programs that are not needed (./lab stop), then lab.up({app.name!r})"
         return process.ended(f"start {app.name}", fix, f", {MOST_STARTS} times", busy())
     cause = app.cause_of(process)

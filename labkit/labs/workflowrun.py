@@ -174,12 +174,13 @@ class Run:
                 raise _not_begun(self, status) from problem
             raise
 
-    def wait(self, within: float | None = None) -> Run:
+    def wait(self, within: float | None = None, *, usual: float = WAIT_SECONDS) -> Run:
         """Wait until the workflow has ended, in whatever way; return this run.
 
         Args:
-            within: deadline in seconds. None means 30, and on a machine that is busy or slow as
-                many times 30 as :func:`labkit.waiting.patience` says.
+            within: deadline in seconds, as named; None means ``usual``.
+            usual: deadline on a usual machine, in seconds; on one that is busy or slow as many
+                times that as :func:`labkit.waiting.patience` says until its end.
 
         Raises:
             NotFinished: it still runs at the deadline; says which processes have ended. Raised
@@ -187,8 +188,8 @@ class Run:
             KeyboardInterrupt: the stop button; the workflow goes on.
         """
         began = time.monotonic()
-        usual = WAIT_SECONDS if within is None else within
-        status, stuck = self._watch(usual, grows=within is None)
+        given = usual if within is None else within
+        status, stuck = self._watch(given, grows=within is None)
         if status in ENDED:
             return self
         raise self._not_finished(time.monotonic() - began, status, stuck)

@@ -14,15 +14,17 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
 from labkit.preflight.findings import Finding, State
 from labkit.preflight.model import BY_KIND_ALONE, GROUP, App, Document, Manifests, is_placeholder
 from labkit.preflight.parts import Part
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 CRDS = Path(__file__).with_name("crds")
 FILES = {
@@ -322,6 +324,9 @@ def _versions(kind: str) -> dict[str, Mapping[str, Json]]:
 
 @cache
 def _validator(kind: str, version: str, is_local: bool) -> Draft202012Validator | None:
+    # Loading it takes longer than loading Dapr's SDK, and each kernel with a lab loads this module.
+    from jsonschema import Draft202012Validator
+
     schema = _versions(kind).get(version)
     if schema is None:
         return None

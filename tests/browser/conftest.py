@@ -15,14 +15,16 @@ from labkit import learn, paths
 from labkit.cli.test import browser
 from labkit.jupyter import server as jupyter
 from labkit.processes.supervisor import Supervisor
-from labkit.waiting import wait_until
+from labkit.waiting import patience, wait_until
 
 HOST, TOKEN = "127.0.0.1", "t0k"
 SLOW = 150_000
-"""Deadline for what takes a moment on a machine that has nothing else to do, in ms."""
+"""Deadline for what takes a moment on a machine that has nothing else to do, in ms.
+
+A machine that is busy or slow when a page is opened has as many times that.
+"""
 PATH = "window.jupyterapp.shell.currentWidget?.context?.path"
 ARTEFACTS = paths.repo() / ".lab" / "screenshots"
-expect.set_options(timeout=SLOW)
 
 
 @dataclass
@@ -52,7 +54,7 @@ class Opened:
                 if (c.executionState !== 'idle' || !c.executionCount) return false;
             }
             return 'all'; }"""
-        came = self.page.wait_for_function(done, timeout=within * 1000).json_value()
+        came = self.page.wait_for_function(done, timeout=within * 1000 * patience()).json_value()
         assert came == "all", f"a cell has raised an error: {came}"
 
     def command(self, name: str, arguments: str = "{}") -> None:
@@ -118,13 +120,16 @@ def opened(
         supervisor.start("JupyterLab", argv, jupyter.environment(folder, own), root, log)
         url = f"http://{HOST}:{port}"
         wait_until(lambda: _answers(f"{url}/api"), what="JupyterLab answers", usual=SLOW / 1000)
+        given = SLOW * patience()
+        expect.set_options(timeout=given)
         with sync_playwright() as play:
             window = play.chromium.launch(
                 executable_path=browser(),
+                timeout=given,
                 args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
             )
             page = window.new_page(viewport={"width": 1280, "height": 1000})
-            page.set_default_timeout(SLOW)
+            page.set_default_timeout(given)
             opened = Opened(page, url, root, notebook.file)
             local = (url, url.replace("http", "ws"), "data:", "blob:")
             page.on(

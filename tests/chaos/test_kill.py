@@ -13,7 +13,7 @@ from labkit.apps.routing import Route, closed
 from labkit.history import instance_ids_of
 from labkit.labs.attached import Attached
 from labkit.labs.runs import all_runs
-from labkit.waiting import NotInTime, patience, poll, wait_until
+from labkit.waiting import NotInTime, poll, wait_until
 
 
 def _begun(lab, gate: Path) -> Path:
@@ -44,7 +44,7 @@ def test_an_app_is_killed_while_a_remote_activity_runs(
     lab.kill(name, part)
     lab.up(announce=False)
     gate.touch()
-    assert lab.run("w").wait(60 * patience()).status == "COMPLETED"
+    assert lab.run("w").wait(usual=60).status == "COMPLETED"
     assert notes.read_text().count("start") == starts
 
 
@@ -56,9 +56,9 @@ def test_a_part_of_the_control_plane_is_killed(make_lab, small, tmp_path, name):
     assert [t.name for t in lab.troubles()] == [name]
     lab.up(announce=False)
     gate.touch()
-    assert lab.run("w").wait(60 * patience()).status == "COMPLETED"
+    assert lab.run("w").wait(usual=60).status == "COMPLETED"
     lab.client("caller").schedule_new_workflow("sleepy", input=1, instance_id="timer")
-    assert lab.run("timer").wait(60 * patience()).status == "COMPLETED"
+    assert lab.run("timer").wait(usual=60).status == "COMPLETED"
 
 
 def _worker_is_back_and_not_yet_found(lab) -> bool:
@@ -86,7 +86,7 @@ def test_placement_dies_while_a_worker_comes_back(make_lab, small):
     lab.up(announce=False)
     assert lab.obstacles() == []
     for instance in instance_ids_of(lab.app("caller").grpc_address, lab.app("caller").shared.token):
-        assert lab.run(instance).wait(60 * patience()).status == "COMPLETED"
+        assert lab.run(instance).wait(usual=60).status == "COMPLETED"
 
 
 def test_a_scheduler_that_was_killed_is_said_to_be_silent(make_lab, small, tmp_path, capsys):
@@ -134,7 +134,7 @@ def test_a_live_picture_follows_the_run(make_lab, small, tmp_path):
     lab.kill("target", "worker")
     lab.up(announce=False)
     gate.touch()
-    assert lab.run("w").wait(60 * patience()).status == "COMPLETED"
+    assert lab.run("w").wait(usual=60).status == "COMPLETED"
     _, drawn = poll(
         lambda: "COMPLETED" in repr(view) and "worker down" in view.value, 5, grows=True
     )
@@ -148,7 +148,7 @@ def test_a_picture_shows_how_long_a_part_was_down(make_lab, small, tmp_path):
     lab.kill("target", "worker")
     lab.up(announce=False)
     gate.touch()
-    picture = lab.run("w").wait(60 * patience()).show()
+    picture = lab.run("w").wait(usual=60).show()
     assert "worker down" in picture._repr_mimebundle_()["text/html"]
 
 
@@ -157,6 +157,6 @@ def test_a_picture_shows_that_an_app_was_started_later(make_lab, small):
     lab.up("caller", announce=False)
     lab.client("caller").schedule_new_workflow("call", input={}, instance_id="w")
     lab.up("target", announce=False)
-    assert "app down" in lab.run("w").wait(60 * patience()).show().text
+    assert "app down" in lab.run("w").wait(usual=60).show().text
     lab.client("caller").schedule_new_workflow("call", input={}, instance_id="next")
-    assert "down" not in lab.run("next").wait(60 * patience()).show().text
+    assert "down" not in lab.run("next").wait(usual=60).show().text

@@ -10,7 +10,7 @@ import pytest
 
 from labkit import paths
 from labkit.apps.client import CallFailed
-from labkit.waiting import patience, wait_until
+from labkit.waiting import wait_until
 from tests.support.access import APPS, Attack, Outcome, put, waiting_at_target, write_apps
 
 RULES = {
@@ -109,7 +109,7 @@ def test_a_policy_in_sight_of_the_caller_holds_up_both_and_loses_nothing(make_la
     child = lab.run(parent).history.steps()[0].child_instance_id
     assert [lab.run(i).status for i in (parent, child)] == ["RUNNING", "RUNNING"]
     put(lab, None)
-    assert lab.run(parent).wait(60 * patience()).output == "charged"
+    assert lab.run(parent).wait(usual=60).output == "charged"
     assert lab.run(child).status == "COMPLETED"
 
 

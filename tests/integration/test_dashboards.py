@@ -11,7 +11,6 @@ from itertools import count
 import pytest
 
 from labkit.prometheus import WrongDashboard, dashboards, panels
-from labkit.waiting import patience
 from tests.support.dashboards import APPS, watched
 from tests.support.views import have_prometheus
 
@@ -33,7 +32,7 @@ def invoke(lab, number: int) -> None:
     for way in ("by_sdk", "by_http"):
         client, name = lab.client("desk"), f"{way}-{number}"
         client.schedule_new_workflow("ask", input=[way, "shipping"], instance_id=name)
-        assert lab.run(name).wait(60 * patience()).status == "COMPLETED"
+        assert lab.run(name).wait(usual=60).status == "COMPLETED"
 
 
 def all_of(name: str) -> list[str]:
@@ -76,13 +75,11 @@ def test_every_panel_has_data_and_what_was_changed_or_left_out_had_less(make_lab
     lab.up(*APPS, announce=False)
     assert "mTLS is disabled" not in lab.app(ORCHESTRATOR).logs("sidecar")
     handle = lab.prometheus()
-    assert ordered(lab, "task_with_audit", "healthy").wait(60 * patience()).status == "COMPLETED"
+    assert ordered(lab, "task_with_audit", "healthy").wait(usual=60).status == "COMPLETED"
     until_all_have_data(handle, ["sidecar", "actor"], lambda number: invoke(lab, number))
     lab.kill("mail", announce=False)
-    assert (
-        ordered(lab, "task_processing_multi_app", "failed").wait(60 * patience()).status == "FAILED"
-    )
-    retried = ordered(lab, "resilient_task_processing", "retried").wait(60 * patience())
+    assert ordered(lab, "task_processing_multi_app", "failed").wait(usual=60).status == "FAILED"
+    retried = ordered(lab, "resilient_task_processing", "retried").wait(usual=60)
     assert len([s for s in retried.history.steps() if s.name == "send_email"]) > 1
     lab.stop(NOTIFICATIONS, announce=False)
     ordered(lab, "task_processing_multi_app", "waiting")

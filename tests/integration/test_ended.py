@@ -138,7 +138,7 @@ def test_a_wait_names_the_service_that_the_workflow_waits_for(make_lab, tmp_path
     wait_until(lambda: lab.troubles(), usual=10)
     began = time.monotonic()
     with pytest.raises(NotFinished) as caught:
-        lab.run("w").wait(60 * patience())
+        lab.run("w").wait(usual=60)
     assert time.monotonic() - began < 4 * patience()
     assert "target worker" in caught.value.title
     assert "exit code 3" in caught.value.found
@@ -154,7 +154,7 @@ def test_a_condition_that_a_failed_workflow_keeps_from_coming_true_names_it(make
     lab = make_lab(small)
     lab.up(announce=False)
     lab.client("caller").schedule_new_workflow("nobody", input={}, instance_id="w")
-    lab.run("w").wait(30 * patience())
+    lab.run("w").wait(usual=30)
     with pytest.raises(NotInTime) as caught:
         wait_until(lambda: False, 0.1)
     assert "workflow w on caller has FAILED: " in caught.value.found
@@ -171,7 +171,7 @@ def test_a_workflow_that_does_not_need_what_has_ended_is_waited_for(make_lab, sm
     lab.up(announce=False)
     lab.client("caller").schedule_new_workflow("paced", input={}, instance_id="w")
     lab.kill("target", announce=False)
-    assert lab.run("w").wait(30 * patience()).status == "COMPLETED"
+    assert lab.run("w").wait(usual=30).status == "COMPLETED"
 
 
 class Seen:
@@ -252,7 +252,7 @@ def test_the_swimlane_of_another_kernel_s_lab_shows_what_was_down(make_lab, smal
     lab.client("caller").schedule_new_workflow("sleepy", input=1, instance_id="w")
     lab.kill("target", "worker", announce=False)
     lab.up(announce=False)
-    assert lab.run("w").wait(30 * patience()).status == "COMPLETED"
+    assert lab.run("w").wait(usual=30).status == "COMPLETED"
     with Seen(lab) as seen:
         assert seen.run("w").swimlane().text == lab.run("w").swimlane().text
         assert "worker down" in seen.run("w").swimlane().text

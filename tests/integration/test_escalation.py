@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from labkit import Lab, paths
-from labkit.waiting import patience
 
 TASK = {"task_id": "t-1", "title": "Review PR"}
 TASK |= {"assignee_email": "alice@example.com", "manager_email": "morgan@example.com"}
@@ -30,7 +29,7 @@ def tell(lab, id, event, **data):
 
 def test_a_task_that_nobody_does_is_escalated_until_the_last_deadline(lab):
     run = start(lab, "silent")
-    assert run.wait(60 * patience()).output == {"task_id": "t-1", "status": "timed out", "by": None}
+    assert run.wait(usual=60).output == {"task_id": "t-1", "status": "timed out", "by": None}
     assert [mail.subject.partition(":")[0] for mail in lab.inbox][-2:] == [
         "Reminder",
         "Please decide",
@@ -48,7 +47,7 @@ def test_a_task_that_nobody_does_is_escalated_until_the_last_deadline(lab):
 def test_an_answer_counts_also_when_it_comes_early(lab, event, data, status):
     run = start(lab, f"early-{status}")
     tell(lab, run.instance_id, event, **data)
-    assert run.wait(60 * patience()).output == {
+    assert run.wait(usual=60).output == {
         "task_id": "t-1",
         "status": status,
         "by": data["by"],
@@ -60,7 +59,7 @@ def test_the_watch_starts_over_and_loses_nothing(lab):
     sent = [*(f"change {number}" for number in range(25)), "closed"]
     for what in sent:
         tell(lab, "watch", "change", what=what)
-    assert run.wait(60 * patience()).output == {"task_id": "t-2", "changes": 26}
+    assert run.wait(usual=60).output == {"task_id": "t-2", "changes": 26}
     rows = lab.ledger("escalation-service", "changes")
     assert [row["what"] for row in rows if row["task_id"] == "t-2"] == sent
     notes = [step for step in run.history.steps() if step.name == "note_change"]

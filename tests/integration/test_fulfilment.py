@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from labkit import paths
-from labkit.waiting import patience, wait_until
+from labkit.waiting import wait_until
 
 FOLDER = paths.repo() / "services" / "fulfilment"
 ORDER = json.loads((FOLDER / "order.json").read_text("utf-8"))
@@ -38,7 +38,7 @@ class Shop:
         return self.lab.run(id)
 
     def ended(self, id, workflow="fulfil_order", **changes):
-        output = self.order(id, workflow, **changes).wait(60 * patience()).output
+        output = self.order(id, workflow, **changes).wait(usual=60).output
         assert output["order_id"] == id
         return output
 
@@ -132,7 +132,7 @@ def test_a_large_order_waits_for_an_approval(shop):
         assert shop.rows("payment-service", "payments", id) == []
         if answer:
             client.raise_workflow_event(id, "approval", data=answer)
-    outputs = {id: shop.lab.run(id).wait(60 * patience()).output for id in answers}
+    outputs = {id: shop.lab.run(id).wait(usual=60).output for id in answers}
     assert outputs["yes"]["status"] == "fulfilled"
     assert outputs["no"]["reason"] == "it was not approved"
     assert outputs["late"]["reason"] == "nobody approved it within 3 s"
@@ -149,7 +149,7 @@ def test_nobody_is_charged_twice_when_the_payment_service_dies_in_mid_call(shop)
     )
     shop.lab.kill("payment-service", announce=False)
     shop.lab.up("payment-service", announce=False)
-    assert run.wait(60 * patience()).output["status"] == "fulfilled"
+    assert run.wait(usual=60).output["status"] == "fulfilled"
     keys = [r["key"] for r in shop.lab.ledger("payment-service", "attempts")]
     assert keys == ["k/charge", "k/charge"], "it was called twice"
     assert len(shop.rows("payment-service", "payments", "k")) == 1
@@ -171,7 +171,7 @@ def test_an_order_waits_for_an_app_that_is_away_when_it_has_to_undo(shop):
     (reservation,) = shop.rows("inventory-service", "reservations", "a")
     assert reservation["released_at"] is None, "the goods wait, too: the order is reversed"
     shop.lab.up("payment-service", announce=False)
-    assert run.wait(60 * patience()).output["undone"] == ["refund_payment", "release_inventory"]
+    assert run.wait(usual=60).output["undone"] == ["refund_payment", "release_inventory"]
     holds(shop.lab, "a")
 
 
@@ -190,7 +190,7 @@ def test_a_compensation_that_fails_is_tried_again(shop):
         failed = "taskFailed"
         wait_until(lambda: failed in run.history.kinds, what="a refund fails", usual=20)
         lock.execute("ROLLBACK")
-    output = run.wait(60 * patience()).output
+    output = run.wait(usual=60).output
     assert output["undone"] == ["refund_payment", "release_inventory"]
     assert output["not_undone"] == []
     holds(shop.lab, "t")

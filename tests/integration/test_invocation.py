@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from labkit.waiting import patience
 from tests.support.deployments import DESK, SHIPPING, STORE
 from tests.support.system import listening
 
@@ -49,7 +48,7 @@ def _asked(lab, way: str, app_id: str):
     instance = f"{way}-{app_id}"
     desk = lab.client("desk")
     desk.schedule_new_workflow("ask", input=[way, app_id], instance_id=instance)
-    return lab.run(instance).wait(60 * patience())
+    return lab.run(instance).wait(usual=60)
 
 
 def test_an_app_is_invoked_by_its_app_id_and_an_unknown_one_is_named(make_lab, combined):

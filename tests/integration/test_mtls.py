@@ -10,7 +10,6 @@ from labkit.labs.attached import Attached
 from labkit.labs.readiness import NoCertificate
 from labkit.labs.runs import all_runs
 from labkit.processes.supervisor import ProcessEnded
-from labkit.waiting import patience
 from tests.support.scenarios import DATA
 from tests.support.system import listening
 
@@ -45,7 +44,7 @@ def secure(small: Path):
 
 def done(lab, workflow: str, instance: str) -> str:
     lab.client("caller").schedule_new_workflow(workflow, input={}, instance_id=instance)
-    return lab.run(instance).wait(60 * patience()).status
+    return lab.run(instance).wait(usual=60).status
 
 
 def enabled(lab, app_id: str) -> bool:

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from labkit.processes.supervisor import ProcessEnded
-from labkit.waiting import NotInTime, patience, wait_until
+from labkit.waiting import NotInTime, wait_until
 from tests.support.deployments import write_small
 
 REDIS = """\
@@ -89,7 +89,7 @@ def test_a_redis_that_nobody_started_is_named_and_the_stores_of_the_course_are_t
     lab = make_lab(run_file, components="default")
     lab.up(announce=False)
     lab.client("caller").schedule_new_workflow("call", input={}, instance_id="w")
-    assert lab.run("w").wait(60 * patience()).status == "COMPLETED"
+    assert lab.run("w").wait(usual=60).status == "COMPLETED"
 
 
 def test_a_store_that_cannot_hold_actors_is_named(make_lab, small, port):

@@ -53,7 +53,7 @@ def order(lab, host, workflow, given):
 @pytest.mark.parametrize("name", HOSTS)
 def test_an_order_becomes_a_task_two_mails_and_an_entry_in_the_book(make_lab, name):
     lab = start(make_lab, name)
-    run = order(lab, *HOSTS[name], ORDER).wait(60 * patience())
+    run = order(lab, *HOSTS[name], ORDER).wait(usual=60)
     assert (run.status, run.output["mails"]) == ("COMPLETED", 2), run.failure
     assert sorted(mail.to for mail in lab.inbox) == [ORDER["email"], ORDER["manager_email"]]
     for place, usual in ((TASKS, "tasks"), (BOOK, "events")):
@@ -89,7 +89,7 @@ def test_a_task_escalates_when_nobody_says_done_in_time(make_lab, answered):
     run = order(lab, "task-orchestrator-service", "task_escalation", given)
     if answered:
         lab.client("task-orchestrator-service").raise_workflow_event("order", "done")
-    assert run.wait(60 * patience()).output == {"task_id": "t-1", "escalated": not answered}
+    assert run.wait(usual=60).output == {"task_id": "t-1", "escalated": not answered}
     assert [mail.to for mail in lab.inbox].count(ORDER["manager_email"]) == (not answered)
 
 

@@ -14,7 +14,6 @@ from labkit.labs.lab import Lab, NothingToResume
 from labkit.labs.runs import all_runs
 from labkit.processes import ports
 from labkit.processes.ports import NoPortsLeft
-from labkit.waiting import patience
 
 ENV = {"GREETING": "drawn for it", "PLACE": "check"}
 
@@ -35,7 +34,7 @@ def test_a_private_lab_disturbs_no_other_and_is_found_by_nobody(make_lab, small,
     assert (seen.folder, seen.notice) == (lab.folder, "")
     seen.close()
     lab.client("caller").schedule_new_workflow("call", input={}, instance_id="w")
-    assert lab.run("w").wait(60 * patience()).status == "COMPLETED"
+    assert lab.run("w").wait(usual=60).status == "COMPLETED"
     own.down()
     assert own.folder.exists()
     lab.down()

@@ -95,7 +95,7 @@ def test_a_task_is_finished_when_the_notification_service_is_away(lab):
     lab.up("task-orchestrator-service", announce=False)
     client = lab.client("task-orchestrator-service")
     client.schedule_new_workflow("task_with_fallback", input=ORDER, instance_id="f")
-    output = lab.run("f").wait(60 * patience()).output
+    output = lab.run("f").wait(usual=60).output
     assert [n["sent"] for n in output["notifications_sent"]] == [False, False]
     lab.up("notification-service", announce=False)
     _, arrived = poll(lambda: len(lab.inbox) == 1, 30, grows=True)

@@ -11,7 +11,7 @@ from labkit.cli import __main__ as cli
 from labkit.labs.attached import Attached
 from labkit.labs.lab import AppNotStarted, UnknownApp
 from labkit.processes import lifeline
-from labkit.waiting import patience, wait_until
+from labkit.waiting import wait_until
 from tests.support.deployments import TARGET, write_small
 
 CALLS = 30
@@ -41,7 +41,7 @@ def call(lab, *ids: str, gate: Path | None = None) -> None:
 
 def outputs(lab, ids) -> list[int]:
     """Wait for these workflows; return the process that did the work of each."""
-    runs = [lab.run(id).wait(60 * patience()) for id in ids]
+    runs = [lab.run(id).wait(usual=60) for id in ids]
     assert [r.status for r in runs] == ["COMPLETED"] * len(runs)
     return [r.output["pid"] for r in runs]
 
@@ -94,7 +94,7 @@ def test_the_app_id_means_all_of_them(two, capsys):
     assert set(capsys.readouterr().out.splitlines()) == ended
     call(two, "waits")
     with pytest.raises(Exception, match="cannot go on"):
-        two.run("waits").wait(60 * patience())
+        two.run("waits").wait(usual=60)
 
 
 def test_a_wait_is_not_given_up_while_one_replica_lives(two, tmp_path):

@@ -10,7 +10,7 @@ from labkit import prometheus
 from labkit.labs.workflowrun import NotTraced
 from labkit.prometheus import PrometheusSilent
 from labkit.telemetry import bars
-from labkit.waiting import patience, wait_until
+from labkit.waiting import wait_until
 from tests.support.deployments import traced
 from tests.support.views import have_prometheus
 
@@ -54,11 +54,11 @@ def test_every_bar_of_the_swimlane_has_its_span_and_every_failure_its_counter(
 ):
     lab = make_lab(traced(tmp_path, exporter))
     lab.up(*APPS, announce=False)
-    audited = ordered(lab, "task_with_audit", "healthy").wait(60 * patience())
+    audited = ordered(lab, "task_with_audit", "healthy").wait(usual=60)
     require_a_span_for_every_bar(audited)
     assert {row.words for row in audited.metrics().rows} == {"1 success"}
     lab.kill("mail", announce=False)
-    failed = ordered(lab, "task_processing_multi_app", "failed").wait(60 * patience())
+    failed = ordered(lab, "task_processing_multi_app", "failed").wait(usual=60)
     assert failed.status == "FAILED"
     require_a_span_for_every_bar(failed)
     counted = failed.metrics()
@@ -74,7 +74,7 @@ def test_a_lab_whose_files_send_no_spans_says_what_to_write(make_lab, small):
     lab = make_lab(small)
     lab.up(announce=False)
     lab.client("caller").schedule_new_workflow("call", input={}, instance_id="order")
-    run = lab.run("order").wait(60 * patience())
+    run = lab.run("order").wait(usual=60)
     with pytest.raises(NotTraced) as caught:
         run.trace()
     assert "$SPANS_HOST/api/v2/spans" in caught.value.fix
@@ -107,11 +107,11 @@ def test_prometheus_asks_every_program_takes_rules_and_comes_back_after_a_kill(m
         usual=30,
     )
     lab.client("caller").schedule_new_workflow("call", input={}, instance_id="one")
-    lab.run("one").wait(60 * patience())
+    lab.run("one").wait(usual=60)
     wait_until(lambda: handle.query(prometheus_sum("call")), usual=30)
     seen = time.time()
     lab.client("caller").schedule_new_workflow("call", input={}, instance_id="two")
-    two = lab.run("two").wait(60 * patience())
+    two = lab.run("two").wait(usual=60)
     assert two.metrics().of("call").words == "1 success", "what was counted before is not its own"
     lab.kill("prometheus", announce=False)
     assert "prometheus" in [t.name for t in lab.troubles()]

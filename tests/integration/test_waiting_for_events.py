@@ -15,7 +15,7 @@ from dapr.ext.workflow import DaprWorkflowClient
 from labkit.apps.client import CallFailed
 from labkit.history.stillness import RESUMED
 from labkit.labs.lab import Lab
-from labkit.waiting import patience, wait_until
+from labkit.waiting import wait_until
 from tests.support.waiting import write_waiting
 
 
@@ -96,7 +96,7 @@ def test_a_wait_that_has_lost_a_race_with_a_timer_still_takes_the_event(waits):
     run = start(waits, "raced", 1)
     timer_fired(run)
     go(waits, run, "late")
-    assert run.wait(60 * patience()).output == ["first wait, after it had lost"]
+    assert run.wait(usual=60).output == ["first wait, after it had lost"]
 
 
 def test_an_event_for_a_suspended_workflow_is_taken_after_resume(waits):
@@ -138,7 +138,7 @@ def test_without_continue_as_new_the_history_grows_with_every_event(waits):
         for number in range(1, 31):
             go(waits, run, number)
         go(waits, run, "stop")
-        assert run.wait(120 * patience()).output == list(range(1, 31)), (
+        assert run.wait(usual=120).output == list(range(1, 31)), (
             "none is lost, and their order is kept"
         )
         events[each] = len(run.history.events)
@@ -201,7 +201,7 @@ def test_a_workflow_that_is_suspended_twice_does_not_come_back_from_its_resume(
     assert "executionResumed" not in run.history.kinds, "the turn has never been written"
     other = start(lab, "one")
     go(lab, other, "beside it")
-    assert other.wait(60 * patience()).output == "beside it", "the same worker serves others"
+    assert other.wait(usual=60).output == "beside it", "the same worker serves others"
 
 
 def test_a_workflow_that_is_suspended_twice_can_be_terminated(make_lab, tmp_path):
@@ -209,7 +209,7 @@ def test_a_workflow_that_is_suspended_twice_can_be_terminated(make_lab, tmp_path
     lab.up("caller", announce=False)
     run = suspended_twice(lab)
     lab.client("caller").terminate_workflow(run.instance_id)
-    assert run.wait(60 * patience()).status == "TERMINATED"
+    assert run.wait(usual=60).status == "TERMINATED"
 
 
 def suspended_twice(lab):

@@ -12,7 +12,7 @@ from labkit import paths
 from labkit.cli import __main__ as cli
 from labkit.labs.attached import Attached, LabNotRunning, RunFileChanged
 from labkit.processes import lifeline
-from labkit.waiting import patience, wait_until
+from labkit.waiting import wait_until
 from tests.chaos.conftest import kernel
 from tests.support.deployments import TARGET
 
@@ -105,7 +105,7 @@ def test_a_stopped_lab_says_that_it_was_stopped(make_lab, small, capsys):
     lab.up(announce=False)
     assert lab.troubles() == []
     client.schedule_new_workflow("call", input={}, instance_id="n")
-    assert lab.run("n").wait(60 * patience()).status == "COMPLETED"
+    assert lab.run("n").wait(usual=60).status == "COMPLETED"
 
 
 def test_ps_names_what_a_service_started_itself(make_lab, tmp_path, capsys):

@@ -9,7 +9,7 @@ from labkit.errors import LabError
 from labkit.labs.workflowrun import NotTraced
 from labkit.tracing import zipkin
 from labkit.tracing.zipkin import NoZipkin
-from labkit.waiting import patience, wait_until
+from labkit.waiting import wait_until
 from tests.support.deployments import traced
 from tests.support.system import listening
 
@@ -27,7 +27,7 @@ def found() -> bool:
 def ordered(lab, instance_id):
     client = lab.client(ORCHESTRATOR)
     client.schedule_new_workflow("task_processing_multi_app", input=ORDER, instance_id=instance_id)
-    return lab.run(instance_id).wait(60 * patience())
+    return lab.run(instance_id).wait(usual=60)
 
 
 def has_all(handle, run):

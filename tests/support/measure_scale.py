@@ -101,7 +101,7 @@ def play(lab: Lab, name: str, given: Mapping[str, Any], workflow: str) -> Played
     lab.mail_server.limit(AT_ONCE, SECONDS)
     began = time.time()
     ids = send(lab, ORDERS, given, workflow)
-    runs = [lab.run(id).wait(120 * patience()) for id in ids]
+    runs = [lab.run(id).wait(usual=120) for id in ids]
     wait_until(lambda: lab.mail_server.waiting() == 0, usual=120)
     statuses = ["refused" if is_refused(r) else r.status for r in runs]
     return Played(name, tuple(lab.mail_server.tries()), tuple(statuses), began)
@@ -164,7 +164,7 @@ def breaker() -> None:
         with lab_of(files=files) as lab:
             lab.mail_server.refuse()
             ids = send(lab, 10, STORM)
-            runs = [lab.run(id).wait(60 * patience()) for id in ids]
+            runs = [lab.run(id).wait(usual=60) for id in ids]
             loaded = "loaded" if "protect" in lab.app("order-desk").logs("sidecar") else "not there"
             print(f"{name} ({loaded}): {len(lab.mail_server.refused())} tries,"
                   f" {Counter(r.status for r in runs)}", flush=True)  # fmt: skip
@@ -183,7 +183,7 @@ def queue() -> None:
                 began = time.time()
                 lab.mail_server.limit(100, 0.5)
                 for id in ids:
-                    lab.run(id).wait(60 * patience())
+                    lab.run(id).wait(usual=60)
                 print(f"ended {time.time() - began:.1f} s; {done_by(lab)}", flush=True)
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 import psutil
 
 from labkit import Lab, paths
-from labkit.waiting import patience
 from tests.support.deployments import write_small
 
 CHAIN = """
@@ -99,7 +98,7 @@ def chain(store: str, run_file: Path) -> None:
         lab.up("caller", announce=False)
         used = cpu(lab)
         lab.client("caller").schedule_new_workflow("chain", input=STEPS, instance_id="chain")
-        lab.run("chain").wait(600 * patience())
+        lab.run("chain").wait(usual=600)
         used = cpu(lab) - used
         history = lab.run("chain").history
         ends = [e.time.timestamp() for e in history.events if e.kind == "taskCompleted"]

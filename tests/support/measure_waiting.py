@@ -97,7 +97,7 @@ def gone(run_file: Path) -> None:
             lab.up("caller", announce=False, within=60 * patience())
             for id in ("sleeps", "waits"):
                 with suppress(LabError):
-                    lab.run(id).wait(60 * patience())
+                    lab.run(id).wait(usual=60)
                 print(f"{name} back: {id} {status(lab, id)} {time.monotonic() - began:.1f} s after")
 
 

@@ -16,7 +16,7 @@ from labkit.labs.lab import Lab
 from labkit.labs.workflowrun import Run
 from labkit.prometheus import samples
 from labkit.telemetry import recorded
-from labkit.waiting import patience, wait_until
+from labkit.waiting import wait_until
 from tests.support.deployments import traced
 
 ORCHESTRATOR, NOTIFICATIONS = "task-orchestrator-service", "notification-service"
@@ -29,8 +29,8 @@ def main() -> None:
         lab.up(ORCHESTRATOR, NOTIFICATIONS, "audit-service", announce=False)
         keep(lab, started(lab, "task_with_audit", "healthy").wait())
         lab.kill("mail", announce=False)
-        keep(lab, started(lab, "resilient_task_processing", "retried").wait(60 * patience()))
-        keep(lab, started(lab, "task_processing_multi_app", "failed").wait(60 * patience()))
+        keep(lab, started(lab, "resilient_task_processing", "retried").wait(usual=60))
+        keep(lab, started(lab, "task_processing_multi_app", "failed").wait(usual=60))
         lab.kill(NOTIFICATIONS, announce=False)
         absent = started(lab, "task_processing_multi_app", "absent")
         wait_until(lambda: "recoverable" in counted_of(absent), usual=60)

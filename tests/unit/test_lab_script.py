@@ -193,6 +193,18 @@ def test_python_home_of_another_python_is_not_passed_on(clone):
     assert (code, out) == (0, "home None\n"), err
 
 
+def test_services_need_not_compile_their_packages_where_no_bytecode_is_to_be_written(
+    clone, monkeypatch
+):
+    """Images for containers forbid it, and packages are installed without any."""
+    seen = {"PYTHONDONTWRITEBYTECODE": "1"}
+    monkeypatch.setattr(os, "environ", seen)
+    monkeypatch.setattr(os, "execv", lambda *_: None)
+    loaded(clone).hand_over(["doctor"])
+    assert "PYTHONDONTWRITEBYTECODE" not in seen
+    assert seen["PYTHONPYCACHEPREFIX"] == str(clone / ".lab" / "bytecode")
+
+
 @pytest.mark.parametrize("way", ["cwd", "PYTHONPATH"])
 def test_files_of_others_hide_no_module_of_a_command(clone, way):
     (clone / ".venv").symlink_to(sys.prefix)
