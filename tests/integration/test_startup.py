@@ -105,7 +105,7 @@ def test_a_sidecar_that_never_has_enough_time_ends_the_start(
 def test_a_service_that_gives_up_on_its_sidecar_on_a_slow_machine_gets_more_time(
     make_lab, tmp_path, monkeypatch, slow, starts
 ):
-    """A service of the course waits ten seconds for its sidecar, which may then not be there yet."""
+    """A service of the course waits ten seconds for its sidecar, which may not be there yet."""
     monkeypatch.setattr("labkit.apps.ownapp.busy", lambda: slow)
     log, port = tmp_path / "starts", 'os.environ["DAPR_GRPC_PORT"]'
     gives_up = f"""\
