@@ -22,7 +22,7 @@ from labkit import Lab, curl, finish, incident, observe, predict, quiz, workspac
 quiz("which-symptom")
 
 # %% tags=["recall"]
-quiz("who-needs-a-store")
+quiz("late-or-lost")
 
 # %% tags=["recall"]
 quiz("except")

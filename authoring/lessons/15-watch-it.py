@@ -20,10 +20,10 @@ from contextlib import suppress
 from labkit import Lab, LabError, copy_of_services, finish, observe, predict, quiz, wait_until
 from labkit.prometheus.standin import graded, played  # answers that are recorded say so
 
-quiz("which-symptom")
+quiz("who-can-know")
 
 # %% tags=["recall"]
-quiz("except")
+quiz("when-events-are-lost")
 
 # %% tags=["recall"]
 quiz("without-a-worker")

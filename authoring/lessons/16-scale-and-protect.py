@@ -26,7 +26,7 @@ quiz("where-the-limit")
 quiz("same-key")
 
 # %% tags=["recall"]
-quiz("rescue")
+quiz("whose-counter")
 
 # %% [markdown] tags=["story"]
 # ## Sale day

@@ -20,7 +20,7 @@ from labkit import Lab, copy_of_services, finish, observe, predict, quiz
 quiz("does-it-fit")
 
 # %% tags=["recall"]
-quiz("same-key")
+quiz("breaker-place")
 
 # %% tags=["recall"]
 quiz("whose-history")

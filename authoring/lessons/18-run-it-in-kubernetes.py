@@ -23,13 +23,13 @@ from grpc import RpcError
 from labkit import Lab, finish, observe, predict, quiz, wait_until, workspace
 from labkit.preflight import inspect
 
-quiz("which-symptom")
+quiz("which-first")
 
 # %% tags=["recall"]
 quiz("who-needs-a-store")
 
 # %% tags=["recall"]
-quiz("where-the-limit")
+quiz("limit-at-both-ends")
 
 # %% [markdown] tags=["story"]
 # ## One image, many apps

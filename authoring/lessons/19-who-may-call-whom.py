@@ -25,10 +25,10 @@ from labkit.errors import StartError
 quiz("which-symptom")
 
 # %% tags=["recall"]
-quiz("who-needs-a-store")
+quiz("who-is-deployed")
 
 # %% tags=["recall"]
-quiz("except")
+quiz("who-waits-for-the-result")
 
 # %% [markdown] tags=["story"]
 # ## Three teams, one namespace
