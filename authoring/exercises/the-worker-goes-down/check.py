@@ -29,17 +29,17 @@ def counter(trial):
     supervise(lab, other)
     for one in wished(poison, other, deaths(poison)):
         is_last = one.id == "next" and one.checked == AFTER
-        yield besides(one, lambda: spoiled(trial, lab, other)) if is_last else one
+        yield besides(one, lambda: spoiled(trial, lab)) if is_last else one
 
 
-def spoiled(trial, lab, other):
-    """What else has changed: another team's file, or orders for a person who had some."""
+def spoiled(trial, lab):
+    """What else has changed: another team's file, or later orders for one person."""
     text = next(e.put for e in trial.exercise.fault if e.file.endswith("renderer.py"))
     file = lab.app(NOTIFICATIONS).spec.folder / "renderer.py"
     if file.read_text("utf-8").strip() != text.strip():
         return "renderer.py, which is another team's, has changed"
-    person = other.order["assignee_email"]
-    later = [trial.order(assignee_email=person) for _ in range(MOST)]
+    person = trial.draw.email()  # the mails of the order before are counted after this
+    later = [trial.order(assignee_email=person) for _ in range(MOST + 1)]
     for case in later:
         case.settled()
     found = {str(part(case.output, "status")) for case in later} - {"completed"}
