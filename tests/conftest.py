@@ -18,6 +18,8 @@ settings.load_profile("untimed")
 
 USUAL_LOAD = 4.0
 """Runnable processes per core while the suite runs as ``./lab test`` spreads it."""
+SHOWN = 1200
+"""Longest reason of a failure that is printed at once, in characters."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,8 +66,12 @@ def pytest_runtest_makereport() -> Iterator[None]:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Name a failure at once: whoever waits for an hour, or ends it before, knows it."""
     if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
-        why = str(report.longrepr).strip().splitlines()[-1:]
-        print(f"\n{report.nodeid} ({report.when}): {''.join(why)[:300]}", flush=True)
+        where = "".join(str(report.longrepr).strip().splitlines()[-1:])[:300]
+        crash = getattr(report.longrepr, "reprcrash", None)
+        why = str(crash.message).strip() if crash else ""
+        if len(why) > SHOWN:  # what a verdict stopped at stands at its end
+            why = f"{why[: SHOWN // 4]} […] {why[-3 * SHOWN // 4 :]}"
+        print(f"\n{report.nodeid} ({report.when}): {where}\n{why}", flush=True)
 
 
 @pytest.fixture(autouse=True, scope="session")
