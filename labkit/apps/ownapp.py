@@ -49,7 +49,7 @@ class OwnApp(App):
 
     def start(self, part: Part | None = None) -> None:
         """Start what is not running (one part, or both); does not wait."""
-        self._starts = dict.fromkeys(PARTS, 0)
+        self._starts |= dict.fromkeys(PARTS if part is None else (part,), 0)
         for name in PARTS if part is None else (part,):
             running = self.process(name)
             if (name == "sidecar" or self.service.exists) and not (running and running.is_alive):

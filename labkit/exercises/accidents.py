@@ -91,7 +91,7 @@ def spared(case: Case, name: str, restarted: Iterable[str] = ()) -> Check:
     def observe() -> str:
         ends = [x.ended_at for x in _lives_of(case.lab, name) if x.ended_at is not None]
         later = [x.name for x in lives.lives(case.lab.folder) if x.started_at > min(ends)]
-        by_itself = [*restarted, *lives.started_by_the_lab(case.lab.folder)]
+        by_itself = [*restarted, *lives.started_by_the_lab(case.lab.folder, min(ends))]
         besides = Counter(n for n in later if n != name) - Counter(by_itself)
         return f"started again: {', '.join(besides)}" if besides else "nothing else"
 

@@ -404,7 +404,9 @@ def _require_processes(app: OwnApp) -> None:
 def _ended(app: OwnApp, process: Process, so: str = "") -> StartError:
     part: Part = "sidecar" if process is app.process("sidecar") else "worker"
     if app.gave_up(part):
-        fix = f"end labs and programs that are not needed (./lab stop), then lab.up({app.name!r})"
+        own = "" if part == "sidecar" else ", or correct what its log says"
+        fix = f"end labs and programs that are not needed (./lab stop){own}, then"
+        fix += f" lab.up({app.name!r})"
         return process.ended(f"start {app.name}", fix, f", {MOST_STARTS} times", busy())
     cause = app.cause_of(process)
     why = cause.found if cause else ""

@@ -231,9 +231,14 @@ def lives(folder: Path) -> list[Seen]:
     return [Seen(folder, e) for e in entries(folder) if e["event"] == "start"]
 
 
-def started_by_the_lab(folder: Path) -> list[str]:
-    """Return the names of processes that ``lab.up`` has started again although they ran."""
-    return [str(e["name"]) for e in entries(folder) if e["event"] == "again"]
+def started_by_the_lab(folder: Path, since: float = 0.0) -> list[str]:
+    """Return the names of processes that ``lab.up`` has started again by itself.
+
+    Args:
+        since: in seconds since the epoch; what was before that does not count.
+    """
+    again = (e for e in entries(folder) if e["event"] == "again")
+    return [str(e["name"]) for e in again if float(e.get("at", 0)) > since]
 
 
 def newest(folder: Path) -> list[Seen]:
