@@ -51,6 +51,7 @@ def _folders(everything: bool) -> list[Path]:
     if everything:
         found += dict.fromkeys(c.resolve() for c in [*paths.caches(), paths.cache()])
         found += paths.repo().glob("services/*/.venv")
+        found.append(paths.repo() / ".lab" / "bytecode")  # see hand_over in ./lab
     return [f for f in found if os.path.lexists(f)]
 
 

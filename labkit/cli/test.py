@@ -29,6 +29,7 @@ from labkit.tracing import zipkin
 from labkit.tracing.zipkin import NoZipkin
 
 MARK = "LABKIT_SUITE"
+BYTECODE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 STATIC = {
     "style": ["ruff", "check", "--quiet", "."],
@@ -124,7 +125,7 @@ def _surroundings() -> Iterator[dict[str, str]]:
     programs = runtime.binaries()
     with tempfile.TemporaryDirectory(prefix="lab-test-", ignore_cleanup_errors=True) as folder:
         # Kernels, builds and checks load labkit some hundred times: its bytecode is kept.
-        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        kept = {k: v for k, v in os.environ.items() if k not in BYTECODE}
         yield {
             **kept,
             MARK: secrets.token_hex(8),
