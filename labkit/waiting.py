@@ -20,6 +20,8 @@ WAIT_SECONDS = 10.0
 MOST_PATIENCE = 15.0
 BUSY = 2.0
 """From this factor on a machine is called busy."""
+ASK_SECONDS = 0.2
+"""How often a deadline asks at most how busy the machine is, unless it is about to pass."""
 _LOADAVG = "/proc/loadavg"
 
 
@@ -93,11 +95,18 @@ class Deadline:
         """
         self._seconds, self.grows = seconds, grows
         self._began = time.monotonic()
+        self._factor, self._asked = 1.0, self._began - ASK_SECONDS
 
     def left(self) -> float:
         """Return the seconds that are left; 0 or less when it has passed."""
-        factor = patience() if self.grows else 1.0
-        return self._began + self._seconds * factor - time.monotonic()
+        now = time.monotonic()
+        if self.grows and (now - self._asked >= ASK_SECONDS or self._end <= now):
+            self._factor, self._asked = patience(), now
+        return self._end - now
+
+    @property
+    def _end(self) -> float:
+        return self._began + self._seconds * self._factor
 
 
 def poll(

@@ -22,7 +22,7 @@ from labkit.apps.parts import HOST
 from labkit.errors import ObservationError
 from labkit.notebook import cellerrors
 from labkit.processes.lives import Trouble
-from labkit.waiting import MOST_PATIENCE, Deadline, Reason, patience
+from labkit.waiting import MOST_PATIENCE, Deadline, Reason, patience, pause
 
 if TYPE_CHECKING:
     from dapr.ext.workflow import DaprWorkflowClient
@@ -168,7 +168,8 @@ class _Call:
     def __init__(self, app: App, name: str, request: Any, send: Callable[..., Any]) -> None:
         self._app, self._name, self._request, self._send = app, name, request, send
         self._waits = name in _WAITS
-        self._began = self._looked = self._connected = time.monotonic()
+        self._began = self._connected = time.monotonic()
+        self._look = self._began + LOOK_SECONDS
         self._speaks = False
 
     @property
@@ -233,11 +234,12 @@ class _Call:
 
     def _watch(self) -> None:
         now = time.monotonic()
-        if now - self._looked < LOOK_SECONDS:
+        if now < self._look:
             return
-        self._looked = now
         self._require(grace=GONE_SECONDS)
         self._require_connected(now)
+        looked = time.monotonic()
+        self._look = looked + pause(looked - now, LOOK_SECONDS)
         if self._speaks and now - self._began > SPEAK_SECONDS:
             self._speaks = False
             waiting = f"still waiting: {self._asked}; no timeout_in_seconds was given"

@@ -16,6 +16,8 @@ from statistics import fmean
 COUNT, USUAL_SECONDS = 280_000, 0.003
 """A sum of so many numbers takes so long: CPython 3.11, one core of 2.9 GHz, nobody beside it."""
 WINDOW_SECONDS, EVERY_SECONDS, AT_FIRST = 60.0, 0.5, 8
+REST, MOST_REST_SECONDS = 30, 5.0
+"""After a sum there is a rest of so many times what it took: a slow machine has better to do."""
 FROM = 2.0
 """Below this factor a machine counts as usual: other processors, other versions of Python."""
 
@@ -38,10 +40,13 @@ class Slowness:
                 self._took.popleft()
             if not self._took:
                 self._measure(AT_FIRST)
-            elif self._took[-1][0] < now - EVERY_SECONDS:
+            elif self._took[-1][0] < now - self._rest():
                 self._measure(1)
             mean = fmean(took for _, took in self._took)
         return mean / USUAL_SECONDS if mean >= FROM * USUAL_SECONDS else 1.0
+
+    def _rest(self) -> float:
+        return max(EVERY_SECONDS, min(REST * self._took[-1][1], MOST_REST_SECONDS))
 
     def _measure(self, times: int) -> None:
         for _ in range(times):

@@ -62,6 +62,19 @@ def test_what_is_over_is_forgotten(clock):
     assert asked(slow, clock, 20) == 1.0
 
 
+def test_a_sum_that_took_long_is_followed_by_a_long_rest(clock):
+    """What a machine computes for this it cannot give to what is waited for."""
+    slow = Slowness()
+    slow.factor()
+    clock.pauses = [0.1]
+    assert asked(slow, clock, 1) > 1
+    sums = clock.sums
+    asked(slow, clock, 4)
+    assert clock.sums == sums
+    asked(slow, clock, 4)
+    assert clock.sums > sums
+
+
 def test_who_asks_often_measures_seldom(clock):
     slow = Slowness()
     for _ in range(500):

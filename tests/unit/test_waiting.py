@@ -105,9 +105,19 @@ def test_a_deadline_that_nobody_named_is_later_on_a_slow_machine(monkeypatch, cl
         waiting.wait_until(lambda: False, 2)
 
 
+def test_a_deadline_asks_seldom_until_it_is_about_to_pass(monkeypatch, clock):
+    asked = []
+    monkeypatch.setattr(waiting, "patience", lambda: asked.append(clock.now) or 2.0)
+    deadline = waiting.Deadline(1.0)
+    while deadline.left() > 0:
+        clock.now += 0.01
+    assert clock.now == pytest.approx(102, abs=0.02)
+    assert len(asked) <= 13
+
+
 def test_a_machine_that_turns_out_to_be_slow_is_given_time_until_the_end(monkeypatch, clock):
     """Most moments meet no pause: what the first of them says is no ground to give up."""
-    found = iter([1.0] * 20)
+    found = iter([1.0] * 4)
     monkeypatch.setattr(waiting, "patience", lambda: next(found, 4.0))
     with pytest.raises(waiting.NotInTime, match="still waiting after 4 s"):
         waiting.wait_until(lambda: False, usual=1)
