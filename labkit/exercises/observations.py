@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -25,15 +26,19 @@ from labkit.course.verdict import Outcome
 from labkit.errors import ObservationError
 from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, QUIET_SECONDS, Case, View, part
 from labkit.exercises.reference import KNOWN, Known
+from labkit.history import ENDED
 from labkit.labs.workflowrun import POLL_SECONDS
 from labkit.mail.catcher import Mail
-from labkit.waiting import poll
+from labkit.waiting import patience, poll
 
 ORDER = (
     ("validate_task", {"assign_task", "send_email", "send_push", "compliance_audit_workflow"}),
     ("assign_task", {"send_email", "send_push", "compliance_audit_workflow"}),
 )
 """Steps that have to end before others may begin."""
+TRIES_AT_ONCE = 5
+LATE_SECONDS = 10.0
+"""How long work may go on after the end of the order that asked for it, on a usual machine."""
 
 
 class MomentMissed(ObservationError):
@@ -76,6 +81,15 @@ def besides(one: Check, problem: Callable[[], str]) -> Check:
         return not found and (one.holds(seen) if one.holds else bool(seen == one.expected))
 
     return replace(one, observe=observe, holds=holds)
+
+
+def amiss(checks: Iterable[Check]) -> str:
+    """Ask one question after the other; say what was seen where one does not hold, "" else."""
+    for one in checks:
+        seen = one.observe()
+        if not (one.holds(seen) if one.holds else seen == one.expected):
+            return f"{one.checked}: {seen}"
+    return ""
 
 
 # --- the workflow -----------------------------------------------------------------------------
@@ -156,6 +170,26 @@ def came_true(condition: Callable[[], Any], within: float) -> bool:
         return False
 
     return poll(asked, within, POLL_SECONDS)[1]
+
+
+def at_once(make: Callable[[], Case], within: float, moment: str) -> Case:
+    """Return a case that was made in so many seconds; on a busy machine one of a few tries.
+
+    Args:
+        make: orders something and does what has to be done at once.
+        within: seconds after which the workflow may have gone on.
+        moment: see :func:`missed`.
+
+    Raises:
+        MomentMissed: no try was quick enough.
+    """
+    for _ in range(TRIES_AT_ONCE):
+        began = time.monotonic()
+        case = make()
+        took = time.monotonic() - began
+        if took < within:
+            return case
+    raise missed(moment, f"it took {took:.1f} s, and {within:g} s are allowed")
 
 
 def missed(moment: str, found: str) -> MomentMissed:
@@ -326,9 +360,11 @@ def _is_database(file: Path) -> bool:
 
 
 def _holds(file: Path, words: str) -> bool:
-    asked = "SELECT 1 FROM state WHERE instr(key, ?) LIMIT 1"
-    with suppress(sqlite3.Error), closing(_opened(file)) as db:
-        return db.execute(asked, (words,)).fetchone() is not None
+    keyed = "SELECT m.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE c.name = 'key'"
+    with suppress(sqlite3.Error), closing(_opened(file)) as db:  # a store may name its table
+        tables = [table for (table,) in db.execute(keyed)]
+        asked = [f'SELECT 1 FROM "{table}" WHERE instr(key, ?) LIMIT 1' for table in tables]
+        return any(db.execute(one, (words,)).fetchone() for one in asked)
     return False
 
 
@@ -337,9 +373,12 @@ def _opened(file: Path) -> sqlite3.Connection:
 
 
 def _answer(app: App) -> str:
-    with suppress(SidecarSilent):
+    try:
         app.metadata()
         return "answers"
+    except SidecarSilent:
+        if (sidecar := app.process("sidecar")) and sidecar.is_alive:
+            raise
     fatal = [line for line in app.logs("sidecar").splitlines() if "level=fatal" in line]
     said = re.findall(r'msg="(.*?)" app_id', fatal[-1]) if fatal else []
     return said[0] if said else "does not answer"
@@ -403,8 +442,13 @@ def answers(case: Case, known: Known, changed: set[str], id: str = "before") -> 
             return str(held)
         values = list(held.values() if isinstance(held, dict) else held)
         done = [s for name in named for s in case.steps(name) if s.outcome == "completed"]
-        found = sorted({s.name for s in done if s.value in values})
-        return f"{_many(len(values), 'answer')}, {', '.join(found) or 'none of them'} among them"
+        there = [s for s in done if s.value in values]
+        found = sorted({s.name for s in there})
+        # The answers of further calls of these activities may stand there, too, once each.
+        known_values = [v for v in values if v in [s.value for s in done]]
+        further = max(0, min(len(there), len(known_values)) - len(found))
+        count = _many(len(values) - further, "answer")
+        return f"{count}, {', '.join(found) or 'none of them'} among them"
 
     return Check(
         id,
@@ -451,6 +495,8 @@ def _state(case: Case, known: Known) -> str:
     status = case.settled()
     if status != "COMPLETED":
         return status
+    # Where the machine is slow, task_with_fallback ends before what it gave up has been sent.
+    came_true(lambda: not _under_way(case), LATE_SECONDS * patience())
     if missing := [s for s in known.steps if s not in _present(case, known.steps)]:
         return f"without {_listed(missing)}"
     address = case.order["assignee_email"]
@@ -465,6 +511,10 @@ def _state(case: Case, known: Known) -> str:
         pushes = pushed(case).observe()
         return "as before" if pushes == _from(1, "push", NOTIFICATIONS) else str(pushes)
     return "as before"
+
+
+def _under_way(case: Case) -> bool:
+    return any(run.missing or run.status not in ENDED for run in case.history.walk())
 
 
 def _present(case: Case, wanted: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -1,7 +1,13 @@
 """Both apps have an actor state store, which keeps the workflows on disk, and orders work."""
 
-from labkit.exercises.cases import Case
-from labkit.exercises.observations import Check, an_order_with_stores, kept_in
+from labkit.exercises.cases import NOTIFICATIONS, Case
+from labkit.exercises.observations import (
+    Check,
+    an_order_with_stores,
+    besides,
+    databases,
+    kept_in,
+)
 
 
 def steps(lab):
@@ -9,10 +15,10 @@ def steps(lab):
 
 
 def counter(trial):
-    trial.lab()
+    lab = trial.lab()
     case = trial.order()
     yield from an_order_with_stores(case)
-    yield Check(
+    kept = Check(
         "kept",
         "the sidecar of the orchestrator keeps the workflow on disk",
         "in a database file",
@@ -20,3 +26,5 @@ def counter(trial):
         "components/: the type of the store",
         lambda files: files != "in no file",
     )
+    in_memory = f"those of {NOTIFICATIONS} in no file"
+    yield besides(kept, lambda: "" if databases(lab, NOTIFICATIONS) else in_memory)

@@ -20,19 +20,21 @@ def steps(lab):
 def counter(trial):
     rules = trial.exercise.work / RULES
     times = trial.draw.number(2, 9)
-    night, one = multiplied(known(LAST_NIGHT), times), once(known(LAST_NIGHT))
-    yield from judged(rules, night, ", on a day with more mails", [one])
+    night = multiplied(known(LAST_NIGHT), times)
+    one, two = (few(known(LAST_NIGHT), *of) for of in (("one mail", 20), ("two mails", 10, 12)))
+    yield from judged(rules, night, ", on a day with more mails", [one], [two])
     other = renamed(known(LAST_NIGHT), f'activity_name="send_{trial.draw.word()}"')
     yield quiet(rules, [other], "others", "it stays silent when another activity fails")
 
 
-def judged(rules, night, more="", healthy=()):
+def judged(rules, night, more="", healthy=(), failing=()):
     yield readable(rules)
+    nights = [night, *failing]
     yield Check(
         "fires",
         f"the alert fires when mails fail{more}",
         "it fires",
-        lambda: "it fires" if graded(rules, [night])[0].fired else "it stays silent",
+        lambda: "it fires" if all(g.fired for g in graded(rules, nights)) else "it stays silent",
         "the labels of the series in the recording, and those of the rule",
     )
     fine = [*(known(name) for name in FINE), *healthy]
@@ -48,13 +50,15 @@ def multiplied(night, times):
     return replace(night, series=series)
 
 
-def once(night):
-    """The same night, on which one mail failed, after twenty samples."""
+def few(night, name, *at):
+    """The same night, on which one mail failed after each of these numbers of samples."""
     series = {
-        n: [float(i >= 20) for i in range(len(values))] if _counts_failures(n) else values
+        n: [float(sum(i >= s for s in at)) for i in range(len(values))]
+        if _counts_failures(n)
+        else values
         for n, values in night.series.items()
     }
-    return replace(night, name="one mail", series=series)
+    return replace(night, name=name, series=series)
 
 
 def _counts_failures(name):

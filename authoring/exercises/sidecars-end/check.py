@@ -15,6 +15,8 @@ from labkit.waiting import patience
 
 DESK = "order-desk"
 STORE = "orders"
+BEFORE = "statestore.sqlite"
+"""Where the workflows were kept before."""
 
 
 def steps(lab):
@@ -81,7 +83,10 @@ def where(workflows, orders):
     if not workflows:
         return "in no file"
     shared = sorted(set(workflows) & set(orders))
-    return f"in {shared[0]}, as the orders are" if shared else "in a database of their own"
+    if shared:
+        return f"in {shared[0]}, as the orders are"
+    is_kept = BEFORE in workflows
+    return "in a database of their own" if is_kept else f"in {workflows[0]}, and not in {BEFORE}"
 
 
 def desks_store(lab):
