@@ -7,6 +7,7 @@ whatever they are told (measured on 1.18.1). They answer health questions only.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,10 +17,11 @@ import httpx
 
 from labkit.errors import StartError
 from labkit.infrastructure.trust import Trust
+from labkit.processes import lives
 from labkit.processes.lives import Life
 from labkit.processes.ports import PortBlock
 from labkit.processes.supervisor import Process, Supervisor
-from labkit.waiting import Reason, poll
+from labkit.waiting import Reason, busy, poll
 
 HOST = "127.0.0.1"
 SERVED = "dapr_scheduler_sidecars_connected"
@@ -33,7 +35,10 @@ leadership" in its log. Until then it is healthy, takes no sidecar, and nothing 
 
 SENTRY_SECONDS = 10.0
 """Sentry has made its certificates and answers within 0.1 s (measured on 1.18.1)."""
-SENTRY_STARTS = 3
+MOST_STARTS = 3
+"""How often a part is started at most that runs out of a time limit of its own."""
+LIMITS = ("timed out", "deadline exceeded")
+"""Last words of such a part: etcd in the scheduler waits some seconds for itself."""
 RELOADED = "the server has been stopped"
 """Sentry reloads two seconds after its certificates were written, by itself as well. One that does
 not serve yet at that moment, on a slow machine, ends with these words (dapr/dapr v1.18.1,
@@ -76,6 +81,7 @@ class ControlPlane:
         if trust is not None:
             self._port |= {"sentry": trust.port, "sentry_health": ports.take()}
         self.processes: dict[str, Process] = {}
+        self._again = Counter[str]()
 
     @property
     def placement_address(self) -> str:
@@ -98,6 +104,31 @@ class ControlPlane:
         self._keep("placement", self._placement())
         self._keep("scheduler", self._scheduler())
 
+    def starts_again(self) -> bool:
+        """Start what ran out of a time limit of its own; return whether there was something.
+
+        Three times at most for each part: that is nobody's mistake on a machine that is slow.
+
+        Raises:
+            ProcessEnded, SentrySilent: as for :meth:`start`.
+        """
+        # Each is asked, so that each is counted.
+        if not [name for name in list(self.processes) if self._gets_more_time(name)]:
+            return False
+        self.start()
+        return True
+
+    def _gets_more_time(self, name: str) -> bool:
+        process = self.processes[name]
+        if process.is_alive or self._again[name] >= MOST_STARTS - 1:
+            return False
+        said = process.last_line()
+        if RELOADED not in said and not (busy() and any(words in said for words in LIMITS)):
+            return False
+        self._again[name] += 1
+        lives.note(self._folder, "again", name=name, at=time.time())
+        return True
+
     def _keep(self, name: str, argv: list[str]) -> Process:
         running = self.processes.get(name)
         if running is None or not running.is_alive:
@@ -114,11 +145,11 @@ class ControlPlane:
             there = trust.anchors.exists() and self._healthy("sentry_health")
             return there or not self.processes["sentry"].is_alive
 
-        for _ in range(SENTRY_STARTS):
+        while True:
             sentry = self._keep("sentry", argv)
             if not poll(signs, SENTRY_SECONDS, grows=True)[1]:
                 raise _silent(sentry, trust)
-            if sentry.is_alive or RELOADED not in sentry.last_line():
+            if not self._gets_more_time("sentry"):
                 break
         sentry.require_alive("start sentry", f"correct {trust.config}, then lab.up()")
 

@@ -273,6 +273,8 @@ def wait(
     ways = Routes(control, [*apps, *(a for a in around if a not in apps)])
     while True:
         asked = time.monotonic()
+        if control.starts_again():
+            watched = [*control.processes.values(), *others]
         for process in watched:
             process.require_alive("start the lab", "lab.up() starts it again")
         for app in apps:

@@ -133,7 +133,7 @@ def test_a_wait_goes_on_while_something_moves_and_a_busy_machine_is_named(
     monkeypatch.setattr(readiness, "patience", lambda: 1.0)
     monkeypatch.setattr(readiness, "_is_ready", lambda app, late: False)
     monkeypatch.setattr(readiness, "Movement", lambda: Mover(clock, until, starved))
-    control = Fake(processes={}, is_ready=lambda: True)
+    control = Fake(processes={}, is_ready=lambda: True, starts_again=lambda: False)
     with pytest.raises(error) as caught:
         readiness.wait(control, [], [App(tmp_path)], 30)
     assert abs(clock.at - after) <= 2
