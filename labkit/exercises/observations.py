@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -36,7 +35,6 @@ ORDER = (
     ("assign_task", {"send_email", "send_push", "compliance_audit_workflow"}),
 )
 """Steps that have to end before others may begin."""
-TRIES_AT_ONCE = 5
 LATE_SECONDS = 10.0
 """How long work may go on after the end of the order that asked for it, on a usual machine."""
 
@@ -81,15 +79,6 @@ def besides(one: Check, problem: Callable[[], str]) -> Check:
         return not found and (one.holds(seen) if one.holds else bool(seen == one.expected))
 
     return replace(one, observe=observe, holds=holds)
-
-
-def amiss(checks: Iterable[Check]) -> str:
-    """Ask one question after the other; say what was seen where one does not hold, "" else."""
-    for one in checks:
-        seen = one.observe()
-        if not (one.holds(seen) if one.holds else seen == one.expected):
-            return f"{one.checked}: {seen}"
-    return ""
 
 
 # --- the workflow -----------------------------------------------------------------------------
@@ -170,26 +159,6 @@ def came_true(condition: Callable[[], Any], within: float) -> bool:
         return False
 
     return poll(asked, within, POLL_SECONDS)[1]
-
-
-def at_once(make: Callable[[], Case], within: float, moment: str) -> Case:
-    """Return a case that was made in so many seconds; on a busy machine one of a few tries.
-
-    Args:
-        make: orders something and does what has to be done at once.
-        within: seconds after which the workflow may have gone on.
-        moment: see :func:`missed`.
-
-    Raises:
-        MomentMissed: no try was quick enough.
-    """
-    for _ in range(TRIES_AT_ONCE):
-        began = time.monotonic()
-        case = make()
-        took = time.monotonic() - began
-        if took < within:
-            return case
-    raise missed(moment, f"it took {took:.1f} s, and {within:g} s are allowed")
 
 
 def missed(moment: str, found: str) -> MomentMissed:
