@@ -336,8 +336,8 @@ def deploy(grace, note="", hook=""):
 
 # %% tags=["code"]
 def cut_off():
-    """End the pod of mail in the middle of 3 s of work, start it again; return what happened."""
-    start("mail", seconds=3)
+    """End the pod of mail in the middle of 6 s of work, start it again; return what happened."""
+    start("mail", seconds=6)
     said = lab.app("mail").logs
     wait_until(lambda: "begun" in said(), within=30, what="the work has begun")
     lab.delete_pod("mail")
@@ -349,7 +349,7 @@ def cut_off():
 
 
 # %% [markdown] tags=["predict"]
-# `mail` is repaired. Its activity takes 3 s, its grace period is 1 s. Then the pod is started again. *How does the workflow end, and how often has the work begun?*
+# `mail` is repaired. Its activity takes 6 s, its grace period is 1 s. Then the pod is started again. *How does the workflow end, and how often has the work begun?*
 
 # %% tags=["predict"]
 ENDS = ["FAILED, begun once", "COMPLETED, begun once", "COMPLETED, begun twice"]
@@ -364,7 +364,7 @@ observe("short-grace", cut_off())
 #
 # ## More time
 #
-# Now the grace period is 30 s, ten times what the work needs. *How does the workflow end now, and how often has the work begun?*
+# Now the grace period is 30 s, five times what the work needs. *How does the workflow end now, and how often has the work begun?*
 
 # %% tags=["predict"]
 predict("long-grace", ENDS)
@@ -384,8 +384,8 @@ observe("long-grace", cut_off())
 # Run the cell. Then leave one of the two lines out, or make one shorter than the work, and say before what you expect.
 
 # %% tags=["change"]
-BLOCK = '\n        dapr.io/block-shutdown-duration: "6s"'
-HOOK = "\n          lifecycle: {preStop: {sleep: {seconds: 6}}}"
+BLOCK = '\n        dapr.io/block-shutdown-duration: "9s"'
+HOOK = "\n          lifecycle: {preStop: {sleep: {seconds: 9}}}"
 lab = deploy(grace=30, note=BLOCK, hook=HOOK)
 print(cut_off())
 
