@@ -37,7 +37,8 @@ run_file = copy_of_services(
 )
 source = (run_file.parent / "task-orchestrator-service" / "main.py").read_text()
 start = source.index("def task_processing_multi_app")
-print(source[start : source.index("@wfr", start)].strip())
+code = source[start : source.index("@wfr", start)].strip().splitlines()
+print(*(line for line in code if '"""' not in line), sep="\n")
 
 # %% [markdown] tags=["explain"]
 # There are two kinds of calls. `validate_task` is a function of this app. `"send_email"` is a **remote activity**: a name, and an `app_id` that says which app has it. The name is a string because the function is in another program.

@@ -238,7 +238,7 @@ for app_id in ("caller", "ml-inference-service"):
     print(f"3 MiB, log of the sidecar of {app_id}:\n ", re.sub(r"\(\d+", "(…", line))
 
 # %% [markdown] tags=["explain"]
-# There are two limits. A message from the worker to its sidecar may have 4 MiB; above that, the workflow fails and says why. The input of a remote activity also goes through the scheduler, which takes 2 MiB. Between these limits the call is tried again for ever, and only the logs of the sidecars show it.
+# There are two limits. The sidecar's: a message from its worker may have 4 MiB; above that, the workflow fails and says why. The scheduler's: the input of a remote activity goes through it, and it takes 2 MiB. Between the two, the call is tried again for ever, and only the logs of the sidecars show it. Whether the second limit holds for a local activity, you have not measured.
 #
 # So keep inputs small. Send a **reference** instead: a path or a key of a store that both apps can read.
 

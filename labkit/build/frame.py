@@ -56,7 +56,7 @@ def assemble(exercise: Exercise, own: Sequence[Any]) -> list[Any]:
         _text("text", PLAN if exercise.kind == "build" else DIAGNOSIS),
         _code("solution", _diagnose(exercise, _one(own, "plan"))),
         _text("text", _change(exercise)),
-        _code("solution", _repair(exercise)),
+        _code("solution", _repair(exercise) + (LOOK if _has_the_order(scenario) else "")),
         _code("check", f'check("{exercise.id}")'),
         _text("close", _close(exercise, _one(own, "expert"))),
         _code("close", "lab.down()"),
@@ -105,7 +105,7 @@ DIAGNOSIS = """\
 
 One sentence: which part does what wrong, and how do you know?"""
 APPLY = """\
-# <solution goal="edit the files in the file browser, then run this cell">
+# <solution goal="edit the files in learn/files/{id}, then run this cell">
 from labkit import apply
 
 apply("{id}")
@@ -113,18 +113,25 @@ apply("{id}")
 lab = {call}
 scenario(lab)"""
 
-
 ACTION = """\
 # <solution goal="your repair: what you do with this lab">
 {action}
 # </solution>
 print("status:", lab.run("order").settle(30))"""
+LOOK = """
+# <solution goal="or look at what your sentence names" stub='lab.run("order").show()'>
+# </solution>"""
 
 
 def _repair(exercise: Exercise) -> str:
     if exercise.action:
         return ACTION.format(action=exercise.action.rstrip())
     return APPLY.format(id=exercise.id, call=exercise.lab_call)
+
+
+def _has_the_order(scenario: Iterable[Any]) -> bool:
+    """Whether there is an instance ``order``, which a stub shows beside the repair."""
+    return any('instance_id="order"' in cell.source for cell in scenario)
 
 
 def _opening(exercise: Exercise, story: str) -> str:

@@ -21,6 +21,8 @@ _SOLUTION = re.compile(
     r".*?^[ \t]*# </solution>\n?"
 )
 
+_ONLY_IN_STUBS = re.compile(r"\n[ \t]*# <solution[^\n]*>\n[ \t]*# </solution>")
+
 
 class WrongSource(AuthoringError):
     """A source of a notebook cannot be read."""
@@ -75,7 +77,7 @@ def for_kind(code: str, kind: Kind) -> str:
     """Return code for a stub, without the solution, or for a solution, without the marks."""
     if kind == "exercise":
         return _SOLUTION.sub(_gap, code + "\n").rstrip("\n")
-    return re.sub(r"(?m)^[ \t]*# </?solution[^\n]*>\n?", "", code)
+    return re.sub(r"(?m)^[ \t]*# </?solution[^\n]*>\n?", "", _ONLY_IN_STUBS.sub("", code))
 
 
 def _gap(match: re.Match[str]) -> str:

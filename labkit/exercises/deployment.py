@@ -33,10 +33,11 @@ def begin(id: str) -> Path:
     """
     exercise = load(id)
     if exercise.run_file.exists():
-        print(f'your copy is as you left it; to start over: reset("{exercise.id}")')
+        place = shown(exercise.work)
+        print(f'your copy in {place} is as you left it; to start over: reset("{exercise.id}")')
     else:
         prepare(exercise, exercise.fault)
-        print("your copy of the services is ready")
+        print(f"your copy of the services is ready: {shown(exercise.work)}")
     return exercise.run_file
 
 

@@ -76,6 +76,32 @@ def test_what_is_the_same_in_every_exercise_is_made_from_its_yaml(tmp_path):
     assert nb.cells[-1].source == "lab.down()"
 
 
+@pytest.mark.parametrize(("id", "shows"), [("move-the-mail", True), ("doubled-mail", False)])
+def test_a_stub_says_where_to_edit_and_shows_the_order_beside_the_repair(tmp_path, id, shows):
+    source = EXERCISE.parents[1] / id / "exercise.py"
+    stub, solution = (
+        read(Notebook(kind, source, tmp_path / f"{id}.ipynb")).cells[-4].source
+        for kind in ("exercise", "solution")
+    )
+    assert stub.startswith(f"# edit the files in learn/files/{id}, then run this cell\n")
+    assert ('lab.run("order").show()' in stub) is shows
+    assert solution.endswith("\nscenario(lab)")
+
+
+@pytest.mark.parametrize(
+    ("source", "needs"),
+    [
+        ('print(lab.run("order").failure.message)', True),
+        ("child = 1\nprint(child.failure.error_type)", True),
+        ("failure = run.failure\nprint(failure.message if failure else 'no failure')", False),
+        ("[step.failure.message for step in steps if step.failure]", False),
+        ("print(run.failure)", False),
+    ],
+)
+def test_a_look_that_needs_a_failure_is_seen(source, needs):
+    assert lint._needs_a_failure(nbformat.v4.new_code_cell(source)) is needs
+
+
 def test_an_exercise_with_a_cell_missing_or_unknown_is_named():
     def cell(tag):
         return nbformat.v4.new_markdown_cell("x", metadata={"tags": [tag]})
