@@ -25,7 +25,7 @@ from labkit.course.verdict import Outcome
 from labkit.errors import ObservationError
 from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, QUIET_SECONDS, Case, View, part
 from labkit.exercises.reference import KNOWN, Known
-from labkit.history import ENDED
+from labkit.history import ENDED, Step
 from labkit.labs.workflowrun import POLL_SECONDS
 from labkit.mail.catcher import Mail
 from labkit.waiting import patience, poll
@@ -43,6 +43,12 @@ class MomentMissed(ObservationError):
     """A counter-scenario did not hit the moment that it is about, so it says nothing."""
 
     code = "moment-missed"
+
+
+class AnsweredLate(ObservationError):
+    """A call sent its mail and timed out before the answer, so it was tried again and sent two."""
+
+    code = "answered-late"
 
 
 @dataclass(frozen=True)
@@ -179,7 +185,28 @@ def missed(moment: str, found: str) -> MomentMissed:
 
 def timed_out(case: Case) -> bool:
     """Whether a step failed since somebody whom it waited for was frozen for too long."""
-    return any(s.failure is not None and "timed out" in s.failure.message for s in case.steps())
+    return bool(_late(case))
+
+
+def answered_in_time(case: Case, keys: Sequence[str]) -> None:
+    """Make sure that no call sent two of the mails with these keys because of a slow machine.
+
+    Raises:
+        AnsweredLate: a call sent its mail, timed out before the answer, and was tried again.
+    """
+    late = {s.task_execution_id for s in _late(case) if s.task_execution_id}
+    if any(n > 1 and any(id in key for id in late) for key, n in Counter(keys).items()):
+        raise AnsweredLate(
+            "the mail server did not answer a call in time, so the call was tried again",
+            asked="how many mails the call sends",
+            found="two with one key, and a failure of this call that says: timed out",
+            look_at=f"lab.run({case.instance_id!r}).history.steps()",
+            fix="run the scenario again; on a busy machine, when less runs",
+        )
+
+
+def _late(case: Case) -> list[Step]:
+    return [s for s in case.steps() if s.failure and "timed out" in s.failure.message]
 
 
 # --- effects and the steps that made them -----------------------------------------------------
@@ -201,7 +228,7 @@ def mailed(
 
     def observe() -> str:
         address = recipient or case.order.get("assignee_email", "")
-        return origin(case, "mail", [m.idempotency_key for m in mails_of(case, address)])
+        return _mails(case, [m.idempotency_key for m in mails_of(case, address)])
 
     return Check(
         id,
@@ -233,6 +260,11 @@ def mails_of(case: Case, recipient: str) -> list[Mail]:
     """Return the mails to somebody, without those that had arrived before this workflow began."""
     began = case.history.events[0].time.timestamp() if case.is_own else 0.0
     return [m for m in case.lab.inbox.to(recipient) if m.received_at >= began]
+
+
+def _mails(case: Case, keys: Sequence[str]) -> str:
+    answered_in_time(case, keys)
+    return origin(case, "mail", keys)
 
 
 def origin(case: Case, what: str, keys: Iterable[str]) -> str:
@@ -469,7 +501,7 @@ def _state(case: Case, known: Known) -> str:
     if missing := [s for s in known.steps if s not in _present(case, known.steps)]:
         return f"without {_listed(missing)}"
     address = case.order["assignee_email"]
-    mails = origin(case, "mail", [m.idempotency_key for m in case.lab.inbox.to(address)])
+    mails = _mails(case, [m.idempotency_key for m in case.lab.inbox.to(address)])
     if mails != _from(1, "mail", NOTIFICATIONS):
         return mails
     done = [s for name in known.sent for s in case.steps(name) if s.outcome == "completed"]

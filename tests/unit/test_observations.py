@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,7 @@ from labkit.apps.sidecar import SidecarSilent
 from labkit.exercises.cases import Case, part
 from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import (
+    AnsweredLate,
     Check,
     MomentMissed,
     as_before,
@@ -90,6 +92,24 @@ def test_a_mail_belongs_to_the_step_whose_key_it_carries():
     assert mailed(own()).observe() == "0 mails"
     assert mailed(own(right, right)).observe() == "2 mails from notification-service"
     assert mailed(own(right, local)).observe() != mailed(own()).expected
+
+
+class TimedOut(Case):
+    """A case whose failures all say that something timed out."""
+
+    def steps(self, name=None, app_id=None):
+        found = super().steps(name, app_id)
+        late = [s.failure and replace(s.failure, message="timed out") for s in found]
+        return [replace(s, failure=f) for s, f in zip(found, late, strict=True)]
+
+
+def test_two_mails_of_a_call_that_timed_out_and_was_tried_again_say_nothing():
+    recipient = Case(View(), "retried", "task_with_audit").order["assignee_email"]
+    one = mail(key_of("retried"), recipient)
+    assert mailed(Case(View(one, one), "retried", "task_with_audit")).observe().startswith("2")
+    assert mailed(TimedOut(View(one), "retried", "task_with_audit")).observe().startswith("1")
+    with pytest.raises(AnsweredLate):
+        mailed(TimedOut(View(one, one), "retried", "task_with_audit")).observe()
 
 
 def test_a_mail_that_had_arrived_before_the_workflow_began_is_not_its_own():

@@ -56,10 +56,11 @@ def task_of(case):
 
 
 def counter(trial):
-    trial.lab()
+    domain = f"{trial.draw.word()}.example"  # the rule is that of audit-service, whatever it says
+    trial.lab(own={AUDIT: {"COMPANY_DOMAIN": domain}})
     for email, activities in (
-        (trial.draw.email(), INSIDE),
-        (trial.draw.email("elsewhere.example"), OUTSIDE),
+        (trial.draw.email(domain), INSIDE),
+        (trial.draw.email(), OUTSIDE),
     ):
         case = trial.order(assignee_email=email)
         yield from wished(case, activities)

@@ -1,10 +1,11 @@
 # %% [markdown] tags=["story"]
-# An audit records the order, checks it against the rules, and raises an alert when one is broken. The compliance team released a new version of its service. Since then every audited order fails.
+# An audit records the order, checks it against the rules, and raises an alert when one is broken. Since this morning every audited order fails. Your copy has the files of all three services, and each of them may have been changed.
 
 # %% tags=["look"]
 child = lab.run("order").history.steps()[-1]
-print(child.name, child.outcome, child.failure.error_type)
-print(lab.run("order").failure.message)
+print(child.name, child.outcome, child.failure.error_type if child.failure else "")
+failure = lab.run("order").failure
+print(failure.message if failure else "no failure")
 
 # %% tags=["look"]
 [step.name for step in lab.run("order").history.steps()]

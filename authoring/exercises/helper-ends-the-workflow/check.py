@@ -4,6 +4,8 @@ from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, part
 from labkit.exercises.observations import (
     Check,
     as_before,
+    besides,
+    came_true,
     ended,
     mailed,
     missed,
@@ -58,7 +60,7 @@ def counter(trial):
     """An order while notification-service is not started yet, one with it, one that is refused."""
     lab = trial.lab(ORCHESTRATOR)
     alone = trial.order()
-    yield gives_up(alone)
+    yield besides(gives_up(alone), lambda: waits_for_push(alone))
     lab.up(NOTIFICATIONS, within=30 * patience(), announce=False)
     yield ended(alone)
     words = "the output says that the mail was not sent in time"
@@ -108,6 +110,17 @@ def gives_up(case):
         observe,
         f"the history of an order that is scheduled before {NOTIFICATIONS} is started",
     )
+
+
+def waits_for_push(case):
+    """What is to be said when an order that has given up its mail does not give up its push."""
+    within = GIVES_UP_SECONDS * patience()
+    if not came_true(lambda: moved_on(case), within):
+        return ""  # then it waits for its mail
+    if not came_true(lambda: case.run.has_ended, within):
+        return "but not its push"
+    wrong = case.run.status == "COMPLETED" and part(case.output, *flag(1)) is not False
+    return "and the output does not say so of its push" if wrong else ""
 
 
 def moved_on(case):

@@ -1,7 +1,8 @@
 """An order whose service is killed on the way completes as it would have without.
 
 The service is started again as on another machine. Then its history is replayed with other data
-and an earlier date, so nothing that was kept anywhere about this order can help.
+and an earlier date, so nothing that was kept anywhere about this order can help; and once more
+with what its activities answer in the new process, as an answer may be lost before it is recorded.
 """
 
 import json
@@ -22,6 +23,7 @@ from labkit.waiting import patience, wait_until
 
 READY_SECONDS = 30.0
 EARLIER = timedelta(days=1)
+ANEW = "when its own activities are asked again there"
 REPLAYED = Path(__file__).with_name("replayed.py")
 
 
@@ -67,7 +69,8 @@ def replayed(trial, case):
     for run in runs:
         told = taken(case, *of_another_order(trial, case, run))
         if told["failure"] or "end" not in told["asks"]:
-            return told["failure"] or f"asks for {', '.join(told['asks']) or 'nothing'}"
+            said = told["failure"] or f"asks for {', '.join(told['asks']) or 'nothing'}"
+            return f"{ANEW}: {said}" if told["anew"] else said
     return "the same steps"
 
 

@@ -1,7 +1,9 @@
 """Every order has an audit of its own; later orders and a restart leave its history alone."""
 
 from labkit.exercises.cases import AUDIT, ORCHESTRATOR, Case, part
-from labkit.exercises.observations import Check, as_before, ordered
+from labkit.exercises.observations import Check, as_before, besides, ordered
+
+TOGETHER = 3
 
 
 def steps(lab):
@@ -21,10 +23,24 @@ def counter(trial):
             trial.replaced(ORCHESTRATOR)
         cases.append(trial.order(given={**usual, "task_id": f"task-{id}"}))
         cases[-1].settled()
-    yield from wishes(cases)
+    yield from wishes(cases, lambda: begun_together(trial, usual))
 
 
-def wishes(cases):
+def begun_together(trial, usual):
+    """What is to be said unless orders that begin at the same moment have an audit each."""
+    number = trial.draw.number(1000, 8000)
+    ids = [f"task-{number + n}" for n in range(TOGETHER)]
+    cases = [trial.order(given={**usual, "task_id": id}) for id in ids]
+    ends = [case.settled() for case in cases]
+    wrong = [
+        described(case, audited(case)) if end == "COMPLETED" else f"{id}: {end}"
+        for case, id, end in zip(cases, ids, ends, strict=True)
+        if end != "COMPLETED" or audited(case) != [id]
+    ]
+    return f"of {TOGETHER} orders at the same moment, {', '.join(wrong)}" if wrong else ""
+
+
+def wishes(cases, problem=lambda: ""):
     yield Check(
         "ended",
         f"the {len(cases)} orders end with COMPLETED",
@@ -32,13 +48,14 @@ def wishes(cases):
         lambda: ", ".join(case.settled() for case in cases),
         f"lab.run({cases[0].instance_id!r}) and the others",
     )
-    yield Check(
+    own = Check(
         "own",
         "the audit of each order is about this order, and about no other",
         ", ".join(described(c, [c.order.get("task_id")]) for c in cases),
         lambda: ", ".join(described(c, audited(c)) for c in cases),
         f"lab.run({cases[0].instance_id!r}).history.children",
     )
+    yield besides(own, problem)
     yield from as_before(cases[-1])
 
 
