@@ -322,6 +322,18 @@ def kept_in(case: Case, app_id: str = ORCHESTRATOR) -> list[str]:
     return [f.name for f in databases(case.lab, app_id) if _holds(f, f"||{case.instance_id}||")]
 
 
+def in_memory(lab: View, app_id: str) -> bool:
+    """Whether the actor state store of an app is one in memory, which forgets when it ends.
+
+    The log of the sidecar names its actor state store; where it does not, any store may be it.
+    """
+    app = lab.app(app_id)
+    named = re.findall("Using '([^']+)' as actor state store", app.logs("sidecar"))
+    found = app.metadata().get("components", [])
+    forgetful = {c["name"] for c in found if c["type"] == "state.in-memory"}
+    return bool(forgetful & set(named[-1:]) if named else forgetful)
+
+
 def _is_database(file: Path) -> bool:
     with suppress(OSError), file.open("rb") as opened:
         return opened.read(15) == b"SQLite format 3"
