@@ -477,7 +477,7 @@ def _state(case: Case, known: Known) -> str:
     if status != "COMPLETED":
         return status
     # Where the machine is slow, task_with_fallback ends before what it gave up has been sent.
-    came_true(lambda: not _under_way(case), LATE_SECONDS * patience())
+    came_true(lambda: not under_way(case), LATE_SECONDS * patience())
     if missing := [s for s in known.steps if s not in _present(case, known.steps)]:
         return f"without {_listed(missing)}"
     address = case.order["assignee_email"]
@@ -494,7 +494,8 @@ def _state(case: Case, known: Known) -> str:
     return "as before"
 
 
-def _under_way(case: Case) -> bool:
+def under_way(case: Case) -> bool:
+    """Whether a workflow or one of its children has not ended, or cannot be read now."""
     return any(run.missing or run.status not in ENDED for run in case.history.walk())
 
 
