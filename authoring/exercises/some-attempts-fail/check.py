@@ -125,7 +125,8 @@ def successor(trial, lab):
     app = lab.app(NOTIFICATIONS)
     for process in connected(app):
         process.kill()
-    _, known = poll(lambda: connected(app) or not family(app), START_SECONDS * patience(), 0.1)
+    within = 2 * START_SECONDS * patience()
+    _, known = poll(lambda: connected(app) or not family(app), within, 0.1)
     if not known:
         left = "; ".join(map(words_of, family(app)))
         raise missed(f"what {app.app_id} is when its worker has ended", left)
