@@ -354,6 +354,18 @@ def kept_in(case: Case, app_id: str = ORCHESTRATOR) -> list[str]:
     return [f.name for f in databases(case.lab, app_id) if _holds(f, f"||{case.instance_id}||")]
 
 
+def in_memory(lab: View, app_id: str) -> bool:
+    """Whether the actor state store of an app is one in memory, which forgets when it ends.
+
+    The log of the sidecar names its actor state store; where it does not, any store may be it.
+    """
+    app = lab.app(app_id)
+    named = re.findall("Using '([^']+)' as actor state store", app.logs("sidecar"))
+    found = app.metadata().get("components", [])
+    forgetful = {c["name"] for c in found if c["type"] == "state.in-memory"}
+    return bool(forgetful & set(named[-1:]) if named else forgetful)
+
+
 def _is_database(file: Path) -> bool:
     with suppress(OSError), file.open("rb") as opened:
         return opened.read(15) == b"SQLite format 3"
@@ -497,7 +509,7 @@ def _state(case: Case, known: Known) -> str:
     if status != "COMPLETED":
         return status
     # Where the machine is slow, task_with_fallback ends before what it gave up has been sent.
-    came_true(lambda: not _under_way(case), LATE_SECONDS * patience())
+    came_true(lambda: not under_way(case), LATE_SECONDS * patience())
     if missing := [s for s in known.steps if s not in _present(case, known.steps)]:
         return f"without {_listed(missing)}"
     address = case.order["assignee_email"]
@@ -514,7 +526,8 @@ def _state(case: Case, known: Known) -> str:
     return "as before"
 
 
-def _under_way(case: Case) -> bool:
+def under_way(case: Case) -> bool:
+    """Whether a workflow or one of its children has not ended, or cannot be read now."""
     return any(run.missing or run.status not in ENDED for run in case.history.walk())
 
 

@@ -20,9 +20,9 @@ def names(read: Manifests, code: Code) -> Iterator[Finding]:
     """Say for each call whether its app is deployed and registers the name."""
     calls = code.calls
     if not calls:
-        why = "activity and workflow names stand in code; name the source with --source"
+        why = "no manifest names activities or workflows; give the code of the apps with --source"
         if code.of or code.given.files:
-            why = "no call to another app stands in the sources that were read"
+            why = "the sources that were read call no other app"
         yield Finding("names", "cannot be known", "-", why)
     nowhere = _Nowhere(read)
     by_id: dict[str, list[App]] = {}

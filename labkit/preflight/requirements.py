@@ -321,7 +321,8 @@ def _no_store(sight: _Sight) -> Finding:
 def _no_actor_store(sight: _Sight, store: Document) -> Finding:
     row = store.actor_row
     why = (
-        f"{sight.title} has no actor state store; {store.name} is none. "
+        f"{sight.title} has no actor state store: "
+        f'{store.name} does not set actorStateStore to "true". '
         "An app that hosts workflows needs one"
     )
     verb = 'set actorStateStore: "true"' if row else 'add actorStateStore: "true" to the metadata'

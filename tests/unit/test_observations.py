@@ -22,6 +22,7 @@ from labkit.exercises.observations import (
     besides,
     came_true,
     databases,
+    in_memory,
     keep_workflows,
     kept_in,
     killed,
@@ -238,6 +239,18 @@ def test_an_instance_is_kept_in_the_database_that_its_sidecar_has_open(tmp_path)
         assert kept_in(Case(lab, "order", "w"), "a") == ["own.sqlite"]
         assert kept_in(Case(lab, "ord", "w"), "a") == []
     assert databases(lab_of(Sidecar()), "a") == []
+
+
+@pytest.mark.parametrize(
+    ("named", "is_forgetful"),
+    [("memory", True), ("disk", False), (None, True)],
+)
+def test_a_store_in_memory_counts_when_the_log_names_it_or_names_none(named, is_forgetful):
+    line = f"msg=\"Using '{named}' as actor state store\"" if named else ""
+    sidecar = Sidecar(log=f"msg=\"Using 'another' as actor state store\"\n{line}" if named else "")
+    stores = [("memory", "state.in-memory"), ("disk", "state.sqlite")]
+    sidecar.said = {"components": [{"name": name, "type": type} for name, type in stores]}
+    assert in_memory(lab_of(sidecar), "a") is is_forgetful
 
 
 def test_a_moment_that_was_missed_says_what_was_seen_in_its_place():

@@ -52,7 +52,7 @@ def test_the_deployment_of_the_course_holds_with_its_run_file_alone(also):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({"s": store(value='"false"')}, "statestore is none"),
+        ({"s": store(value='"false"')}, 'statestore does not set actorStateStore to "true"'),
         ({"s": store(more="scopes: [another]")}, "hidden from one by scopes"),
         ({"s": store(), "t": store("second")}, "2 actor state stores"),
         ({"s": store().replace("namespace: tasks", "namespace: elsewhere")}, "other namespaces"),

@@ -97,4 +97,4 @@ def test_what_code_of_others_calls_cannot_be_known(tmp_path, how):
     ],
 )
 def test_a_call_by_another_name_in_the_own_app_is_none_to_another(tmp_path, how):
-    assert called(tmp_path, how) == ["cannot be known"]  # "no call to another app stands in ..."
+    assert called(tmp_path, how) == ["cannot be known"]  # "... call no other app"

@@ -37,6 +37,13 @@ def test_a_call_to_an_app_that_nobody_deploys_is_found_by_its_line(tmp_path):
     ]
 
 
+def test_without_any_source_it_says_how_to_give_one(tmp_path):
+    write(tmp_path, a=app("one"), s=store())
+    (found,) = about(inspect([tmp_path]), "names")
+    assert found.state == "cannot be known"
+    assert found.why.endswith("give the code of the apps with --source")
+
+
 def test_a_source_that_is_no_python_gives_line_and_column(tmp_path):
     source = tmp_path / "main.py"
     source.write_text("def w(ctx:\n    pass\n")

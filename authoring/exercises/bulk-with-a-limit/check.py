@@ -6,14 +6,18 @@ with its answer.
 
 from collections import Counter
 
+import yaml
+
 from labkit.exercises.cases import Case
-from labkit.exercises.observations import Check, ended, ordered, says
+from labkit.exercises.observations import Check, besides, ended, ordered, says
 from labkit.waiting import patience
 
 WORKFLOW, STEP, ML = "bulk_task_processing", "run_ml_inference", "ml-service"
 OTHERS = ()
 MANY = 10
 SECONDS = 3.0
+AT_THE_TARGET = 50
+"""What the Configuration of ml-service allows all callers together."""
 
 
 def steps(lab):
@@ -23,8 +27,9 @@ def steps(lab):
 def counter(trial):
     long = SECONDS * patience()
     trial.lab(INFERENCE_SECONDS="0.1", REPORT_SECONDS=str(long))
-    for limit in (2, 4):
-        titles = [trial.draw.title() for _ in range(MANY)]
+    for limit in (2, trial.draw.number(4, 7)):
+        titles = [trial.draw.title() for _ in range(MANY - 1)]
+        titles.append(titles[-1])  # two tasks may have one title
         urgent = trial.draw.number(2, MANY - 2)
         titles[:urgent] = [f"{title} outage" for title in titles[:urgent]]
         reports = [f"{trial.draw.title()} report" for _ in range(2)]
@@ -32,20 +37,22 @@ def counter(trial):
         case = trial.order(given={"titles": titles, "limit": limit})
         yield from wished(case, within=2 * long)
         wanted = {"done": MANY + 2, "high": urgent}
-        yield says(case, wanted, checked="the output counts all tasks, and the urgent ones")
+        counts = says(case, wanted, checked="the output counts all tasks, and the urgent ones")
+        yield besides(counts, lambda: fewer_than_places(trial))
         yield free(case, long)
 
 
 def wished(case, within=5 * SECONDS):
     yield ordered(case)
     yield ended(case, within=within)
-    yield Check(
+    limit = Check(
         "limit",
         f"of the workflow {case.name} as many inferences are under way as the limit allows",
         f"{case.order['limit']} at a time",
         lambda: f"{under_way(inferences(case))} at a time",
         f"lab.run({case.instance_id!r}).history.steps(): began and ended",
     )
+    yield besides(limit, lambda: other_configuration(case.lab))
     yield Check(
         "all",
         f"{ML} judges every title of the workflow {case.name} once",
@@ -59,6 +66,23 @@ def wished(case, within=5 * SECONDS):
         "done",
         checked=f"the output of the workflow {case.name} counts all titles",
     )
+
+
+def fewer_than_places(trial):
+    """A bulk with fewer tasks than places ends, too."""
+    titles = [trial.draw.title() for _ in range(2)]
+    case = trial.order(given={"titles": titles, "limit": MANY})
+    status = case.settled()
+    told = status if status != "COMPLETED" else judged(case)
+    return "" if told == "every title once" else f"but of two tasks with ten places: {told}"
+
+
+def other_configuration(lab):
+    """The sidecar of the target has the limit for all its callers that it had."""
+    file, name = lab.app(ML).spec.config, "maxConcurrentActivityInvocations"
+    read = yaml.safe_load(file.read_text("utf-8")) if file else {}
+    limit = read.get("spec", {}).get("workflow", {}).get(name, "no limit")
+    return "" if limit == AT_THE_TARGET else f"but the Configuration of {ML} has {limit} as {name}"
 
 
 def inferences(case):

@@ -7,11 +7,12 @@ from labkit.exercises.cases import AUDIT, NOTIFICATIONS, ORCHESTRATOR, Case, par
 from labkit.exercises.observations import Check, besides, ended, mailed, ordered, rows_of, says
 from labkit.waiting import patience, poll, wait_until
 
-WORKFLOW, MAIL = "task_processing", "send_email"
+WORKFLOW, ESCALATION, MAIL = "task_processing", "task_escalation", "send_email"
 OTHERS = ()
 BEGUN, QUIET, READY = 15.0, 6.0, 30.0
 """Seconds until a step has begun; after which a mail does not come any more; until apps are up."""
 ATTEMPTS = 5
+PEOPLE = ("email", "manager_email")
 
 
 def steps(lab):
@@ -20,17 +21,18 @@ def steps(lab):
 
 def counter(trial):
     trial.lab()
-    case = trial.order(given=drawn(trial.draw))
+    case = trial.order(given=drawn(trial.draw, "example.org"))
+    late = trial.order(ESCALATION, given={**drawn(trial.draw), "patience_seconds": 0.2})
     for one in wished(case):
-        yield besides(one, lambda: not_as_today(case)) if one.id == "kept" else one
+        yield besides(one, lambda: not_as_today(case, late)) if one.id == "kept" else one
     yield from away(trial)
     yield from without_audit(trial)
     yield from refused(trial)
     yield from requests(trial)
 
 
-def drawn(draw):
-    email = draw.email()
+def drawn(draw, domain="example.com"):
+    email = draw.email(domain)
     return {
         "task_id": f"task-{draw.number()}",
         "title": draw.title(),
@@ -43,7 +45,7 @@ def drawn(draw):
 def wished(case):
     yield ordered(case)
     yield ended(case)
-    for who, name in (("email", "the assignee"), ("manager_email", "the manager")):
+    for who, name in zip(PEOPLE, ("the assignee", "the manager"), strict=True):
         yield mailed(case, case.order[who], who=name, id="kept")
     yield says(case, 2, "mails", id="kept", checked="the output says how many mails were sent")
     yield Check(
@@ -63,13 +65,45 @@ def wished(case):
     )
 
 
-def not_as_today(case):
+def not_as_today(case, late):
     """Without the variables nothing has changed."""
-    expected, people = f"Task assigned: {case.order['title']}", ("email", "manager_email")
-    seen = {m.subject for who in people for m in case.lab.inbox.to(case.order[who])}
+    expected = f"Task assigned: {case.order['title']}"
+    mails = [m for who in PEOPLE for m in case.lab.inbox.to(case.order[who])]
+    seen = {m.subject for m in mails}
     if seen and seen != {expected}:
         return f"without SUBJECT the subject is {', '.join(sorted(seen))!r}"
-    return "without RECEIPTS there is a receipt" if case.steps("write_receipt") else ""
+    if any(case.order["task_id"] not in m.body for m in mails):
+        return "a mail does not name the task"
+    if case.steps("write_receipt"):
+        return "without RECEIPTS there is a receipt"
+    return other_record(case, "task_assigned") or other_escalation(late)
+
+
+def other_record(case, action):
+    """The output and the book say the same of an order as today."""
+    email = case.order["email"]
+    is_ours = email.endswith("@example.com")
+    said = {"task_id": case.order["task_id"], "status": "completed", "compliant": is_ours}
+    if changed := [name for name, value in said.items() if part(case.output, name) != value]:
+        return f"the output differs in {', '.join(changed)}: {case.output}"
+    return "" if entries(case) == [(action, email)] else f"the book has {entries(case)}"
+
+
+def entries(case):
+    rows = rows_of(case.lab, AUDIT, "events")
+    return [(r["action"], r["actor"]) for r in rows if r["task_id"] == case.order["task_id"]]
+
+
+def other_escalation(late):
+    """The other workflow that informs people and keeps the book does so as today."""
+    if (status := late.settled()) != "COMPLETED":
+        return f"{ESCALATION} ends with {status}"
+    mails = [len(late.lab.inbox.to(late.order[who])) for who in PEOPLE]
+    if mails != [1, 1]:
+        return f"{ESCALATION} sends {mails[0]} and {mails[1]} mails"
+    seen = entries(late)
+    wanted = [("task_escalated", late.order["email"])]
+    return "" if seen == wanted else f"{ESCALATION} leaves {seen or 'nothing'} in the book"
 
 
 # --- three faults -----------------------------------------------------------------------------
@@ -91,7 +125,14 @@ def away(trial):
         lambda: many(seen),
         "who decides on the next mail: history.own_steps() of the order and of its children",
     )
-    yield ended(case, within=5, id="away")
+    yield besides(ended(case, within=5, id="away"), lambda: more_than_two(case))
+
+
+def more_than_two(case):
+    """The orchestrator does not send again what was sent without it."""
+    case.settled(5)
+    count = sum(len(case.lab.inbox.to(case.order[who])) for who in PEOPLE)
+    return f"and there are {count} mails then" if count > 2 else ""
 
 
 def without_audit(trial):
@@ -116,7 +157,13 @@ def refused(trial):
     case = trial.order(given=drawn(trial.draw))
     yield ended(case, within=5, id="refused")
     counts = says(case, 0, "mails", id="refused", checked="the output counts no refused mail")
-    yield besides(counts, lambda: other_attempts(case))
+    yield besides(counts, lambda: other_attempts(case) or unrecorded(case))
+
+
+def unrecorded(case):
+    """Whatever became of the mails, the book is kept."""
+    count = noted(case, AUDIT, "events")
+    return "" if count == 1 else f"and the book has {count} entries for it"
 
 
 # --- five change requests ---------------------------------------------------------------------
@@ -132,14 +179,16 @@ def requests(trial):
     lab.up(within=READY * patience(), announce=False)
     case = trial.order(given=drawn(trial.draw))
     yield ended(case, within=5)
-    title = case.order["title"]
-    yield Check(
+    wanted = f"{subject}: {case.order['title']}"
+    has_it = Check(
         "subject",
         f"with SUBJECT delivered to {NOTIFICATIONS}, the mail has it",
-        f"{subject}: {title}",
+        wanted,
         lambda: ", ".join(m.subject for m in lab.inbox.to(case.order["email"])),
         "lab.inbox",
     )
+    others = (case.order["manager_email"], lead)
+    yield besides(has_it, lambda: other_subjects(lab, others, wanted))
     yield Check(
         "archive",
         f"with ARCHIVE delivered to {NOTIFICATIONS}, it gets one mail for the order",
@@ -147,20 +196,23 @@ def requests(trial):
         lambda: many(len(lab.inbox.to(archive))),
         "lab.inbox",
     )
-    yield Check(
+    gets_one = Check(
         "lead",
         f"with LEAD delivered to {ORCHESTRATOR}, this address gets a mail",
         "1 mail",
         lambda: many(len(lab.inbox.to(lead))),
         "lab.inbox",
     )
-    yield Check(
+    manager = case.order["manager_email"]
+    yield besides(gets_one, lambda: "" if lab.inbox.to(manager) else "but the manager gets none")
+    runs = Check(
         "receipt",
         f"with RECEIPTS delivered to {AUDIT}, write_receipt runs there",
         "yes",
         lambda: "yes" if case.steps("write_receipt", AUDIT) else "no such step",
         f"lab.run({case.instance_id!r}).history.steps()",
     )
+    yield besides(runs, lambda: other_record(case, "task_assigned"))
     lab.kill("mail")
     case = trial.order(given=drawn(trial.draw))
     yield ended(case, within=5, id="attempts")
@@ -215,4 +267,9 @@ def other_attempts(case):
 def attempts(case):
     """How many times a mail to each of the people was tried."""
     tried = [s.argument.get("recipient") for s in case.steps(MAIL, NOTIFICATIONS)]
-    return [tried.count(case.order[who]) for who in ("email", "manager_email")]
+    return [tried.count(case.order[who]) for who in PEOPLE]
+
+
+def other_subjects(lab, people, wanted):
+    seen = {m.subject for person in people for m in lab.inbox.to(person)} - {wanted}
+    return f"but another has {', '.join(sorted(seen))!r}" if seen else ""

@@ -6,6 +6,7 @@ from labkit.exercises.cases import NOTIFICATIONS, Case, part
 from labkit.exercises.observations import (
     Check,
     as_before,
+    besides,
     came_true,
     ended,
     mailed,
@@ -41,7 +42,8 @@ def counter(trial):
     yield asked_once(silent)
     fast = fast_order(trial)
     yield ended(fast)
-    yield says(fast, True, "notifications_sent", 0, "sent", id="fast", checked=FAST)
+    told = says(fast, True, "notifications_sent", 0, "sent", id="fast", checked=FAST)
+    yield besides(told, lambda: more_than_one(fast))
     yield from as_before(fast, CHANGED)
     yield refused(unwanted_order(trial))
 
@@ -85,6 +87,12 @@ def claim(case):
         return "the order fails"
     sent = part(case.output, "notifications_sent", 0, "sent")
     return NOT_SENT if sent is False else f"sent: {sent}"
+
+
+def more_than_one(case):
+    one, keys = mailed(case), {s.task_execution_id for s in calls(case)}
+    seen = one.observe()
+    return "" if seen == one.expected and len(keys) == 1 else f"but {seen}, by {len(keys)} calls"
 
 
 def asked_once(case):

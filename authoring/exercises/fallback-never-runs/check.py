@@ -7,6 +7,7 @@ from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, Case, part
 from labkit.exercises.observations import (
     Check,
     as_before,
+    besides,
     came_true,
     ended,
     mailed,
@@ -33,11 +34,12 @@ def steps(lab):
 
 def counter(trial):
     lab = trial.lab(ORCHESTRATOR)
-    early = trial.order()
+    early, second = trial.order(), trial.order()
     yield from without_the_service(early)
     lab.up(announce=False)
-    came_true(lambda: arrived(early) or not waiting(early), BACK_SECONDS * patience())
-    yield mailed(early, id="later")
+    for one in (early, second):
+        came_true(lambda c=one: arrived(c) or not waiting(c), BACK_SECONDS * patience())
+    yield besides(mailed(early, id="later"), lambda: lost(second))
     yield pushed(early, id="later")
     case = fast_order(trial)
     yield ended(case)
@@ -56,6 +58,14 @@ def without_the_service(case):
     words = "without notification-service, the result says that neither was sent"
     yield told(case, [False, False], words)
     yield in_time(case)
+
+
+def lost(case):
+    """Say what a second order lacks that came while the service was away; "" when nothing."""
+    if (status := case.settled()) != "COMPLETED":
+        return f"and a second order of that time ends with {status}"
+    wanted, seen = mailed(case).expected, mailed(case).observe()
+    return "" if seen == wanted else f"and for a second order of that time {seen}"
 
 
 def refused(case):

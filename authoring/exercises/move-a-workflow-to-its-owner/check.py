@@ -2,11 +2,12 @@
 
 from functools import partial
 
-from labkit.exercises.cases import AUDIT, NOTIFICATIONS, ORCHESTRATOR, Case
+from labkit.exercises.cases import AUDIT, NOTIFICATIONS, ORCHESTRATOR, Case, part
 from labkit.exercises.observations import Check, besides, ended, mailed, ordered, origin, says
 from labkit.waiting import patience, poll, wait_until
 
 WORKFLOW, CAMPAIGN, MAIL = "task_processing", "notification_campaign", "send_email"
+ESCALATION = "task_escalation"
 OTHERS = ()
 KEPT = [
     ("run_ml_inference", "ml-service"),
@@ -17,6 +18,9 @@ KEPT = [
 BEGUN, QUIET = 15.0, 6.0
 """Seconds until a step has begun; seconds after which a mail does not come any more."""
 ATTEMPTS = 3
+PEOPLE = ("email", "manager_email")
+NOT_TAKEN = "jörg@example.com"
+"""The mail server does not take such an address; it has no SMTPUTF8."""
 
 
 def steps(lab):
@@ -25,15 +29,15 @@ def steps(lab):
 
 def counter(trial):
     trial.lab()
-    yield from wished(trial.order(given=drawn(trial.draw)))
+    yield from wished(trial.order(given=drawn(trial.draw, "example.org")))
     yield from contract(trial)
     yield from away(trial)
-    yield from refused(trial)
-    yield from escalation(trial)
+    without_mail = yield from refused(trial)
+    yield from escalation(trial, without_mail)
 
 
-def drawn(draw):
-    email = draw.email()
+def drawn(draw, domain="example.com"):
+    email = draw.email(domain)
     return {
         "task_id": f"task-{draw.number()}",
         "title": draw.title(),
@@ -60,10 +64,10 @@ def wished(case):
         lambda: ", ".join(own(case)) or "none",
         f"lab.run({case.instance_id!r}).history.own_steps()",
     )
-    for who in ("email", "manager_email"):
+    for who in PEOPLE:
         name = "the assignee" if who == "email" else "the manager"
         one = mailed(case, case.order[who], who=name)
-        yield besides(one, lambda w=who: other_subject(case, case.order[w], case.order["title"]))
+        yield besides(one, lambda w=who: other_mail(case, case.order[w]))
     yield says(case, 2, "mails", checked="the output says how many mails were sent")
     yield Check(
         "before",
@@ -72,9 +76,10 @@ def wished(case):
         lambda: listed(step for step in KEPT if done(case, *step)),
         f"lab.run({case.instance_id!r}).history.steps()",
     )
-    yield says(
+    named = says(
         case, case.order["task_id"], "task_id", id="before", checked="the output names the task"
     )
+    yield besides(named, lambda: other_output(case))
 
 
 def contract(trial):
@@ -83,10 +88,9 @@ def contract(trial):
     people = [trial.draw.email() for _ in range(3)]
     given = {"task_id": f"task-{trial.draw.number()}", "title": trial.draw.title()}
     given["audience"] = people
-    case = Case(lab, trial.draw.instance_id(), CAMPAIGN, given)
-    lab.client(NOTIFICATIONS).schedule_new_workflow(
-        CAMPAIGN, input=given, instance_id=case.instance_id
-    )
+    case = campaign(trial, lab, given)
+    half = [trial.draw.email(), NOT_TAKEN, trial.draw.email()]
+    halved = campaign(trial, lab, {**given, "audience": half})
     yield ended(case, id="contract")
     sent = Check(
         "contract",
@@ -95,11 +99,29 @@ def contract(trial):
         lambda: origin(case, "mail", [k for p in people for k in keys(lab, p)]),
         "the input of the campaign: task_id, title and audience",
     )
-    title = given["title"]
-    yield besides(
-        sent, lambda: "; ".join(filter(None, (other_subject(case, p, title) for p in people)))
+    yield besides(sent, lambda: "; ".join(filter(None, (other_mail(case, p) for p in people))))
+    counts = says(case, {"sent": 3}, id="contract", checked="its output says how many were sent")
+    yield besides(counts, lambda: otherwise_halved(halved))
+
+
+def campaign(trial, lab, given):
+    """Start a campaign as another team does: in the app that owns it."""
+    case = Case(lab, trial.draw.instance_id(), CAMPAIGN, given)
+    lab.client(NOTIFICATIONS).schedule_new_workflow(
+        CAMPAIGN, input=given, instance_id=case.instance_id
     )
-    yield says(case, {"sent": 3}, id="contract", checked="its output says how many were sent")
+    return case
+
+
+def otherwise_halved(case):
+    """One of three mails is refused: it is tried three times, and the two others leave."""
+    status = case.settled(5)
+    tried = recipients(case).count(NOT_TAKEN)
+    sent = sum(len(keys(case.lab, p)) for p in case.order["audience"])
+    if (status, tried, sent, case.output) == ("COMPLETED", ATTEMPTS, 2, {"sent": 2}):
+        return ""
+    told = f"{status}, {case.output}; {sent} mails arrived, and {NOT_TAKEN} was tried {tried} times"
+    return f"but where one of three mails is refused: {told}"
 
 
 def away(trial):
@@ -124,9 +146,10 @@ def away(trial):
 
 
 def refused(trial):
-    """Order while the mail server is away."""
+    """Order while the mail server is away; return the escalation that was ordered then, too."""
     lab = trial.cases[-1].lab
     lab.kill("mail")
+    late = trial.order(ESCALATION, given={**drawn(trial.draw), "patience_seconds": 0.2})
     case = trial.order(given=drawn(trial.draw))
     yield ended(case, within=5, id="refused")
     yield Check(
@@ -137,15 +160,30 @@ def refused(trial):
         f"lab.run({case.instance_id!r}).history.steps()",
     )
     yield says(case, 0, "mails", id="refused", checked="the output counts no refused mail")
+    late.settled(5)
     lab.up(ORCHESTRATOR, announce=False)
+    return late
 
 
-def escalation(trial):
+def escalation(trial, without_mail):
     given = {**drawn(trial.draw), "patience_seconds": 0.2}
-    case = trial.order("task_escalation", given=given)
-    yield ended(case, within=5, id="escalation")
-    for who in ("email", "manager_email"):
-        yield mailed(case, given[who], id="escalation", who="each person")
+    case = trial.order(ESCALATION, given=given)
+    yield besides(ended(case, within=5, id="escalation"), lambda: given_up(without_mail))
+    for who in PEOPLE:
+        one = mailed(case, given[who], id="escalation", who="each person")
+        yield besides(one, lambda: "" if escalated(case) else f"its output is {case.output}")
+
+
+def escalated(case):
+    return case.output == {"task_id": case.order["task_id"], "escalated": True}
+
+
+def given_up(case):
+    """An escalation goes on without mails that are refused, each after three attempts."""
+    status, tried = case.settled(5), attempts(case)
+    if status == "COMPLETED" and tried == [ATTEMPTS, ATTEMPTS]:
+        return ""
+    return f"but where its mails are refused: {status}, after {tried[0]} and {tried[1]} attempts"
 
 
 # --- what is observed -------------------------------------------------------------------------
@@ -162,10 +200,22 @@ def own(case):
     return [s.name for s in steps if s.kind != "child"]
 
 
-def other_subject(case, person, title):
+def other_mail(case, person):
     """A mail to this person says which task it is about, as the orchestrator's mails did."""
-    wanted, seen = f"Task assigned: {title}", [m.subject for m in case.lab.inbox.to(person)]
-    return "" if wanted in seen or not seen else f"the subject is {seen[-1]!r}, and was {wanted!r}"
+    wanted, seen = f"Task assigned: {case.order['title']}", case.lab.inbox.to(person)
+    if seen and wanted not in [m.subject for m in seen]:
+        return f"the subject is {seen[-1].subject!r}, and was {wanted!r}"
+    named = [m for m in seen if str(case.order["task_id"]) in m.body]
+    return "" if named or not seen else f"its text is {seen[-1].body!r}, without the task ID"
+
+
+def other_output(case):
+    """What else the output said, it says still."""
+    judged = [part(s.value, "priority") for s in case.steps("run_ml_inference", "ml-service")]
+    checked = [part(s.value, "compliant") for s in case.steps("check_compliance_rules", AUDIT)]
+    known = {"status": ["completed"], "priority": judged, "compliant": checked}
+    changed = [name for name, values in known.items() if part(case.output, name) not in values]
+    return f"but not, as before, its {', '.join(changed)}: {case.output}" if changed else ""
 
 
 def keys(lab, address):
@@ -174,8 +224,12 @@ def keys(lab, address):
 
 def attempts(case):
     """How many times a mail to each of the people was tried."""
-    tried = [s.argument.get("recipient") for s in case.steps(MAIL, NOTIFICATIONS)]
-    return [tried.count(case.order[who]) for who in ("email", "manager_email")]
+    return [recipients(case).count(case.order[who]) for who in PEOPLE]
+
+
+def recipients(case):
+    """To whom mails were tried, one for each attempt."""
+    return [s.argument.get("recipient") for s in case.steps(MAIL, NOTIFICATIONS)]
 
 
 def done(case, name, app_id):

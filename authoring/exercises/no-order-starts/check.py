@@ -6,6 +6,7 @@ from labkit.exercises.observations import (
     an_order_with_stores,
     besides,
     databases,
+    in_memory,
     kept_in,
 )
 
@@ -26,5 +27,9 @@ def counter(trial):
         "components/: the type of the store",
         lambda files: files != "in no file",
     )
-    in_memory = f"those of {NOTIFICATIONS} in no file"
-    yield besides(kept, lambda: "" if databases(lab, NOTIFICATIONS) else in_memory)
+    yield besides(kept, lambda: forgetful(lab))
+
+
+def forgetful(lab):
+    is_kept = databases(lab, NOTIFICATIONS) and not in_memory(lab, NOTIFICATIONS)
+    return "" if is_kept else f"those of {NOTIFICATIONS} in no file"

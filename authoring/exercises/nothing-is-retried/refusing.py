@@ -1,20 +1,22 @@
-"""Stands in for notification-service: refuses each mail in a way that no policy tries again."""
+"""Stands in for notification-service: refuses each mail, and notes each try."""
 
+import os
 import signal
 import threading
+from pathlib import Path
 
 import dapr.ext.workflow as wf
+
+NOTES = Path(os.environ["LEDGER"]).with_name("refused.txt")
 
 wfr = wf.WorkflowRuntime()
 
 
-class NonRetryableError(Exception):
-    """By this name the SDK knows that another try is of no use."""
-
-
 @wfr.activity(name="send_email")
 def send_email(ctx: wf.WorkflowActivityContext, mail: dict) -> dict:
-    raise NonRetryableError("the provider has closed the account")
+    with NOTES.open("a", encoding="utf-8") as out:
+        out.write("refused\n")
+    raise ConnectionError("the provider has closed the account")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from labkit.exercises.observations import (
     as_before,
     databases,
     ended,
+    in_memory,
     keep_workflows,
     kept_in,
     mailed,
@@ -105,8 +106,9 @@ def shared(lab):
 def on_disk(case):
     if not kept_in(case):
         return "no file holds the history of the order"
-    without = [app_id for app_id in OTHER_APPS if not databases(case.lab, app_id)]
-    return f"{', '.join(without)}: no database file" if without else "on disk"
+    lab = case.lab
+    without = [a for a in OTHER_APPS if not databases(lab, a) or in_memory(lab, a)]
+    return f"{', '.join(without)}: in no database file" if without else "on disk"
 
 
 def status_of_audit(case):

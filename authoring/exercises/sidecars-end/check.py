@@ -3,11 +3,13 @@
 import sqlite3
 from contextlib import closing, suppress
 
-from labkit.exercises.cases import Case
+from labkit.exercises.cases import NOTIFICATIONS, Case
 from labkit.exercises.observations import (
     Check,
     an_order_with_stores,
+    besides,
     databases,
+    in_memory,
     kept_in,
     sidecars_run,
 )
@@ -45,13 +47,15 @@ def counter(trial):
         lambda: "in a database file" if saved_in(lab, word) else "in no file",
         "components/: the type of the store of the orders team",
     )
-    yield Check(
+    kept = Check(
         "kept",
         "workflows are kept on disk, and not in the database of the orders team",
         "in a database of their own",
         lambda: where(kept_in(case), saved_in(lab, word)),
         "the connectionString of both stores, and the actor state store that a sidecar's log names",
     )
+    forgetful = f"and {NOTIFICATIONS} has its store in memory"
+    yield besides(kept, lambda: forgetful if in_memory(lab, NOTIFICATIONS) else "")
 
 
 def save(lab, word):

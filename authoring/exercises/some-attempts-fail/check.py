@@ -6,6 +6,7 @@ import psutil
 
 from labkit.exercises.cases import NOTIFICATIONS, Case, part
 from labkit.exercises.observations import Check, as_before, came_true, ended, missed, origin
+from labkit.processes import lifeline
 from labkit.waiting import patience, poll, settled
 
 WORKFLOW = "resilient_task_processing"
@@ -26,7 +27,7 @@ def counter(trial):
         "alone",
         f"what starts {NOTIFICATIONS} starts nothing that could connect later",
         "nothing else",
-        lambda: bystanders(lab.app(NOTIFICATIONS)),
+        lambda: bystanders(lab.app(NOTIFICATIONS)) or successor(trial, lab) or "nothing else",
         "notification-service/start.sh, and the processes that it leaves",
     )
     cases = [trial.order() for _ in range(3)]
@@ -112,24 +113,59 @@ def tried_again(case):
 def bystanders(app):
     """Say what runs beside the worker and is neither the worker nor a shell that started it."""
     poll(lambda: not others(app), START_SECONDS * patience(), 0.1)
-    workers = [p for p in family(app) if is_connected(p, app)]
-    if len(workers) > 1:
+    if len(workers := connected(app)) > 1:
         return "; ".join(map(words_of, workers))
     if others(app):
         raise missed(f"{app.app_id} with nothing but its worker", "; ".join(others(app)))
-    return "nothing else"
+    return ""
+
+
+def successor(trial, lab):
+    """End the worker, as a crash would, and say what another worker fails to do in its place."""
+    app = lab.app(NOTIFICATIONS)
+    for process in connected(app):
+        process.kill()
+    within = 2 * START_SECONDS * patience()
+    _, known = poll(lambda: connected(app) or not family(app), within, 0.1)
+    if not known:
+        left = "; ".join(map(words_of, family(app)))
+        raise missed(f"what {app.app_id} is when its worker has ended", left)
+    said = ""
+    if after := connected(app):
+        case = trial.order()
+        came_true(lambda: failed(case) or case.run.has_ended, 10 * patience())
+        name = words_of(after[0])
+        said = f"{name}, when the worker has ended; attempts then fail" if failed(case) else ""
+    lab.up(announce=False)
+    poll(lambda: app.connected_workers() == 1, START_SECONDS * patience(), 0.1)
+    return said
 
 
 def family(app):
+    """What the start of an app has left, also what has left its parent."""
+    found, port = set(), str(app.ports.grpc)
     with suppress(psutil.Error):
         own = psutil.Process(app.process("worker").pid)
-        return [own, *own.children(recursive=True)]
-    return []
+        found |= {own, *own.children(recursive=True)}
+    for pid in lifeline.marked(app.shared.folder.name):
+        with suppress(psutil.Error):
+            process = psutil.Process(pid)
+            found |= {process} if process.environ().get("DAPR_GRPC_PORT") == port else set()
+    return [p for p in found if lives(p)]
+
+
+def lives(process):
+    with suppress(psutil.Error):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def connected(app):
+    return [p for p in family(app) if is_connected(p, app)]
 
 
 def others(app):
-    workers = [p for p in family(app) if is_connected(p, app)]
-    needed = {p.pid for worker in workers for p in (worker, *worker.parents())}
+    needed = {p.pid for worker in connected(app) for p in (worker, *worker.parents())}
     return [words_of(p) for p in family(app) if p.pid not in needed]
 
 
