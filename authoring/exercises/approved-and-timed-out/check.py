@@ -5,9 +5,10 @@ import time
 from labkit.exercises.cases import Case, part
 from labkit.exercises.observations import Check, besides, ended, mailed, missed, ordered, says
 from labkit.exercises.waits import each_at_its_moment, stretched
+from labkit.waiting import patience
 
 APP, WORKFLOW = "escalation-service", "task_escalation"
-SECONDS = 2.0
+SECONDS, READY_SECONDS = 2.0, 30.0
 AFTER_QUESTION = "an approval after the question"
 OTHERS = ()
 
@@ -21,20 +22,22 @@ def steps(lab):
 
 def counter(trial):
     (seconds,) = stretched(SECONDS)
-    trial.lab(REMIND_SECONDS=str(seconds), APPROVAL_SECONDS=str(seconds))
+    lab = trial.lab(REMIND_SECONDS=str(seconds), APPROVAL_SECONDS=str(seconds))
     who = trial.draw.word()
     yes, no = ({"approved": approved, "by": who} for approved in (True, False))
     done, done_at = at_once(trial, "task_done", {"by": who})
     early, _ = at_once(trial, "approval", yes)
     refused, _ = at_once(trial, "approval", no)
-    silent, second, relieved, asked = (task(trial) for _ in range(4))
+    second, relieved, asked, silent = (task(trial) for _ in range(4))
     told = {}
     each_at_its_moment(
         (lambda: in_round_two(second, seconds), lambda: tell(second, "approval", yes, told)),
         (lambda: in_round_two(relieved, seconds), lambda: tell(relieved, "task_done", yes, told)),
+        (lambda: len(told) == 2, lambda: started_again(lab)),
         (lambda: is_asked(asked), lambda: tell(asked, "approval", yes, told)),
         within=15,
     )
+    lab.up(APP, within=READY_SECONDS * patience(), announce=False)
     for case, status, by in (
         (early, "reassigned", who),
         (refused, "kept", who),
@@ -105,6 +108,12 @@ def later(case, expected, told, how, waits, since="assignee_email"):
     if told.get(case.instance_id, over) >= over:
         raise missed(how, "the wait may have been over")
     return f"{how}: {found}"
+
+
+def started_again(lab):
+    """What the service had in mind in the first round is gone in the second."""
+    lab.kill(APP, "worker", announce=False)
+    lab.app(APP).start()  # does not wait until it is ready: other moments are near
 
 
 def in_round_two(case, seconds):
