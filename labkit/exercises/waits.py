@@ -70,9 +70,14 @@ def ends(event: HistoryEvent) -> bool:
     return event.kind == "executionCompleted"
 
 
-def calls(name: str, words: str) -> Callable[[HistoryEvent], bool]:
-    """Return a reaction for :func:`unheard`: an activity is called, with such an input."""
-    return lambda e: e.kind == "taskScheduled" and e.name == name and words in (e.input or "")
+def calls(name: str, field: str, words: str) -> Callable[[HistoryEvent], bool]:
+    """Return a reaction for :func:`unheard`: a call of an activity, with words in such a field."""
+
+    def is_one(event: HistoryEvent) -> bool:
+        given = event.argument if event.kind == "taskScheduled" and event.name == name else None
+        return isinstance(given, dict) and words in str(given.get(field))
+
+    return is_one
 
 
 def _turn(case: Case, reaction: Callable[[HistoryEvent], bool]) -> list[HistoryEvent]:

@@ -12,7 +12,7 @@ from labkit.exercises.observations import MomentMissed
 from labkit.history import HistoryEvent
 
 BEGAN = datetime(2026, 1, 1, tzinfo=timezone.utc)
-ASSIGNED = waits.calls("assign_task", "morgan@example.com")
+ASSIGNED = waits.calls("assign_task", "assignee", "morgan@example.com")
 
 
 def case(*kinds_at):
@@ -25,7 +25,7 @@ def case(*kinds_at):
             kind,
             BEGAN + timedelta(seconds=seconds),
             name="assign_task" if kind == "taskScheduled" else None,
-            input='"morgan@example.com"' if kind == "taskScheduled" else None,
+            input='{"assignee": "morgan@example.com"}' if kind == "taskScheduled" else None,
         )
         for number, (kind, seconds) in enumerate(kinds_at)
     ]

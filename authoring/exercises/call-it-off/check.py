@@ -87,7 +87,7 @@ def not_at_once(case, id):
     """What is to be said when the wait goes on although the task is called off."""
     if id == "first":
         require_before(case, mails_about(case, REMINDER))
-    return unheard(case, calls("send_email", CANCELLED))
+    return unheard(case, calls("send_email", "subject", CANCELLED))
 
 
 def task_done(case, by, following):
@@ -106,7 +106,7 @@ def decided(case, status, by):
     require_before(case, over(case))
     if answer(case) != [status, by]:
         return f"an approval in time: {answer(case)}"
-    reaction = ends if status == "kept" else calls("assign_task", manager(case))
+    reaction = ends if status == "kept" else calls("assign_task", "assignee", manager(case))
     return unheard(case, reaction) and f"an approval counts {unheard(case, reaction)}"
 
 

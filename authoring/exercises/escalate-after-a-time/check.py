@@ -45,7 +45,7 @@ def counter(trial):
     )
     for one in nobody_answers(silent, *waits[:2]):
         yield besides(one, lambda: other_times(silent, waits)) if one.id == "in-time" else one
-    to_manager = calls("assign_task", yes.order["manager_email"])
+    to_manager = calls("assign_task", "assignee", yes.order["manager_email"])
     for one in approved(yes, who):
         yield besides(one, lambda: unheard(yes, to_manager)) if one.id == "says" else one
     yield ended(no)

@@ -55,7 +55,7 @@ def counter(trial):
     tell(silent, (0, True))
     yield from timed_out(silent)
     yield besides(in_time(silent, later), lambda: other_time(silent, *times))
-    to_manager = calls("assign_task", manager(yes, 0))
+    to_manager = calls("assign_task", "assignee", manager(yes, 0))
     for one in reassigned(yes, [manager(yes, 0), manager(yes, 2)], "says"):
         yield besides(one, lambda: unheard(yes, to_manager)) if one.id == "says" else one
     yield ended(no, within=8)
