@@ -1,10 +1,12 @@
 """The answer of the manager decides, whoever answers first, and however often."""
 
-from labkit.exercises.cases import Case
-from labkit.exercises.observations import Check, ended, mailed, ordered, says
+from labkit.exercises.cases import Case, part
+from labkit.exercises.observations import Check, besides, ended, mailed, ordered, says
 
 APP, WORKFLOW = "escalation-service", "task_handover"
 OTHERS = ()
+MANY = 4
+"""Times that the lead answers before the manager does."""
 
 
 def steps(lab):
@@ -32,7 +34,13 @@ def counter(trial):
     tell(twice, "manager", manager, False)
     yield waits(twice, "after two answers of the manager the answer of the lead is waited for")
     tell(twice, "lead", lead, True)
-    yield from wished(twice, "kept", manager, lead, "the manager refuses twice", "twice")
+    often = order(trial)
+    for _ in range(MANY):
+        tell(often, "lead", lead, True)
+    tell(often, "manager", manager, False)
+    for one in wished(twice, "kept", manager, lead, "the manager refuses twice", "twice"):
+        is_status = one.id == "twice" and one.expected == "kept"
+        yield besides(one, lambda: miscounted(often, manager, lead)) if is_status else one
 
 
 def order(trial):
@@ -59,6 +67,15 @@ def waits(case, checked):
     return Check(
         "twice", checked, "RUNNING", lambda: case.run.settle(2), "lab.run(ID).history"
     )  # fmt: skip
+
+
+def miscounted(case, manager, lead):
+    """What is to be said when many answers of the lead are more than one opinion."""
+    status = case.settled()
+    found = [part(case.output, key) for key in ("status", "by", "opinion")]
+    if status == "COMPLETED" and found == ["kept", manager, lead]:
+        return ""
+    return f"after {MANY} answers of the lead and a refusal of the manager: {status}, {found}"
 
 
 def tell(case, role, by, approved):

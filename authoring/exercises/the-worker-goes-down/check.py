@@ -1,9 +1,11 @@
 """An order that ends its worker is set aside after some runs, and all others are carried out."""
 
+import shutil
 from contextlib import suppress
+from dataclasses import replace
 
 from labkit.errors import LabError
-from labkit.exercises.cases import NOTIFICATIONS, Case, part
+from labkit.exercises.cases import NOTIFICATIONS, ORCHESTRATOR, Case, part
 from labkit.exercises.observations import Check, as_before, besides, ended, mailed, ordered, says
 from labkit.waiting import patience, wait_until
 
@@ -22,7 +24,8 @@ def steps(lab):
 
 def counter(trial):
     word = trial.draw.word()
-    lab = trial.lab(RENDERER_FAILS_ON=word)
+    lab = trial.lab(ORCHESTRATOR)
+    with_renderer(lab, word)
     poison = trial.order(title=f"Review {word} now")
     supervise(lab, poison)
     other = trial.order()
@@ -35,15 +38,32 @@ def counter(trial):
 def spoiled(trial, lab):
     """What else has changed: another team's file, or later orders for one person."""
     text = next(e.put for e in trial.exercise.fault if e.file.endswith("renderer.py"))
-    file = lab.app(NOTIFICATIONS).spec.folder / "renderer.py"
+    file = trial.exercise.work / NOTIFICATIONS / "renderer.py"
     if file.read_text("utf-8").strip() != text.strip():
         return "renderer.py, which is another team's, has changed"
-    person = trial.draw.email()  # the mails of the order before are counted after this
-    later = [trial.order(assignee_email=person) for _ in range(MOST + 1)]
+    first = trial.order()  # of another person: the mails of the order before are counted after this
+    later = [first, *(trial.again(first) for _ in range(MOST))]
     for case in later:
         case.settled()
     found = {str(part(case.output, "status")) for case in later} - {"completed"}
-    return f"later orders for the same person: {', '.join(sorted(found))}" if found else ""
+    return f"the same order {MOST + 1} times: {', '.join(sorted(found))}" if found else ""
+
+
+def with_renderer(lab, word):
+    """Start the notification service with a renderer of tomorrow, which another text ends.
+
+    What it fails on stands in none of its names: the files are a copy of the learner's.
+    """
+    spec = next(a for a in lab.run_file.apps if a.app_id == NOTIFICATIONS)
+    folder = lab.folder / "tomorrow" / NOTIFICATIONS
+    left_out = shutil.ignore_patterns("__pycache__", "*.sqlite*")
+    shutil.copytree(spec.folder, folder, symlinks=True, ignore=left_out)
+    file = folder / "renderer.py"
+    text = file.read_text("utf-8").replace("if FAILS_ON in text:", f"if {word!r} in text:")
+    file.write_text(text, "utf-8")
+    copied = [replace(a, folder=folder) if a is spec else a for a in lab.run_file.apps]
+    lab.run_file = replace(lab.run_file, apps=tuple(copied))
+    lab.up(within=READY_SECONDS * patience(), announce=False)
 
 
 def wished(poison, other, ends):

@@ -5,6 +5,7 @@ import time
 from labkit.exercises.cases import Case, part
 from labkit.exercises.observations import (
     Check,
+    besides,
     came_true,
     ended,
     mailed,
@@ -13,15 +14,17 @@ from labkit.exercises.observations import (
     origin,
     rows_of,
 )
+from labkit.exercises.waits import calls, ends, stretched, unheard
 from labkit.waiting import patience
 
 APP = "escalation-service"
 WORKFLOW = "task_escalation"
-APPROVAL = 4.0
-LATER = 1.6
-"""Seconds after the question at which one answer comes; a new deadline would be so much later."""
+BEFORE, APPROVAL, LATER = 0.5, 4.0, 1.6
+"""The time of each wait before the question, and of the managers; when one answer comes after the
+question: a new deadline would be so much later."""
 NEVER = 9000
 """The year of a timer that stands for a wait without a time-out."""
+QUESTION = "Please decide"
 OTHERS = ()
 
 
@@ -34,23 +37,30 @@ def steps(lab):
 
 
 def counter(trial):
-    env = {"REMIND_SECONDS": 0.5, "ESCALATE_SECONDS": 0.5, "APPROVAL_SECONDS": APPROVAL}
+    times = before, approval, later = stretched(BEFORE, APPROVAL, LATER)
+    env = {"REMIND_SECONDS": before, "ESCALATE_SECONDS": before, "APPROVAL_SECONDS": approval}
     trial.lab(**{name: str(value) for name, value in env.items()})
-    silent, yes, no, twice, stranger, changed, done = (task(trial) for _ in range(7))
+    done = task(trial)
     done.lab.client(APP).raise_workflow_event(done.instance_id, "task_done", data={"by": "x"})
-    tell(yes, (0, True), (2, True))
-    tell(no, (2, False), (0, True), (1, False))
-    tell(twice, (1, True), (1, True))
-    tell(stranger, (0, True), (trial.draw.email(), True))
-    tell(changed, (1, True), (1, False), (1, False), (trial.draw.email(), True), (0, True))
+    yes = at_once(trial, (0, True), (2, True))
+    no = at_once(trial, (2, False), (0, True), (1, False))
+    twice = at_once(trial, (1, True), (1, True))
+    stranger = at_once(trial, (0, True), (trial.draw.email(), True))
+    stranger.lab.client(APP).raise_workflow_event(stranger.instance_id, "approval", data=None)
+    somebody = trial.draw.email()
+    changed = at_once(trial, (1, True), (1, False), (1, False), (somebody, True), (0, True))
+    silent = task(trial)
     came_true(lambda: asked(silent) or silent.run.has_ended, 15 * patience())
-    time.sleep(LATER)
+    time.sleep(later)
     tell(silent, (0, True))
     yield from timed_out(silent)
-    yield from in_time(silent)
-    yield from reassigned(yes, [manager(yes, 0), manager(yes, 2)], "says")
+    yield besides(in_time(silent, later), lambda: other_time(silent, *times))
+    to_manager = calls("assign_task", "assignee", manager(yes, 0))
+    for one in reassigned(yes, [manager(yes, 0), manager(yes, 2)], "says"):
+        yield besides(one, lambda: unheard(yes, to_manager)) if one.id == "says" else one
     yield ended(no, within=8)
-    yield outcome(no, ["kept", [manager(no, 2), manager(no, 1)]], "two refuse", "refused")
+    kept = ["kept", [manager(no, 2), manager(no, 1)]]
+    yield besides(outcome(no, kept, "two refuse", "refused"), lambda: unheard(no, ends))
     for case, how, id in (
         (twice, "one manager approves twice", "twice"),
         (stranger, "one manager approves, and somebody who was not asked", "stranger"),
@@ -60,6 +70,7 @@ def counter(trial):
     how = "one manager approves and then refuses, and another one approves"
     yield from reassigned(changed, [manager(changed, 1), manager(changed, 0)], "changed", how)
     yield ended(done)
+    require_before_question(done)
     yield outcome(done, ["done", "x"], "task_done comes at once", "before")
 
 
@@ -77,24 +88,51 @@ def reassigned(case, people, id, how="two managers approve"):
     yield assigned(case, [case.order["assignee_email"], people[0]])
 
 
-def in_time(case):
+def in_time(case, later):
     """One deadline, also when an answer has come; by the timers in the history."""
 
     def observe():
         asked_at = [s.began for s in case.steps("send_email")][-1]
-        timers = [s for s in case.steps() if s.due and s.due.year < NEVER]
-        dues = sorted(s.due for s in timers if s.began >= asked_at)
-        later = (dues[-1] - dues[0]).total_seconds() if dues else 0.0
-        return "one deadline" if later < LATER / 2 else f"a deadline that is {later:.0f} s later"
+        dues = sorted(s.due for s in timers(case) if s.began >= asked_at)
+        more = (dues[-1] - dues[0]).total_seconds() if dues else 0.0
+        return "one deadline" if more < later / 2 else f"a deadline that is {more:.0f} s later"
 
     require_an_answer(case)
-    yield Check(
+    return Check(
         "deadline",
         "one manager approves a while after the question: the time does not become longer",
         "one deadline",
         observe,
         f"the timers in lab.run({case.instance_id!r}).history",
     )
+
+
+def other_time(case, before, approval, later):
+    """What is to be said when the time of the question is not counted from the question.
+
+    What is due is compared with the question, and with when the timer was made, which are the
+    same on any machine.
+    """
+    asked = [s for s in case.steps("send_email") if QUESTION in str(s.argument)]
+    last = max((s for s in timers(case) if s.ended), key=lambda s: s.due)
+    given = (last.due - asked[0].began).total_seconds()
+    since = max(last.began, asked[-1].ended or asked[-1].began)
+    most = (last.due - since).total_seconds()
+    if approval - 1.8 * before < given and most < approval + later / 2:
+        return ""
+    return f"it is over {given:.1f} s after the question in place of {approval:.1f}"
+
+
+def timers(case):
+    return [s for s in case.steps() if s.due and s.due.year < NEVER]
+
+
+def require_before_question(case):
+    """A busy machine may be slower than the time in which task_done has to come."""
+    raised = [e.time for e in case.history.events if e.kind == "eventRaised"]
+    asked = [s.began for s in case.steps("send_email") if QUESTION in str(s.argument)]
+    if not raised or (asked and asked[0] < raised[0]):
+        raise missed("task_done before the managers are asked", "they were asked before")
 
 
 def require_an_answer(case):
@@ -133,6 +171,13 @@ def assigned(case, people):
 
 def task(trial):
     return trial.order(managers=[trial.draw.email() for _ in range(3)])
+
+
+def at_once(trial, *answers):
+    """Order a task and raise answers, before it waits for them."""
+    case = task(trial)
+    tell(case, *answers)
+    return case
 
 
 def manager(case, number):
