@@ -1,9 +1,10 @@
 """What the exercises about overload observe: how many mails are at the provider at once.
 
 In the second lab the provider holds every mail and nobody gives up, so what is there at once is
-counted, and no clock decides. Then it delivers, and each order has its mail, once. Where the mails
-come slowly then, they may have been sent by a clock, as no limit does: the provider holds mails
-again, for so long that the clock would show.
+counted, and no clock decides. The mails are those of mail-service, and no order is done without
+its mail. Then the provider delivers, and each order has its mail, once. Where the mails come slowly
+then, they may have been sent by a clock, as no limit does: the provider holds mails again, for so
+long that the clock would show.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ SLOW_SECONDS = 4.0
 PACED_SECONDS = 10.5
 """Longest time between two mails that is looked for; slower ones are found to stand still."""
 NOBODY_GIVES_UP = "600"
+SENDER = "mail-service"
 
 
 def flood(trial: Trial, most: int) -> Iterator[Check]:
@@ -73,7 +75,8 @@ def at_once(lab: Lab, most: int, cases: Sequence[Case]) -> Check:
         if not came_true(begun, SECONDS * patience()) or not here():
             return "no mail came"
         more = came_true(lambda: here() > most, HELD_SECONDS * patience())
-        return f"more than {most}" if more else f"{most} or fewer"
+        seen = f"more than {most}" if more else f"{most} or fewer"
+        return "; ".join(filter(None, [seen, elsewhere(lab), too_early(cases)]))
 
     return Check(
         "at-once",
@@ -82,6 +85,18 @@ def at_once(lab: Lab, most: int, cases: Sequence[Case]) -> Check:
         observe,
         "whose sidecar reads which Configuration, and what each line of it counts",
     )
+
+
+def elsewhere(lab: Lab) -> str:
+    """Say that other apps than mail-service hand over mails; "" when none does."""
+    others = [name for name in lab.callers("mail") if name.partition("#")[0] != SENDER]
+    return f"and mails of {' and '.join(others)}" if others else ""
+
+
+def too_early(cases: Sequence[Case]) -> str:
+    """Say that orders are done while the provider still holds every mail; "" when none is."""
+    done = sum(case.run.status == "COMPLETED" for case in cases)
+    return f"and {done} of the orders COMPLETED before their mails are delivered" if done else ""
 
 
 def all_ended(cases: Sequence[Case]) -> Check:

@@ -1,10 +1,8 @@
 """Orders with an audit end, and the audit is still closed to everybody else."""
 
-from labkit.exercises.cases import AUDIT, NOTIFICATIONS, Case
+from labkit.exercises.cases import Case
 from labkit.exercises.observations import as_before, ended, mailed, ordered
-from labkit.exercises.strangers import Call, closed, join
-
-AUDITING = "compliance_audit_workflow"
+from labkit.exercises.strangers import closed, join, unwanted
 
 
 def steps(lab):
@@ -21,15 +19,5 @@ def counter(trial):
     yield mailed(audited)
     stranger = trial.draw.instance_id()
     join(lab, stranger)
-    yield closed(lab, unwanted(stranger))
+    yield closed(lab, unwanted(audited, stranger, trial.draw))
     yield from as_before(audited)
-
-
-def unwanted(stranger):
-    title = "a new app: {} of {}"
-    for name in ("send_email", "send_push"):
-        as_titled = title.format(f"activity {name}", NOTIFICATIONS)
-        yield Call(stranger, NOTIFICATIONS, "activity", name, as_titled)
-    yield Call(stranger, AUDIT, "schedule", AUDITING, title.format(f"schedule {AUDITING}", AUDIT))
-    yield Call(NOTIFICATIONS, AUDIT, "schedule", AUDITING)
-    yield Call(AUDIT, NOTIFICATIONS, "activity", "send_email")

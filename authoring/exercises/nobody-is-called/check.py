@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from labkit.exercises import load
-from labkit.exercises.alerting import RULES, quiet, readable
+from labkit.exercises.alerting import RULES, afterwards, quiet, readable
 from labkit.exercises.observations import Check
 from labkit.prometheus import graded, recordings
 
@@ -22,7 +22,8 @@ def counter(trial):
     times = trial.draw.number(2, 9)
     night = multiplied(known(LAST_NIGHT), times)
     one, two = (few(known(LAST_NIGHT), *of) for of in (("one mail", 20), ("two mails", 10, 12)))
-    yield from judged(rules, night, ", on a day with more mails", [one], [two])
+    past = afterwards(two, "more than ten minutes after mails have failed")
+    yield from judged(rules, night, ", on a day with more mails", [one, past], [two])
     other = renamed(known(LAST_NIGHT), f'activity_name="send_{trial.draw.word()}"')
     yield quiet(rules, [other], "others", "it stays silent when another activity fails")
 

@@ -14,7 +14,7 @@ TODAY = """\
 import os
 import runpy
 
-with open(os.environ["LEDGER"] + ".ran", "a") as ran:
+with open(os.environ["LEDGER"] + ".{noted}", "a") as ran:
     ran.write(os.environ["DAPR_GRPC_PORT"] + "\\n")
 runpy.run_path({main!r}, run_name="__main__")
 """
@@ -38,19 +38,19 @@ def wished(cases, other_release=lambda: ""):
 
 def counter(trial):
     lab = trial.lab("orders")
-    yesterday = lab.folder / "yesterday.py"
+    yesterday, today = (lab.folder / f"{trial.draw.word()}.py" for _ in range(2))
     healthy = {edit.file: edit.put for edit in trial.exercise.healthy}
     yesterday.write_text(healthy["payments/yesterday.py"], "utf-8")
     name_release(lab, yesterday)
     lab.up("payments#1", within=READY_SECONDS * patience(), announce=False)
-    today = lab.folder / "today.py"
-    today.write_text(TODAY.format(main=str(trial.exercise.work / "payments" / "main.py")), "utf-8")
+    noted, main = trial.draw.word(), str(trial.exercise.work / "payments" / "main.py")
+    today.write_text(TODAY.format(noted=noted, main=main), "utf-8")
     os.utime(today, (0, 0))  # a release need not be newer than what a machine keeps
     name_release(lab, today)
     lab.stop("payments#1", "worker", announce=False)
     lab.up(within=READY_SECONDS * patience(), announce=False)
     cases = [trial.order(given=bill(trial.draw)) for _ in range(MANY)]
-    yield from wished(cases, lambda: other_release(lab))
+    yield from wished(cases, lambda: other_release(lab, noted))
 
 
 def bill(draw):
@@ -68,9 +68,9 @@ def name_release(lab, program):
     file.write_text(str(program))
 
 
-def other_release(lab):
+def other_release(lab, noted):
     """Say which replicas run another release than the one that is named; "" when none does."""
-    file = ledger(lab, "ran")
+    file = ledger(lab, noted)
     ran = file.read_text().split() if file.exists() else []
     others = [app.name for app in lab.replicas("payments") if port(app) not in ran]
     return f"{' and '.join(others)} ran another release than the one that is named" * bool(others)

@@ -43,6 +43,7 @@ def counter(trial):
         cases.append(trial.order(given=name, instance_id=name))
         within = MOMENT_SECONDS * patience()
         wait_until(lambda: waits(cases[-1]) or cases[-1].run.has_ended, within, "the approval")
+    release(lab, "main.py")  # what an order has to know stands in its history, not in a process
     for case in filter(waits, cases):
         lab.client("approvals").raise_workflow_event(f"approval-{case.instance_id}", "approved")
     yield from wished(*cases)

@@ -4,8 +4,18 @@ import json
 from datetime import datetime
 
 from labkit.exercises.cases import AUDIT, Case
-from labkit.exercises.observations import Check, as_before, ended, mailed, ordered, pushed, rows_of
+from labkit.exercises.observations import (
+    Check,
+    as_before,
+    besides,
+    ended,
+    mailed,
+    ordered,
+    pushed,
+    rows_of,
+)
 
+AUDITS = "compliance_audit_workflow"
 PUSHED, AUDITED = "task_processing_multi_app", "task_with_audit"
 OTHERS = ("resilient_task_processing", "task_with_fallback")
 
@@ -18,17 +28,30 @@ def steps(lab):
 
 
 def counter(trial):
-    trial.lab()
+    lab = trial.lab()
     yield from wished(trial.order(PUSHED), trial.order(AUDITED))
     outside = trial.order(AUDITED, assignee_email=trial.draw.email("elsewhere.example.org"))
     yield ended(outside)
-    yield Check(
+    alert = Check(
         "alert",
         "an audit of somebody outside the company still finds that, and that alone",
         ["actor is not at example.com"],
         lambda: violations(outside),
         f"lab.ledger({AUDIT!r}, 'alerts')",
     )
+    yield besides(alert, lambda: fewer_rules(lab, trial.draw))
+
+
+def fewer_rules(lab, draw):
+    """Say that an audit of what breaks all three rules finds fewer; "" when it finds them."""
+    given = {"task_id": draw.task_id(), "action": draw.word(), "actor": draw.email("example.org")}
+    case = Case(lab, draw.instance_id(), AUDITS, given)
+    client = lab.client(AUDIT)
+    client.schedule_new_workflow(AUDITS, input=given, instance_id=case.instance_id)
+    found = violations(case) if case.settled() == "COMPLETED" else []
+    if case.run.status == "FAILED" or len(found) >= 3:
+        return ""
+    return f"and an audit of what breaks all three rules finds only {found}"
 
 
 def wished(order, audited):
