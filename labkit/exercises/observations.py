@@ -76,9 +76,22 @@ def besides(one: Check, problem: Callable[[], str]) -> Check:
         return f"{seen}; {found[0]}" if found else seen
 
     def holds(seen: Any) -> bool:
-        return not found and (one.holds(seen) if one.holds else bool(seen == one.expected))
+        return not found and _is_good(one, seen)
 
     return replace(one, observe=observe, holds=holds)
+
+
+def broken(checks: Iterable[Check]) -> str:
+    """Ask checks one after the other; return what the first that does not hold has seen, or ""."""
+    for one in checks:
+        seen = one.observe()
+        if not _is_good(one, seen):
+            return f"{one.checked}: {seen}"
+    return ""
+
+
+def _is_good(one: Check, seen: Any) -> bool:
+    return one.holds(seen) if one.holds else bool(seen == one.expected)
 
 
 # --- the workflow -----------------------------------------------------------------------------
@@ -465,7 +478,7 @@ def _state(case: Case, known: Known) -> str:
     if status != "COMPLETED":
         return status
     # Where the machine is slow, task_with_fallback ends before what it gave up has been sent.
-    came_true(lambda: not _under_way(case), LATE_SECONDS * patience())
+    came_true(lambda: not under_way(case), LATE_SECONDS * patience())
     if missing := [s for s in known.steps if s not in _present(case, known.steps)]:
         return f"without {_listed(missing)}"
     address = case.order["assignee_email"]
@@ -482,7 +495,8 @@ def _state(case: Case, known: Known) -> str:
     return "as before"
 
 
-def _under_way(case: Case) -> bool:
+def under_way(case: Case) -> bool:
+    """Whether the workflow or one of its children has not ended."""
     return any(run.missing or run.status not in ENDED for run in case.history.walk())
 
 

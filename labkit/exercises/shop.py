@@ -7,7 +7,9 @@ is said once, in ``services/fulfilment/invariant.py``, and asked here.
 from __future__ import annotations
 
 import runpy
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -17,6 +19,7 @@ from labkit.errors import ObservationError
 from labkit.exercises.cases import Case, part
 from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import Check, besides, came_true, ended, rows_of
+from labkit.labs.lab import Lab
 from labkit.waiting import patience
 
 ORDER_API = "order-api"
@@ -55,6 +58,28 @@ def drawn(draw: Draw, **changes: Any) -> dict[str, Any]:
         "customer_email": draw.email(),
         **changes,
     }
+
+
+@contextmanager
+def failing_ledger(lab: Lab, app_id: str, statement: str, order_id: str) -> Iterator[None]:
+    """Within the block the ledger of an app fails at a statement about one order.
+
+    The error is none of a constraint: a service may expect such a one of a row that is there.
+
+    Args:
+        statement: as a trigger names it, e.g. ``INSERT ON payments``.
+    """
+    ledger, name = lab.app(app_id).ledger, f"fails_{''.join(filter(str.isalnum, order_id))}"
+    overflow = "abs(-9223372036854775807 - (NEW.order_id IS NOT NULL))"
+    with closing(sqlite3.connect(ledger, timeout=5, isolation_level=None)) as db:
+        db.execute(
+            f"CREATE TRIGGER {name} BEFORE {statement} WHEN NEW.order_id = '{order_id}'"
+            f" BEGIN SELECT {overflow}; END"
+        )
+        try:
+            yield
+        finally:
+            db.execute(f"DROP TRIGGER {name}")
 
 
 def row_of(case: Case, compensation: str, effects: Effects = EFFECTS) -> dict[str, Any] | None:
