@@ -4,12 +4,13 @@ import json
 from datetime import datetime
 
 from labkit.exercises.cases import Case, part
-from labkit.exercises.observations import Check, besides, ended, ordered
+from labkit.exercises.observations import Check, besides, broken, ended, ordered
 from labkit.exercises.shop import PAYMENT, cancelled, drawn, row_of
 from labkit.waiting import patience, poll, wait_until
 
 MOMENT_SECONDS = 30.0
 READY_SECONDS = 30.0
+RETRIES_SECONDS = 8.0
 # More than the longest pause between two tries. A call to an app that is not there does not reach
 # the history, so the way back cannot be waited for by its name.
 QUIET_SECONDS = 5.0
@@ -43,8 +44,14 @@ def counter(trial):
     poll(lambda: first.run.has_ended, within)
     yield from wished(first, sample)
     good = trial.order(given=drawn(trial.draw))
+    no_parcel = trial.order(given=drawn(trial.draw, card="silent"))
+    how = "with a bank that does not answer, "
+    more = {
+        "status": lambda: not_sent(good),
+        "reverse": lambda: broken(cancelled(no_parcel, how, within=RETRIES_SECONDS)),
+    }
     for one in cancelled(trial.order(given=drawn(trial.draw, country="AQ"))):
-        yield besides(one, lambda: not_sent(good)) if one.id == "status" else one
+        yield besides(one, more[one.id]) if one.id in more else one
 
 
 def not_sent(case):
