@@ -19,13 +19,16 @@ from labkit.errors import ObservationError
 from labkit.exercises.cases import Case, part
 from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import Check, besides, came_true, ended, rows_of
+from labkit.exercises.trial import Trial
 from labkit.labs.lab import Lab
-from labkit.waiting import patience
+from labkit.waiting import patience, wait_until
 
 ORDER_API = "order-api"
 INVENTORY = "inventory-service"
 PAYMENT = "payment-service"
 SHIPPING = "shipping-service"
+RETRY = "activityRetry"
+MOMENT_SECONDS = 15.0
 MAIL_SECONDS = 10.0
 """How long a mail may come after the end of its order, on a usual machine."""
 
@@ -80,6 +83,22 @@ def failing_ledger(lab: Lab, app_id: str, statement: str, order_id: str) -> Iter
             yield
         finally:
             db.execute(f"DROP TRIGGER {name}")
+
+
+def refund_fails_once(trial: Trial, lab: Lab, statement: str = "UPDATE ON payments") -> Case:
+    """Order what nobody delivers; return when its refund has failed, at a statement of its ledger.
+
+    It is tried again then, or the order has ended.
+    """
+    given = drawn(trial.draw, country="AQ")
+    with failing_ledger(lab, PAYMENT, statement, given["order_id"]):
+        case = trial.order(given=given)
+
+        def failed() -> bool:
+            return any(s.timer_for == RETRY for s in case.steps()) or case.run.has_ended
+
+        wait_until(failed, usual=MOMENT_SECONDS, what="the refund has failed")
+    return case
 
 
 def row_of(case: Case, compensation: str, effects: Effects = EFFECTS) -> dict[str, Any] | None:
@@ -216,12 +235,8 @@ def _uninformed(case: Case) -> str:
     return "" if came else "and no mail for the customer"
 
 
-def ships(trial: Any) -> Check:
-    """The shorter saga of the same file works as before: it undoes what cannot be delivered.
-
-    Args:
-        trial: the :class:`labkit.exercises.trial.Trial` in whose lab it is ordered.
-    """
+def ships(trial: Trial) -> Check:
+    """The shorter saga of the same file works as before: it undoes what cannot be delivered."""
     small = trial.order("ship_order", given=drawn(trial.draw, country="AQ"))
 
     def observe() -> str:

@@ -15,9 +15,9 @@ from labkit.exercises.shop import (
     SHIPPING,
     cancelled,
     drawn,
-    failing_ledger,
     fulfilled,
     order_id,
+    refund_fails_once,
 )
 from labkit.waiting import patience, wait_until
 
@@ -59,24 +59,11 @@ def sent_twice(trial, lab):
         cases = [trial.order(given=given) for _ in range(2)]
         for case in cases:
             wait_until(lambda c=case: at_shipping(c), MOMENT_SECONDS * patience(), "the call")
-    halves = {how: half_done(trial, lab, statement) for how, statement in HALVES.items()}
+    halves = {how: refund_fails_once(trial, lab, at) for how, at in HALVES.items()}
     for case in cases:
         yield ended(case, within=HELD_SECONDS + 4 * patience())
         one = once(case, "when the order was sent twice, ")
         yield besides(one, lambda: repeated(halves)) if case is cases[-1] else one
-
-
-def half_done(trial, lab, statement):
-    """Order something whose refund fails at a statement, at its first try."""
-    given = drawn(trial.draw, country="AQ")
-    with failing_ledger(lab, PAYMENT, statement, given["order_id"]):
-        case = trial.order(given=given)
-        wait_until(lambda: has_failed(case), MOMENT_SECONDS * patience(), "the refund has failed")
-    return case
-
-
-def has_failed(case):
-    return any(s.timer_for == "activityRetry" for s in case.steps()) or case.run.has_ended
 
 
 def repeated(halves):

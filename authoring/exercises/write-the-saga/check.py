@@ -13,6 +13,7 @@ from labkit.exercises.shop import (
     cancelled,
     drawn,
     fulfilled,
+    refund_fails_once,
     reported,
     row_of,
     ships,
@@ -46,9 +47,11 @@ def counter(trial):
         how: trial.order(given=drawn(trial.draw, **changes)) for how, changes in FAILING.items()
     }
     for how, case in cases.items():
+        more = {}
+        if case is list(cases.values())[-1]:
+            more = {"holds": lambda: lost(trial, lab), "reverse": lambda: not_in_turn(trial, lab)}
         for one in cancelled(case, how, within=RETRIES_SECONDS):
-            is_last = one.id == "holds" and case is list(cases.values())[-1]
-            yield besides(one, lambda: lost(trial, lab)) if is_last else one
+            yield besides(one, more[one.id]) if one.id in more else one
     voucher = trial.order(given=drawn(trial.draw, card="voucher", country="AQ"))
     for one in left(voucher, "with a voucher, which cannot be refunded, "):
         yield besides(one, lambda: no_refund(trial, lab)) if one.id == "left" else one
@@ -65,6 +68,12 @@ def lost(trial, lab):
         if found := raising(trial, lab, step, "after", lambda case, how=how: cancelled(case, how)):
             return found
     return ""
+
+
+def not_in_turn(trial, lab):
+    """What is wrong with an order when its refund takes more than one try, if anything."""
+    how = "with a refund that fails at its first try, "
+    return broken(cancelled(refund_fails_once(trial, lab), how, within=RETRIES_SECONDS))
 
 
 def no_refund(trial, lab):
