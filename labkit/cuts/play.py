@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import time
@@ -15,6 +14,7 @@ from typing import Any
 from labkit.cuts.invariant import Answer, Invariant, InvariantHangs, ask, load
 from labkit.cuts.outcome import Outcome, Result
 from labkit.cuts.plan import Cut, Point, points_of
+from labkit.cuts.raising import hooked, raised_in
 from labkit.errors import LabError, ObservationError
 from labkit.history import ENDED, HistoryEvent, events_of
 from labkit.labs.lab import Lab
@@ -131,7 +131,7 @@ def _run(task: Task, cut: Cut | None, lab: Lab, invariant: Invariant, name: str)
             name, "not ended", took, _late(lab, task, cut, began), *_state(lab, task, problem)
         )
     took = time.time() - began
-    if cut is not None and cut.how == "raise" and not _raised(lab).exists():
+    if cut is not None and cut.how == "raise" and not raised_in(lab).exists():
         return Result(name, "not reached", words=f"{cut.point.name} was not called")
     holds, words = _asked(invariant, lab, task)
     outcome: Outcome = "no answer" if holds is None else "held" if holds else "violated"
@@ -235,17 +235,8 @@ def _env(cut: Cut | None) -> dict[str, str]:
     """The environment that lets an activity raise an exception; empty for other cuts."""
     if cut is None or cut.how != "raise":
         return {}
-    hook = str(Path(__file__).parent / "hook")
-    path = os.pathsep.join(filter(None, [hook, os.environ.get("PYTHONPATH", "")]))
     # An activity of this name in another app raises, too; names are unique in the course.
-    return {
-        "PYTHONPATH": path,
-        "LABKIT_RAISE": f"{cut.victim}:{cut.point.nth}:{cut.point.name}",
-    }
-
-
-def _raised(lab: Lab) -> Path:
-    return lab.folder / "ledgers" / "raised"
+    return hooked(f"{cut.victim}:{cut.point.nth}:{cut.point.name}")
 
 
 def _draw(lab: Lab, instance_id: str) -> None:

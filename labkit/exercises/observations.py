@@ -82,9 +82,22 @@ def besides(one: Check, problem: Callable[[], str]) -> Check:
         return f"{seen}; {found[0]}" if found else seen
 
     def holds(seen: Any) -> bool:
-        return not found and (one.holds(seen) if one.holds else bool(seen == one.expected))
+        return not found and _is_good(one, seen)
 
     return replace(one, observe=observe, holds=holds)
+
+
+def broken(checks: Iterable[Check]) -> str:
+    """Ask checks one after the other; return what the first that does not hold has seen, or ""."""
+    for one in checks:
+        seen = one.observe()
+        if not _is_good(one, seen):
+            return f"{one.checked}: {seen}"
+    return ""
+
+
+def _is_good(one: Check, seen: Any) -> bool:
+    return one.holds(seen) if one.holds else bool(seen == one.expected)
 
 
 # --- the workflow -----------------------------------------------------------------------------

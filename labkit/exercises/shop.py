@@ -7,7 +7,9 @@ is said once, in ``services/fulfilment/invariant.py``, and asked here.
 from __future__ import annotations
 
 import runpy
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -17,12 +19,16 @@ from labkit.errors import ObservationError
 from labkit.exercises.cases import Case, part
 from labkit.exercises.drawing import Draw
 from labkit.exercises.observations import Check, besides, came_true, ended, rows_of
-from labkit.waiting import patience
+from labkit.exercises.trial import Trial
+from labkit.labs.lab import Lab
+from labkit.waiting import patience, wait_until
 
 ORDER_API = "order-api"
 INVENTORY = "inventory-service"
 PAYMENT = "payment-service"
 SHIPPING = "shipping-service"
+RETRY = "activityRetry"
+MOMENT_SECONDS = 15.0
 MAIL_SECONDS = 10.0
 """How long a mail may come after the end of its order, on a usual machine."""
 
@@ -55,6 +61,44 @@ def drawn(draw: Draw, **changes: Any) -> dict[str, Any]:
         "customer_email": draw.email(),
         **changes,
     }
+
+
+@contextmanager
+def failing_ledger(lab: Lab, app_id: str, statement: str, order_id: str) -> Iterator[None]:
+    """Within the block the ledger of an app fails at a statement about one order.
+
+    The error is none of a constraint: a service may expect such a one of a row that is there.
+
+    Args:
+        statement: as a trigger names it, e.g. ``INSERT ON payments``.
+    """
+    ledger, name = lab.app(app_id).ledger, f"fails_{''.join(filter(str.isalnum, order_id))}"
+    overflow = "abs(-9223372036854775807 - (NEW.order_id IS NOT NULL))"
+    with closing(sqlite3.connect(ledger, timeout=5, isolation_level=None)) as db:
+        db.execute(
+            f"CREATE TRIGGER {name} BEFORE {statement} WHEN NEW.order_id = '{order_id}'"
+            f" BEGIN SELECT {overflow}; END"
+        )
+        try:
+            yield
+        finally:
+            db.execute(f"DROP TRIGGER {name}")
+
+
+def refund_fails_once(trial: Trial, lab: Lab, statement: str = "UPDATE ON payments") -> Case:
+    """Order what nobody delivers; return when its refund has failed, at a statement of its ledger.
+
+    It is tried again then, or the order has ended.
+    """
+    given = drawn(trial.draw, country="AQ")
+    with failing_ledger(lab, PAYMENT, statement, given["order_id"]):
+        case = trial.order(given=given)
+
+        def failed() -> bool:
+            return any(s.timer_for == RETRY for s in case.steps()) or case.run.has_ended
+
+        wait_until(failed, usual=MOMENT_SECONDS, what="the refund has failed")
+    return case
 
 
 def row_of(case: Case, compensation: str, effects: Effects = EFFECTS) -> dict[str, Any] | None:
@@ -191,12 +235,8 @@ def _uninformed(case: Case) -> str:
     return "" if came else "and no mail for the customer"
 
 
-def ships(trial: Any) -> Check:
-    """The shorter saga of the same file works as before: it undoes what cannot be delivered.
-
-    Args:
-        trial: the :class:`labkit.exercises.trial.Trial` in whose lab it is ordered.
-    """
+def ships(trial: Trial) -> Check:
+    """The shorter saga of the same file works as before: it undoes what cannot be delivered."""
     small = trial.order("ship_order", given=drawn(trial.draw, country="AQ"))
 
     def observe() -> str:

@@ -20,6 +20,7 @@ from labkit.exercises.observations import (
     MomentMissed,
     as_before,
     besides,
+    broken,
     came_true,
     databases,
     in_memory,
@@ -283,3 +284,13 @@ def test_a_check_that_also_asks_something_else_says_what_is_wrong(problem, seen,
     observed = one.observe()
     assert (observed, one.holds(observed)) == (seen, holds)
     assert (one.id, one.checked, one.expected) == ("mail", "a mail", "1 mail")
+
+
+def test_of_many_checks_the_first_that_does_not_hold_is_told_and_the_rest_not_asked():
+    def never():
+        raise AssertionError("nobody asks")
+
+    good = Check("mail", "a mail", "1 mail", lambda: "1 mail", "")
+    wrong = Check("push", "a push", "1 push", lambda: "2 pushes", "", lambda seen: seen == "1 push")
+    assert broken([good, wrong, replace(good, observe=never)]) == "a push: 2 pushes"
+    assert broken([good]) == ""

@@ -1,8 +1,9 @@
 """New orders are insured, and orders that were under way end as they would have ended."""
 
 from labkit import paths
+from labkit.cuts.raising import failing, hooked
 from labkit.exercises.cases import Case
-from labkit.exercises.observations import Check, ended, ordered
+from labkit.exercises.observations import Check, besides, broken, ended, missed, ordered
 from labkit.exercises.shop import (
     EFFECTS,
     ORDER_API,
@@ -69,23 +70,35 @@ def counter(trial):
 
 
 def restarted(trial, lab):
-    """A new order is being undone while order-api is started once more."""
+    """A new order is being undone while order-api is started once more, on another machine."""
     within = MOMENT_SECONDS * patience()
     with lab.frozen(SHIPPING, "worker"):
         case = trial.order(given=drawn(trial.draw, country="AQ"))
         wait_until(lambda: case.steps("insure_parcel"), within, "the call of the insurance")
         lab.kill(PAYMENT)
     wait_until(lambda: case.steps("cancel_insurance"), within, "the way back")
-    lab.kill(ORDER_API, "worker")
+    trial.replaced(ORDER_API)
     lab.up(within=READY_SECONDS, announce=False)
     how = "after one more restart, "
     yield ended(case, within=5 * patience(), id="again")
-    yield from cancelled(case, how, effects=NEW)
+    for one in cancelled(case, how, effects=NEW):
+        yield besides(one, lambda: lost(trial, lab)) if one.id == "reverse" else one
+
+
+def lost(trial, lab):
+    """What is left of an order that is insured and the answer is lost, if anything."""
+    with failing(lab, "insure_parcel", "after") as raised:
+        case = trial.order(given=drawn(trial.draw, country="AQ"))
+        how = "when the answer of insure_parcel is lost, "
+        found = broken(cancelled(case, how, effects=NEW))
+    if not found and not raised():
+        raise missed("the answer of insure_parcel is lost", "the order ended without that")
+    return found
 
 
 def today(trial):
     """Return a second lab in which today's release of order-api runs."""
-    lab = trial.lab("notification-service", SIDECAR_SECONDS="30")
+    lab = trial.lab("notification-service", SIDECAR_SECONDS="30", **hooked())
     release(lab, TODAY)
     lab.up(within=READY_SECONDS, announce=False)
     return lab
@@ -115,10 +128,18 @@ def insured(case, what="insured"):
 def early(case):
     """The insurance is called before the delivery."""
     names = ("insure_parcel", "schedule_delivery")
-    return Check(
+    one = Check(
         "early",
         f"the parcel of the order {case.name} is insured before its delivery is scheduled",
         ", ".join(names),
         lambda: ", ".join(s.name for s in case.steps() if s.name in names),
         f"lab.run({case.instance_id!r}).history.steps()",
     )
+    return besides(one, lambda: not_charged(case))
+
+
+def not_charged(case):
+    """Whether the insurance was called when nobody had paid."""
+    paid = [s.ended for s in case.steps("charge_payment") if s.ended]
+    begun = [s.began for s in case.steps("insure_parcel")]
+    return "insured before it was charged" if paid and begun and min(begun) < min(paid) else ""

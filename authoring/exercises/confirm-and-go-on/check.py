@@ -2,8 +2,20 @@
 
 from dataclasses import replace
 
+from labkit.cuts.raising import failing, hooked
 from labkit.exercises.cases import NOTIFICATIONS, Case
-from labkit.exercises.observations import Check, came_true, ended, mailed, ordered, says
+from labkit.exercises.observations import (
+    Check,
+    besides,
+    broken,
+    came_true,
+    ended,
+    mailed,
+    missed,
+    ordered,
+    says,
+    under_way,
+)
 from labkit.exercises.shop import cancelled, drawn, fulfilled, ships
 from labkit.waiting import patience
 
@@ -11,7 +23,10 @@ WORKFLOW = "fulfil_order"
 READY_SECONDS = 30.0
 LATER_SECONDS = 30.0
 HELD_UP = 8.0
-"""Seconds after which an order is held up: PATIENCE is 3."""
+"""Seconds after which an order is held up."""
+PATIENCE = 3.0
+RETRY_SECONDS = 5.0
+RETRY = ("activityRetry", "childWorkflowRetry")
 OTHERS = ()
 
 
@@ -24,7 +39,7 @@ def steps(lab):
 
 
 def counter(trial):
-    lab = trial.lab()
+    lab = trial.lab(**hooked())
     plain = trial.order(given=drawn(trial.draw))
     yield from fulfilled(plain, informed=False)
     yield confirmed(plain, True, "the mail is sent", "confirmed")
@@ -33,43 +48,78 @@ def counter(trial):
     for one in cancelled(undone):
         yield replace(one, id="before")
     yield mailed(undone, undone.order["customer_email"], 0, who="the customer", id="before")
-    yield from refused(trial)
+    yield from refused(trial, lab)
     yield from away(trial, lab)
     yield ships(trial)
 
 
-def refused(trial):
+def refused(trial, lab):
     with trial.refusing() as tried:
         case = trial.order(given=drawn(trial.draw))
         for one in fulfilled(case, "when the mail is refused, ", within=HELD_UP, informed=False):
             yield replace(one, id="refused")
-        yield confirmed(case, False, "the mail is refused", "refused")
+        one = confirmed(case, False, "the mail is refused", "refused")
+        yield besides(one, lambda: failing_mail(trial, lab))
         yield Check(
             "mail",
             "the mail was handed to the mail server, which refused it",
             "tried",
-            lambda: "tried" if case.order["customer_email"] in tried() else "never tried",
+            lambda: tries(case, tried),
             "lab.inbox; the history of the child workflow",
         )
+
+
+def failing_mail(trial, lab):
+    """What is wrong with an order whose mail fails at once, long before its time is over."""
+    how = "when the mail fails at once"
+    with failing(lab, "send_email", "before") as raised:
+        case = trial.order(given=drawn(trial.draw))
+        found = broken(fulfilled(case, f"{how}, ", informed=False))
+        found = found or broken([confirmed(case, False, how, "refused")])
+    if not found and not raised():
+        raise missed("send_email raises before its work", "the order ended without that")
+    return found
+
+
+def tries(case, tried):
+    """Whether a mail was tried, and tried again as POLICY says."""
+
+    def count():
+        return tried().count(case.order["customer_email"])
+
+    came_true(lambda: count() > 1, RETRY_SECONDS * patience())
+    return "tried" if count() > 1 else "tried once, and not again" if count() else "never tried"
 
 
 def away(trial, lab):
     """Place an order while the service is away; look at it before the service is back."""
     lab.kill(NOTIFICATIONS)
-    case = trial.order(given=drawn(trial.draw))
+    case, another = (trial.order(given=drawn(trial.draw)) for _ in range(2))
     before = case.run.settle(HELD_UP)
     lab.up(NOTIFICATIONS, within=READY_SECONDS, announce=False)
-    yield Check(
+    one = Check(
         "away",
         f"the order ends while {NOTIFICATIONS} is away",
         "COMPLETED",
         lambda: before,
         f"the last events in lab.run({case.instance_id!r}).history",
     )
+    yield besides(one, lambda: too_long(case))
     yield from fulfilled(case, f"while {NOTIFICATIONS} is away, ", informed=False)
     yield confirmed(case, False, f"{NOTIFICATIONS} is away", "confirmed")
-    yield later(case, f"when {NOTIFICATIONS} is back, ")
+    how = f"when {NOTIFICATIONS} is back, "
+    yield besides(later(case, how), lambda: broken([ended(another), later(another, how)]))
     yield ended(case)
+
+
+def too_long(case):
+    """By the timers of the order itself; what the mail takes is its own affair."""
+    timers = [s for s in case.history.own_steps() if s.due and s.timer_for not in RETRY]
+    if not timers:
+        return ""
+    waits = (max(s.due for s in timers) - min(s.began for s in timers)).total_seconds()
+    late = waits > PATIENCE + patience()
+    return f"and the order waits for {waits:.0f} s, PATIENCE is {PATIENCE:.0f}" if late else ""
 
 
 def confirmed(case, expected, how, id):
@@ -81,7 +131,11 @@ def later(case, how):
     one = mailed(case, case.order["customer_email"], who=f"{how}the customer", id="later")
 
     def observe():
-        came_true(lambda: one.observe() == one.expected, LATER_SECONDS * patience())
+        # A second mail may be on its way as long as a child is.
+        came_true(
+            lambda: one.observe() == one.expected and not under_way(case),
+            LATER_SECONDS * patience(),
+        )
         return one.observe()
 
     return replace(one, observe=observe)

@@ -1,13 +1,33 @@
 """One order is refunded once, whoever is killed, and however often it is sent."""
 
 from labkit.exercises.cases import Case
-from labkit.exercises.observations import Check, ended, killed, ordered, rows_of
-from labkit.exercises.shop import PAYMENT, SHIPPING, cancelled, drawn, fulfilled, order_id
+from labkit.exercises.observations import (
+    Check,
+    besides,
+    broken,
+    ended,
+    killed,
+    ordered,
+    rows_of,
+)
+from labkit.exercises.shop import (
+    PAYMENT,
+    SHIPPING,
+    cancelled,
+    drawn,
+    fulfilled,
+    order_id,
+    refund_fails_once,
+)
 from labkit.waiting import patience, wait_until
 
 READY_SECONDS = 30.0
 MOMENT_SECONDS = 15.0
 HELD_SECONDS = 6
+HALVES = {
+    "when the ledger fails as the refund is noted, ": "INSERT ON refunds",
+    "when the ledger fails as the payment is marked, ": "UPDATE ON payments",
+}
 
 
 def steps(lab):
@@ -27,9 +47,7 @@ def counter(trial):
     lab.kill(PAYMENT)
     lab.up(PAYMENT, within=READY_SECONDS, announce=False)
     how = "after a kill when the refund had left, "
-    yield ended(case, within=HELD_SECONDS + 4 * patience())
-    yield once(case, how)
-    yield from cancelled(case, how)
+    yield from refunded_once(case, how)
     yield from fulfilled(trial.order(given=drawn(trial.draw)), "when all goes well, ")
     yield from sent_twice(trial, lab)
 
@@ -41,9 +59,25 @@ def sent_twice(trial, lab):
         cases = [trial.order(given=given) for _ in range(2)]
         for case in cases:
             wait_until(lambda c=case: at_shipping(c), MOMENT_SECONDS * patience(), "the call")
+    halves = {how: refund_fails_once(trial, lab, at) for how, at in HALVES.items()}
     for case in cases:
         yield ended(case, within=HELD_SECONDS + 4 * patience())
-        yield once(case, "when the order was sent twice, ")
+        one = once(case, "when the order was sent twice, ")
+        yield besides(one, lambda: repeated(halves)) if case is cases[-1] else one
+
+
+def repeated(halves):
+    """What is wrong with orders whose refund was tried again, if anything."""
+    for how, case in halves.items():
+        if found := broken(refunded_once(case, how)):
+            return found
+    return ""
+
+
+def refunded_once(case, how):
+    yield ended(case, within=HELD_SECONDS + 4 * patience())
+    yield once(case, how)
+    yield from cancelled(case, how)
 
 
 def at_shipping(case):

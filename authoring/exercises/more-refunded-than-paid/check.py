@@ -3,12 +3,13 @@
 import sqlite3
 from contextlib import closing
 
-from labkit.exercises.observations import Check, besides, ended, rows_of
+from labkit.exercises.observations import Check, besides, broken, ended, rows_of
 from labkit.exercises.shop import (
     PAYMENT,
     SHIPPING,
     cancelled,
     drawn,
+    failing_ledger,
     fulfilled,
     order_id,
 )
@@ -35,12 +36,12 @@ def counter(trial):
         "where nobody delivers, ": {"country": "AQ"},
     }.items():
         case = trial.order(given=drawn(trial.draw, **changes))
-        yield ended(case, within=RETRIES_SECONDS)
-        yield paid(case, how)
-        yield from returned(case, how)
-    case = locked(trial, lab)
+        yield from balanced(case, how)
+    # The last one was paid, and was returned: money of somebody else, of the same amount.
+    case = locked(trial, lab, amount=case.order["amount"])
     yield ended(case, within=RETRIES_SECONDS)
-    yield paid(case, "with a ledger that was locked, ")
+    unpaid = paid(case, "with a ledger that was locked, ")
+    yield besides(unpaid, lambda: charged_in_vain(trial, lab))
     with lab.frozen(SHIPPING, "worker"):
         case = trial.order(given=drawn(trial.draw, country="AQ"))
         wait_until(lambda: case.steps("schedule_delivery"), MOMENT_SECONDS * patience(), "the call")
@@ -51,11 +52,26 @@ def counter(trial):
     yield from fulfilled(trial.order(given=drawn(trial.draw)), "when all goes well, ")
 
 
-def locked(trial, lab):
+def charged_in_vain(trial, lab):
+    """What is wrong with an order whose charge was begun and has failed, if anything."""
+    given = drawn(trial.draw)
+    with failing_ledger(lab, PAYMENT, "INSERT ON payments", given["order_id"]):
+        case = trial.order(given=given)
+        wait_until(lambda: is_undone(case), LOCKED_SECONDS * patience(), "the charge has failed")
+    return broken(balanced(case, "with a charge that failed after it was begun, "))
+
+
+def balanced(case, how):
+    yield ended(case, within=RETRIES_SECONDS)
+    yield paid(case, how)
+    yield from returned(case, how)
+
+
+def locked(trial, lab, **changes):
     """Order while the ledger of payment-service is locked, until the charge has failed."""
     with closing(sqlite3.connect(lab.app(PAYMENT).ledger, timeout=5, isolation_level=None)) as lock:
         lock.execute("BEGIN EXCLUSIVE")
-        case = trial.order(given=drawn(trial.draw))
+        case = trial.order(given=drawn(trial.draw, **changes))
         within = LOCKED_SECONDS * patience()
         wait_until(lambda: is_undone(case), within, "the charge has failed")
         lock.execute("ROLLBACK")

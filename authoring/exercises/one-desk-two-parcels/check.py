@@ -4,12 +4,14 @@ import json
 from datetime import datetime
 
 from labkit.exercises.cases import Case, part
-from labkit.exercises.observations import Check, besides, ended, ordered
-from labkit.exercises.shop import PAYMENT, cancelled, drawn, row_of
+from labkit.exercises.observations import Check, besides, broken, ended, ordered
+from labkit.exercises.shop import PAYMENT, cancelled, drawn, refund_fails_once, row_of
 from labkit.waiting import patience, poll, wait_until
 
 MOMENT_SECONDS = 30.0
 READY_SECONDS = 30.0
+RETRIES_SECONDS = 8.0
+REFUND_FAILS = "with a refund that fails at its first try, "
 # More than the longest pause between two tries. A call to an app that is not there does not reach
 # the history, so the way back cannot be waited for by its name.
 QUIET_SECONDS = 5.0
@@ -43,8 +45,17 @@ def counter(trial):
     poll(lambda: first.run.has_ended, within)
     yield from wished(first, sample)
     good = trial.order(given=drawn(trial.draw))
+    no_parcel = trial.order(given=drawn(trial.draw, card="silent"))
+    more = {"status": lambda: not_sent(good), "reverse": lambda: not_in_turn(trial, lab, no_parcel)}
     for one in cancelled(trial.order(given=drawn(trial.draw, country="AQ"))):
-        yield besides(one, lambda: not_sent(good)) if one.id == "status" else one
+        yield besides(one, more[one.id]) if one.id in more else one
+
+
+def not_in_turn(trial, lab, no_parcel):
+    """What is wrong with orders of which no parcel is left, or whose refund takes its time."""
+    silent = cancelled(no_parcel, "with a bank that does not answer, ", within=RETRIES_SECONDS)
+    late = cancelled(refund_fails_once(trial, lab), REFUND_FAILS, within=RETRIES_SECONDS)
+    return broken(silent) or broken(late)
 
 
 def not_sent(case):

@@ -4,14 +4,16 @@ from dataclasses import replace
 
 from labkit.cuts.plan import cuts_of, points_of, sample
 from labkit.cuts.play import struck
+from labkit.cuts.raising import failing, hooked
 from labkit.exercises.cases import part
-from labkit.exercises.observations import besides, ended, missed
+from labkit.exercises.observations import besides, broken, ended, missed
 from labkit.exercises.shop import (
     PAYMENT,
     SHIPPING,
     cancelled,
     drawn,
     fulfilled,
+    refund_fails_once,
     reported,
     row_of,
     ships,
@@ -30,6 +32,7 @@ FAILING = {
     "with a bank that does not answer, ": {"card": "silent"},
     "with a carrier that does not answer, ": {"country": "IS"},
 }
+STEPS = ("reserve_inventory", "charge_payment", "schedule_delivery")
 
 
 def wished(case):
@@ -37,24 +40,62 @@ def wished(case):
 
 
 def counter(trial):
-    lab = trial.lab()
+    lab = trial.lab(**hooked())
     plain = trial.order(given=drawn(trial.draw, country="AQ"))
     yield from cancelled(plain)
     cases = {
         how: trial.order(given=drawn(trial.draw, **changes)) for how, changes in FAILING.items()
     }
     for how, case in cases.items():
-        yield from cancelled(case, how, within=RETRIES_SECONDS)
-    yield from left(trial.order(given=drawn(trial.draw, card="voucher", country="AQ")))
+        more = {}
+        if case is list(cases.values())[-1]:
+            more = {"holds": lambda: lost(trial, lab), "reverse": lambda: not_in_turn(trial, lab)}
+        for one in cancelled(case, how, within=RETRIES_SECONDS):
+            yield besides(one, more[one.id]) if one.id in more else one
+    voucher = trial.order(given=drawn(trial.draw, card="voucher", country="AQ"))
+    for one in left(voucher, "with a voucher, which cannot be refunded, "):
+        yield besides(one, lambda: no_refund(trial, lab)) if one.id == "left" else one
     yield from fulfilled(trial.order(given=drawn(trial.draw)), "when all goes well, ")
     yield from cuts(trial, lab)
     yield from hidden(trial, lab, plain)
     yield ships(trial)
 
 
-def left(case):
-    """One compensation is refused; the others are carried out, and the result names it."""
-    how = "with a voucher, which cannot be refunded, "
+def lost(trial, lab):
+    """What is left of an order when a step does its work and its answer is lost, if anything."""
+    for step in STEPS:
+        how = f"when the answer of {step} is lost, "
+        if found := raising(trial, lab, step, "after", lambda case, how=how: cancelled(case, how)):
+            return found
+    return ""
+
+
+def not_in_turn(trial, lab):
+    """What is wrong with an order when its refund takes more than one try, if anything."""
+    how = "with a refund that fails at its first try, "
+    return broken(cancelled(refund_fails_once(trial, lab), how, within=RETRIES_SECONDS))
+
+
+def no_refund(trial, lab):
+    """What is wrong with an order whose refund raises an exception, if anything."""
+    how = "with a refund that raises, "
+    return raising(
+        trial, lab, "refund_payment", "before", lambda case: left(case, how), country="AQ"
+    )
+
+
+def raising(trial, lab, activity, when, checks, **changes):
+    """What does not hold for an order when an activity raises an exception."""
+    with failing(lab, activity, when) as raised:
+        case = trial.order(given=drawn(trial.draw, **changes))
+        found = broken(checks(case))
+    if not found and not raised():
+        raise missed(f"{activity} raises {when} its work", "the order ended without that")
+    return found
+
+
+def left(case, how):
+    """One compensation does nothing; the others are carried out, and the result names it."""
     yield ended(case)
     yield status_is(case, "cancelled", how)
     yield besides(reported(case, how, id="left"), lambda: without_a_reason(case))
