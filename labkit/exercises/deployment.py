@@ -33,11 +33,10 @@ def begin(id: str) -> Path:
     """
     exercise = load(id)
     if exercise.run_file.exists():
-        place = shown(exercise.work)
-        print(f'your copy in {place} is as you left it; to start over: reset("{exercise.id}")')
+        print(f'your copy is as you left it; to start over: reset("{exercise.id}")')
     else:
         prepare(exercise, exercise.fault)
-        print(f"your copy of the services is ready: {shown(exercise.work)}")
+        print("your copy of the services is ready")
     return exercise.run_file
 
 
