@@ -11,10 +11,10 @@ def steps(lab):
 
 
 def counter(trial):
-    """Two tasks whose IDs hold letters and numbers, and begin alike."""
+    """Two tasks whose IDs hold letters and numbers, begin alike, and are no lower-case slugs."""
     trial.lab()
     id = f"{trial.draw.word()}-{trial.draw.number()}"
-    yield from wished([trial.order(task_id=task_id) for task_id in (id, f"{id}-b")])
+    yield from wished([trial.order(task_id=task_id) for task_id in (id, f"{id}_B")])
 
 
 def wished(cases):
