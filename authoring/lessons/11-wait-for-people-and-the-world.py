@@ -15,6 +15,8 @@
 # Words: [glossary](../docs/glossary.md).
 
 # %% tags=["recall"]
+from datetime import datetime, timezone
+
 import grpc
 
 from labkit import Lab, copy_of_services, finish, observe, predict, quiz, wait_until, workspace
@@ -70,22 +72,23 @@ predict("nobody", ["2 mails, RUNNING", "3 mails, COMPLETED", "3 mails, FAILED"])
 
 # %% tags=["run"]
 client.schedule_new_workflow("task_escalation", input=task, instance_id="nobody")
-run = lab.run("nobody").wait()
+run = lab.run("nobody")
+status = run.settle()
 for mail in lab.inbox:
     print(mail.to, "-", mail.subject)
-print(run.status, run.output)
+print(status, run.output)
 display(run.show())
-observe("nobody", f"{len(lab.inbox)} mails, {run.status}")
+observe("nobody", f"{len(lab.inbox)} mails, {status}")
 
 # %% [markdown] tags=["explain"]
 # No answer is a result, not a failure. While the workflow waits, no code of yours runs: the scheduler keeps a reminder for each time-out.
 #
 # ## Too early, and too late
 #
-# You raise three events: before the instance exists; right after its start, long before the manager is asked; and after its end. *Which of them does the workflow take?*
+# You raise three events: before the instance exists; right after its start, long before the manager is asked; and after its end. *Which of them decides how the workflow ends?*
 
 # %% tags=["predict"]
-predict("early", ["none", "the 2nd", "the 1st and the 2nd", "all three"])
+predict("early", ["none of them", "the 1st", "the 2nd"])
 
 # %% tags=["run"]
 yes = {"approved": True, "by": "morgan"}
@@ -97,7 +100,8 @@ before = run.history.kinds
 told.append(send("early", "task_done", {"by": "alice"}))
 print("the client was told:", told)
 print("the workflow:", run.output, "- 3rd event in the history:", run.history.kinds != before)
-observe("early", "the 2nd" if run.output["status"] == "reassigned" else "another answer")
+decided = {"done": "the 1st", "reassigned": "the 2nd"}
+observe("early", decided.get(run.output["status"], "none of them"))
 
 # %% [markdown] tags=["explain"]
 # | event | the client is told | the workflow |
@@ -205,8 +209,9 @@ for name, data in (("twice", "morgan"), ("refused", False)):
     send(name, "approval", data)
     send(name, "Approval", data)
     print(name, lab.run(name).settle(3), lab.run(name).output)
-output = lab.run("twice").output
-observe("twice", ", ".join(output) if output else "it waits for a second person")
+run = lab.run("twice")
+words = {"RUNNING": "it waits for a second person", "FAILED": "it fails"}
+observe("twice", words.get(run.status) or ", ".join(run.output))
 
 # %% [markdown] tags=["explain"]
 # Each event ends one wait; waits of one name are served in the order in which they were made. Upper and lower case do not matter: `Approval` reached the second wait. An event has no sender: your code has to check who may approve. `False` arrives as `None`, like all data that Python treats as false. So send `{"approved": False, "by": "ada"}`.
@@ -302,8 +307,6 @@ quiz("when-events-are-lost")
 predict("restart", ["it is gone", "it waits six seconds again", "it times out at once"])
 
 # %% tags=["run"]
-from datetime import datetime, timezone
-
 client.schedule_new_workflow("ask", instance_id="patient")
 client.schedule_new_workflow("limited", input=6, instance_id="hasty")
 due = wait_until(lambda: lab.run("hasty").history.steps(), 30)[0].due
@@ -311,12 +314,14 @@ lab.down()
 wait_until(lambda: datetime.now(timezone.utc) > due, 30)
 lab = Lab(workspace("11-desk") / "dapr.yaml", resume=True)
 lab.up(announce=False)
-client = lab.client("desk")
-output, timers = lab.run("hasty").wait().output, len(lab.run("hasty").history.steps())
-print("hasty:", output, "- timers in its history:", timers)
+client, run = lab.client("desk"), lab.run("hasty")
+is_kept = client.get_workflow_state("hasty") is not None
+timers = len(run.wait().history.steps()) if is_kept else 0
+print("hasty:", run.output if is_kept else "", "- timers in its history:", timers)
 send("patient", "answer", "still here")
 print("patient:", lab.run("patient").wait().output)
-observe("restart", "it times out at once" if (output, timers) == ("timed out", 1) else output)
+words = {0: "it is gone", 1: "it times out at once", 2: "it waits six seconds again"}
+observe("restart", words.get(timers, f"{timers} timers"))
 
 # %% [markdown] tags=["explain"]
 # The history stores the moment at which a time-out is due, not its length, and the scheduler keeps a reminder on disk.
