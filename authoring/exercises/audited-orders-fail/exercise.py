@@ -3,8 +3,9 @@
 
 # %% tags=["look"]
 child = lab.run("order").history.steps()[-1]
-print(child.name, child.outcome, child.failure.error_type)
-print(lab.run("order").failure.message)
+print(child.name, child.outcome)
+failure = lab.run("order").failure
+print(f"{failure.error_type}: {failure.message}" if failure else "no failure")
 
 # %% tags=["look"]
 [step.name for step in lab.run("order").history.steps()]

@@ -12,10 +12,11 @@ def scenario(lab):
     print("status:", lab.run("order").settle(15))
 
 # %% tags=["look"]
-print(lab.run("order").failure.error_type)
+failure = lab.run("order").failure
+print(failure.error_type if failure else "no failure")
 
 # %% tags=["look"]
-print(lab.run("order").failure.message.split(".")[0])
+print(failure.message.split(".")[0] if failure else "no failure")
 
 # %% tags=["look"]
 [step.name for step in lab.run("order").history.own_steps()]
