@@ -150,6 +150,15 @@ def noted(tasks):  # what the assigner's ledger says about each task
 # %% tags=["code"]
 lab = Lab(workspace("01", components="pubsub") / "dapr.yaml")
 lab.up()
+named = {}  # the newest name of each task
+
+
+def fresh(approach, *numbers):  # names for tasks; a cell that runs again gets new ones
+    for n in numbers:
+        named[approach, n] = named.get((approach, n), approach) + f"-{n}"
+    return [named[approach, n] for n in numbers]
+
+
 start("http", ["http-0"])
 wait_until(lambda: noted(["http-0"]) == ["assigned notified"], 30)
 print("mails:", mails(["http-0"]), " noted:", noted(["http-0"]))
@@ -165,7 +174,7 @@ predict("notifier-dies-http", PATTERNS)
 
 # %% tags=["run"]
 def kill_notifier(approach):
-    tasks = [f"{approach}-{n}" for n in (1, 2, 3)]
+    tasks = fresh(approach, 1, 2, 3)
     start(approach, tasks)
     wait_until(lambda: mails(tasks)[1] >= 1, 30)
     lab.kill("notifier", "worker")
@@ -307,7 +316,7 @@ predict(
 # %% tags=["run"]
 def kill_assigner(approach):
     print(f"--- {approach}")
-    tasks = [f"{approach}-{n}" for n in (4, 5, 6)]
+    tasks = fresh(approach, 4, 5, 6)
     start(approach, tasks)
     wait_until(lambda: "assigned" in noted(tasks)[1], 30)
     lab.kill("assigner", "worker")
@@ -328,11 +337,12 @@ observe("assigner-dies", " and ".join(a for a in counts if 0 not in counts[a]) o
 
 # %% tags=["look"]
 for approach in ("http", "pubsub", "workflow"):
-    first, all_six = [f"{approach}-1"], [f"{approach}-{n}" for n in range(1, 7)]
+    all_six = [named[approach, n] for n in range(1, 7)]
     lost, twice = mails(all_six).count(0), mails(all_six).count(2)
-    knows = noted(first)[0].split()[-1] if approach != "workflow" else lab.run(*first).status
+    status = lab.run(all_six[0]).status if approach == "workflow" else ""
+    knows = status or noted(all_six[:1])[0].split()[-1]
     print(f"{approach:<9} lost {lost}, sent twice {twice}; the caller knows about task 1: {knows}")
-lab.run("workflow-4").show()
+lab.run(named["workflow", 4]).show()
 
 # %% [markdown] tags=["explain"]
 # The hatched band in the picture shows where the assigner was down. Three questions help you choose:

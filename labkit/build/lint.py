@@ -39,6 +39,8 @@ def problems(notebook: Notebook) -> Iterator[str]:
     else:
         own = jupytext.read(notebook.source, fmt="py:percent").cells
         yield from frame.problems(load(notebook.source.parent.name), own)
+        bare = [cell for cell in own if cell.cell_type == "code" and _needs_a_failure(cell)]
+        yield from (f"{c.source!r} does not ask whether there still is a failure" for c in bare)
     yield from cells(nb)
 
 
@@ -69,6 +71,21 @@ def cells(nb: Any) -> Iterator[str]:
             yield f"cell {cell.id} ignores its output without a reason"
         if cell.cell_type == "markdown":
             yield from _prose(cell)
+
+
+def _needs_a_failure(cell: Any) -> bool:
+    """Whether a cell raises AttributeError once nothing fails any more: after the repair."""
+    tree = ast.parse("" if cell.source.startswith("%%") else cell.source)
+    kinds = (ast.If, ast.IfExp, ast.GeneratorExp, ast.ListComp, ast.SetComp)
+    choices = [node for node in ast.walk(tree) if isinstance(node, kinds)]
+    guarded = {id(inner) for choice in choices for inner in ast.walk(choice)}
+    return any(
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == "failure"
+        and id(node) not in guarded
+        for node in ast.walk(tree)
+    )
 
 
 def _sizes(nb: Any) -> Iterator[str]:

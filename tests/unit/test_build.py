@@ -88,6 +88,20 @@ def test_a_stub_says_where_to_edit_and_shows_the_order_beside_the_repair(tmp_pat
     assert solution.endswith("\nscenario(lab)")
 
 
+@pytest.mark.parametrize(
+    ("source", "needs"),
+    [
+        ('print(lab.run("order").failure.message)', True),
+        ("child = 1\nprint(child.failure.error_type)", True),
+        ("failure = run.failure\nprint(failure.message if failure else 'no failure')", False),
+        ("[step.failure.message for step in steps if step.failure]", False),
+        ("print(run.failure)", False),
+    ],
+)
+def test_a_look_that_needs_a_failure_is_seen(source, needs):
+    assert lint._needs_a_failure(nbformat.v4.new_code_cell(source)) is needs
+
+
 def test_an_exercise_with_a_cell_missing_or_unknown_is_named():
     def cell(tag):
         return nbformat.v4.new_markdown_cell("x", metadata={"tags": [tag]})
