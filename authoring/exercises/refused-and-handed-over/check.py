@@ -75,7 +75,8 @@ def miscounted(case, manager, lead):
     found = [part(case.output, key) for key in ("status", "by", "opinion")]
     if status == "COMPLETED" and found == ["kept", manager, lead]:
         return ""
-    return f"after {MANY} answers of the lead and a refusal of the manager: {status}, {found}"
+    seen = found if status == "COMPLETED" else status
+    return f"after {MANY} answers of the lead and a refusal of the manager: {seen}"
 
 
 def tell(case, role, by, approved):
