@@ -113,13 +113,11 @@ def away(trial, lab):
 
 
 def too_long(case):
-    """By the timers of the order itself; what the mail takes is its own affair."""
+    """By the timers of the order itself: no clock of a slow machine decides."""
     timers = [s for s in case.history.own_steps() if s.due and s.timer_for not in RETRY]
-    if not timers:
-        return ""
-    waits = (max(s.due for s in timers) - min(s.began for s in timers)).total_seconds()
-    late = waits > PATIENCE + patience()
-    return f"and the order waits for {waits:.0f} s, PATIENCE is {PATIENCE:.0f}" if late else ""
+    longest = max(((s.due - s.began).total_seconds() for s in timers), default=0.0)
+    late = longest > PATIENCE + 1
+    return f"the order waits for {longest:.0f} s, and PATIENCE is {PATIENCE:.0f}" if late else ""
 
 
 def confirmed(case, expected, how, id):
@@ -131,11 +129,8 @@ def later(case, how):
     one = mailed(case, case.order["customer_email"], who=f"{how}the customer", id="later")
 
     def observe():
-        # A second mail may be on its way as long as a child is.
-        came_true(
-            lambda: one.observe() == one.expected and not under_way(case),
-            LATER_SECONDS * patience(),
-        )
+        # A mail, or a second one, may be on its way as long as a child is.
+        came_true(lambda: not under_way(case), LATER_SECONDS * patience())
         return one.observe()
 
     return replace(one, observe=observe)
