@@ -39,7 +39,7 @@ SECONDS = 10.0
 AUDITING = "compliance_audit_workflow"
 MAILS = ("send_email", "send_push")
 AUDITS = ("log_audit_event", "check_compliance_rules", "raise_compliance_alert")
-EVENTS = {
+EVENTS: dict[str, dict[str, Any]] = {
     "terminate": {"executionTerminated": pb.ExecutionTerminatedEvent()},
     "raise an event for": {"eventRaised": pb.EventRaisedEvent(name="unwanted")},
     "pause": {"executionSuspended": pb.ExecutionSuspendedEvent()},
