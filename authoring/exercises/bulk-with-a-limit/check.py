@@ -27,7 +27,7 @@ def steps(lab):
 def counter(trial):
     long = SECONDS * patience()
     trial.lab(INFERENCE_SECONDS="0.1", REPORT_SECONDS=str(long))
-    for limit in (2, trial.draw.number(4, 7)):
+    for limit in (2, trial.draw.number(5, 7)):
         titles = [trial.draw.title() for _ in range(MANY - 1)]
         titles.append(titles[-1])  # two tasks may have one title
         urgent = trial.draw.number(2, MANY - 2)
