@@ -9,7 +9,7 @@ import psutil
 
 from labkit import versions
 from labkit.exercises.cases import Case
-from labkit.exercises.observations import Check, besides, came_true, ordered, rows_of
+from labkit.exercises.observations import Check, came_true, ordered, origin, rows_of
 from labkit.flight import approve, bank_closed
 from labkit.host.sdk import mirror
 from labkit.waiting import patience
@@ -145,34 +145,31 @@ def when_asked(case):
 
 
 def charged(cases):
-    """Every order is charged once, and says how much."""
+    """Every order is charged once, by a step of its own, and says how much."""
 
     def observe():
-        rows = Counter((r["order_id"], r["amount"]) for r in rows_of(cases[0].lab, *CHARGES))
-        names = Counter(name for name, _ in rows.elements())
-        return listed(words(case, rows, names) for case in cases)
+        rows = rows_of(cases[0].lab, "payments", "charges")
+        return listed(charge_of(case, rows) for case in cases)
 
-    def words(case, rows, names):
-        name, amount = case.order["order"], case.order["amount"]
-        if names[name] != 1:
-            return f"charged {names[name]} times"
-        return "charged once" if rows[name, amount] else "charged another amount"
-
-    def outputs():
-        other = sum(case.output != case.order["amount"] for case in cases)
-        return f"{other} have another output than what was charged" if other else ""
-
-    one = Check(
+    return Check(
         "charged",
-        "each order is charged once, by payments",
-        f"{len(cases)} charged once",
+        "each order is charged once, by payments, and its output is what was charged",
+        f"{len(cases)} with 1 charge from payments",
         observe,
-        'lab.ledger("payments", "charges")',
+        'lab.ledger("payments", "charges"); lab.run(ID).output',
     )
-    return besides(one, outputs)
 
 
-CHARGES = ("payments", "charges")
+def charge_of(case, rows):
+    """Say how an order was charged."""
+    name, amount = case.order["order"], case.order["amount"]
+    mine = [row for row in rows if row["order_id"] == name]
+    own = {step.task_execution_id for step in case.steps("charge")}
+    if {row["amount"] for row in mine if row["key"] in own} - {amount}:
+        return "with another amount"
+    if case.output != amount:
+        return "with another output"
+    return f"with {origin(case, 'charge', [str(row['key']) for row in mine])}"
 
 
 def packages_of(loaded):
