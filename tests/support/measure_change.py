@@ -1,13 +1,11 @@
 """Measures docs/facts-change.md: ``python -m tests.support.measure_change [PART …] [--orders N]``.
 
 Parts: ``code``, ``contract``, ``deploy``, ``drain``, ``flag``, ``sdk``, ``store``, ``replicas``.
-``sdk`` needs NEXT_SDK, a folder with another release of the SDK:
-``pip install --no-deps --target FOLDER dapr==1.19.0``.
+``sdk`` uses the next release of the SDK, which ``./lab setup`` gets.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 import sys
@@ -21,10 +19,12 @@ from pathlib import Path
 
 import grpc
 
+from labkit import versions
 from labkit.apps.app import App
 from labkit.errors import LabError
 from labkit.flight import ORDERS, approve, charged, flying, place, tally
 from labkit.history import instance_ids_of
+from labkit.host.sdk import folder as sdk_folder
 from labkit.labs.lab import Lab
 from labkit.waiting import patience, wait_until
 from tests.support.change import (
@@ -300,7 +300,7 @@ def failing(lab: Lab, what: str, first: bool, then: bool) -> None:
 def with_sdk(lab: Lab, app: str, newer: bool, *edits: Edit) -> None:
     handle = lab.app(app)
     env = {k: v for k, v in handle.spec.env.items() if k != "PYTHONPATH"}
-    path = {"PYTHONPATH": os.environ["NEXT_SDK"]} if newer else {}
+    path = {"PYTHONPATH": str(sdk_folder(versions.NEXT_PYTHON_SDK))} if newer else {}
     handle.spec = replace(handle.spec, env={**env, **path})
     release(lab, app, *edits)
 

