@@ -1,6 +1,7 @@
 """Which span belongs to which bar of a swimlane.
 
-Both name the instance, and the number of the step in its history, so no guess is needed.
+Both name the instance, and the number of the step in its history, so no guess is needed. After
+``continue_as_new`` the numbers begin again: spans of an earlier history have the same ones.
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ def _of_step(step: Step) -> Bar:
 
 
 def without_span(trace: Trace, known: Iterable[Bar]) -> list[Bar]:
-    """Return the bars for which there is no span."""
-    found = {(s.kind, s.instance_id, s.task_id) for s in trace}
+    """Return the bars for which there is no span.
+
+    What a workflow sent when it continued as new stands for a history that is gone, and for no bar.
+    """
+    own = (s for s in trace if s.status != "CONTINUED_AS_NEW")
+    found = {(s.kind, s.instance_id, s.task_id) for s in own}
     return [b for b in known if (b.kind, b.instance_id, b.number) not in found]

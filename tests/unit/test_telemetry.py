@@ -11,6 +11,7 @@ from labkit.prometheus import Sample, samples
 from labkit.telemetry import RunMetrics, Views, Waterfall, bars, lines_of
 from labkit.telemetry.recorded import load
 from labkit.tracing import Trace
+from labkit.tracing.spans import INSTANCE, STATUS
 
 NAMES = ("healthy", "retried", "failed", "absent")
 
@@ -56,6 +57,13 @@ def test_the_words_of_a_trace_are_the_same_in_every_run():
 def test_a_workflow_that_has_not_ended_has_no_span_and_is_named():
     said = repr(load("absent").trace())
     assert "no span: task_processing_multi_app on task-orchestrator-service, which has not" in said
+
+
+def test_a_workflow_that_has_continued_as_new_has_no_span_until_it_ends():
+    (span,) = [s for s in load("failed").trace().spans if s.kind == "workflow"]
+    tags = {**span.tags, INSTANCE: "absent", STATUS: "CONTINUED_AS_NEW"}
+    view = Waterfall(Trace([replace(span, tags=tags)]), load("absent").history)
+    assert [b.ended for b in view.missing if b.kind == "workflow"] == [False]
 
 
 def test_only_the_workflow_says_in_its_span_that_it_failed():
