@@ -52,6 +52,21 @@ def played(
         accident: let it happen, where the exercise has one.
         action: what is done after the scenario, as code.
     """
+    with staged(exercise, edits, scenario, times=times, accident=accident, action=action):
+        yield look(exercise, counter=counter)
+
+
+@contextmanager
+def staged(
+    exercise: Exercise,
+    edits: Iterable[Edit],
+    scenario: Iterable[Edit] = (),
+    *,
+    times: int = 1,
+    accident: bool = True,
+    action: str = "",
+) -> Iterator[None]:
+    """Do the same as :func:`played`, without a look at it; the lab runs until the end."""
     run_file = prepare(exercise, edits)
     names: dict[str, Any] = {n: getattr(labkit, n) for n in labkit.__all__}
     names |= {"run_file": run_file, "manifests": run_file, "RpcError": grpc.RpcError}
@@ -65,7 +80,7 @@ def played(
         except LabError as problem:  # a broken deployment may not start at all
             names["problem"] = problem
     try:
-        yield look(exercise, counter=counter)
+        yield
     finally:
         for lab in [v for v in names.values() if isinstance(v, labkit.Lab)]:
             lab.down()

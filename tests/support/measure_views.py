@@ -15,7 +15,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,12 @@ import yaml
 
 from labkit import paths, runfile, runtime
 from labkit.build.attack import own_state
-from labkit.build.proof import played
+from labkit.build.proof import staged
 from labkit.course.verdict import Verdict
 from labkit.errors import ObservationError
 from labkit.exercises import Exercise, in_order, load
 from labkit.exercises.catalogue import Edit
-from labkit.exercises.checking import try_out
+from labkit.exercises.checking import look, try_out
 from labkit.exercises.deployment import prepare
 from labkit.history import instance_ids_of
 from labkit.infrastructure.surroundings import sends_spans
@@ -75,19 +75,24 @@ def play(exercise: Exercise, state: str) -> tuple[bool, Asked]:
     Args:
         state: "fault", where the symptom is due, or "whole", where all is well.
     """
-    is_whole = state == "whole"
-    edits = exercise.healthy if is_whole else exercise.fault
-    more = tracing(exercise, edits)
-    with (
-        own_state(),
-        played(exercise, (*edits, *more), counter=False, accident=not is_whole) as verdict,
-    ):
+    with lab_of(exercise, state):
+        verdict = look(exercise, counter=False)
         asked = asked_of(exercise)
-        if is_whole:
+        if state == "whole":
             return verdict.passed or bool(exercise.accident), asked
         if verdict.passed:  # some symptoms are seen in the check's own lab only
             verdict = Verdict(exercise.id, tuple(try_out(exercise)))
         return shows(exercise, verdict), asked
+
+
+@contextmanager
+def lab_of(exercise: Exercise, state: str) -> Iterator[None]:
+    """Run the scenario in a lab whose sidecars send their spans; its end ends the lab."""
+    is_whole = state == "whole"
+    edits = exercise.healthy if is_whole else exercise.fault
+    more = tracing(exercise, edits)
+    with own_state(), staged(exercise, (*edits, *more), accident=not is_whole):
+        yield
 
 
 def shows(exercise: Exercise, verdict: Verdict) -> bool:
