@@ -32,6 +32,8 @@ def test_it_runs_and_gives_what_is_stored(notebook: Path, tmp_path: Path):
             *(sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env"),
             # Lesson 10 took 398 s in all at a load of 6 to 20: it plays faults on real systems.
             *(f"--nbval-cell-timeout={180 * patience():.0f}",),
+            # That is what a cell has; the limit of a test in pyproject.toml is no limit of a cell.
+            "--timeout=0",
             *("--nbval-sanitize-with", str(SANITIZE)),
             *("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist", str(notebook)),
         ],
