@@ -30,11 +30,16 @@ NOBODY_GIVES_UP = "600"
 SENDER = "mail-service"
 
 
-def flood(trial: Trial, most: int) -> Iterator[Check]:
-    """Order many mails while the provider holds them; then let it deliver ``most`` at once."""
+def flood(trial: Trial, most: int, orders: int = MANY) -> Iterator[Check]:
+    """Order many mails while the provider holds them; then let it deliver ``most`` at once.
+
+    Args:
+        orders: so many that each replica has work: which of them gets an activity is a matter of
+            its ID.
+    """
     lab = trial.lab(GIVE_UP_SECONDS=NOBODY_GIVES_UP)
     lab.mail_server.limit(at_once=0)
-    cases = many(trial)
+    cases = many(trial, orders)
     yield at_once(lab, most, cases)
     delivers = time.time()
     lab.mail_server.limit(at_once=most, seconds=0.05)
@@ -45,11 +50,11 @@ def flood(trial: Trial, most: int) -> Iterator[Check]:
     yield besides(mails, lambda: paced(trial, lab, most)) if is_slow else mails
 
 
-def many(trial: Trial) -> list[Case]:
+def many(trial: Trial, orders: int = MANY) -> list[Case]:
     """Order so many mails that a limit has to keep some back."""
     return [
         trial.order(given={"to": trial.draw.email(), "attempts": trial.draw.number(2, 4)})
-        for _ in range(MANY)
+        for _ in range(orders)
     ]
 
 
@@ -80,7 +85,7 @@ def at_once(lab: Lab, most: int, cases: Sequence[Case]) -> Check:
 
     return Check(
         "at-once",
-        f"of {MANY} orders at once, so many mails are at the provider at the same time",
+        f"of {len(cases)} orders at once, so many mails are at the provider at the same time",
         f"{most} or fewer",
         observe,
         "whose sidecar reads which Configuration, and what each line of it counts",

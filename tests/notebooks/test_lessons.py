@@ -29,16 +29,18 @@ SANITIZE = Path(__file__).with_name("sanitize.cfg")
 def test_it_runs_and_gives_what_is_stored(notebook: Path, tmp_path: Path):
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env"),
+            *(sys.executable, "-m", "pytest", "-q", "-o", "verbosity_assertions=2"),
+            *("--nbval", "--nbval-current-env"),
             # Lesson 10 took 398 s in all at a load of 6 to 20: it plays faults on real systems.
             *(f"--nbval-cell-timeout={180 * patience():.0f}",),
             # That is what a cell has; the limit of a test in pyproject.toml is no limit of a cell.
             "--timeout=0",
             *("--nbval-sanitize-with", str(SANITIZE)),
-            *("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist", str(notebook)),
+            *("-p", "tests.support.without_iris", "-p", "nbval.plugin", "-p", "pytest_timeout"),
+            *("-p", "no:cacheprovider", str(notebook)),
         ],
         cwd=paths.repo(),
-        env={**os.environ, "LABKIT_STATE": str(tmp_path)},
+        env={**os.environ, "LABKIT_STATE": str(tmp_path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
     )
