@@ -50,14 +50,19 @@ def deliveries(case):
 
 def logged(case, besides=None):
     """Each order has a line of its own; ``besides`` had the same phone and message."""
+    found = len(lines_of(case))
+    if besides and found == 1:
+        return "one line for two orders"
+    return "phone and message in one line" if found else "no line has both"
+
+
+def lines_of(case):
+    """The lines of the log that have the phone and the message of an order."""
     given = [s.argument for s in case.steps("send_sms", NOTIFICATIONS)]
     messages = [str(g["message"]) for g in given if isinstance(g, dict) and "message" in g]
     words = case.order["phone"], case.order["title"], *messages
     lines = case.lab.app(NOTIFICATIONS).logs().splitlines()
-    found = sum(all(word in line for word in words) for line in lines)
-    if besides and found == 1:
-        return "one line for two orders"
-    return "phone and message in one line" if found else "no line has both"
+    return [line for line in lines if all(word in line for word in words)]
 
 
 def counter(trial):
@@ -78,6 +83,13 @@ def counter(trial):
         "the same key",
         lambda: "the same key" if keys(cut_off) == before else "another key",
         f'the keys in lab.ledger("{NOTIFICATIONS}", "deliveries") before and after a kill',
+    )
+    yield Check(
+        "once",
+        "a repeated call sends no second SMS: the log has one line with the phone and the message",
+        "1 line",
+        lambda: f"{len(lines_of(cut_off))} lines".replace("1 lines", "1 line"),
+        f'lab.app("{NOTIFICATIONS}").logs(), after the process was killed behind its row',
     )
 
 

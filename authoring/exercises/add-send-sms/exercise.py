@@ -3,8 +3,8 @@
 
 # %% [markdown] tags=["wanted"]
 # - the workflow completes
-# - for each order, the table `deliveries` in the ledger of `notification-service` gets one row with the channel `sms` and the order's phone number, also when several orders have the same number
-# - the key of the delivery stays the same when the runtime repeats the call, so a repeated call adds no second row
+# - for each order, the table `deliveries` in the ledger of `notification-service` gets one row with the channel `sms` and the order's phone number, also when two orders are alike
+# - the key of the delivery is that of the call, which is the same when the runtime repeats it: a repeated call adds no second row and sends no second SMS
 # - there is no SMS provider yet: a log line with the phone number and the message takes its place
 
 # %% tags=["scenario"]

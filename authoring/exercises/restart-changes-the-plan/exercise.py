@@ -1,5 +1,5 @@
 # %% [markdown] tags=["story"]
-# Express orders get a mail, and this order is one. While it was running, the service was restarted, and the order failed. An order like this one has to survive that and get its one mail, on any machine and however long it has waited.
+# Express orders get a mail. So far every order is an express order, this one too. While it was running, the service was restarted, and the order failed. An order like this one has to survive that and get its one mail, on any machine and however long it has waited.
 
 # %% tags=["scenario"]
 def scenario(lab):

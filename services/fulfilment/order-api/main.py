@@ -158,7 +158,8 @@ def approval(ctx: wf.DaprWorkflowContext, seconds: float):
     winner = yield wf.when_any([answer, late])
     if winner is late:
         raise Refused(f"nobody approved it within {seconds:g} s")
-    if not (answer.get_result() or {}).get("approved"):
+    said = answer.get_result()
+    if not isinstance(said, dict) or said.get("approved") is not True:
         raise Refused("it was not approved")
 
 
