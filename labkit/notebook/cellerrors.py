@@ -1,8 +1,8 @@
 """How errors look in a notebook: a few lines with the cause first; ``%tb`` shows the traceback.
 
-Covers labkit's own errors, those of gRPC (also from a client that labkit did not make), an
-interrupt, and what the system refuses to labkit: a full disk, a permission, a limit. Outside
-IPython nothing is changed.
+Covers labkit's own errors, those of gRPC and of HTTP (also from a client that labkit did not make),
+an interrupt, a name that no cell has defined yet, and what the system refuses to labkit: a full
+disk, a permission, a limit. Outside IPython nothing is changed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from labkit.errors import LabError, ObservationError
 from labkit.host.hosterrors import explained
+from labkit.waiting import EXPLAIN
 
 _REFUSED = re.compile(r"ipv[46]:(\S+): Failed to connect")
 MORE = "%tb in the next cell shows the traceback"
@@ -26,6 +27,12 @@ class CallRefused(ObservationError):
     """A gRPC call failed: the code and the details of the answer."""
 
     code = "call-refused"
+
+
+class NameUnknown(LabError):
+    """A cell uses a name that no cell has defined: mostly one above it was not run."""
+
+    code = "name-unknown"
 
 
 def register() -> None:
@@ -40,9 +47,13 @@ def register() -> None:
 
 def _kinds() -> tuple[type[BaseException], ...]:
     """The errors that are shown so; those of gRPC as soon as somebody has loaded it."""
-    grpc = sys.modules.get("grpc")
-    ours = (LabError, KeyboardInterrupt, OSError, RuntimeError)
-    return (*ours, *([grpc.RpcError] if grpc else []))
+    ours = (LabError, KeyboardInterrupt, OSError, RuntimeError, NameError)
+    return (*ours, *_of_calls())
+
+
+def _of_calls() -> tuple[type[BaseException], ...]:
+    grpc, httpx = sys.modules.get("grpc"), sys.modules.get("httpx")
+    return (*([grpc.RpcError] if grpc else []), *([httpx.TransportError] if httpx else []))
 
 
 def lines_of(problem: BaseException, line: str = "") -> list[str]:
@@ -56,11 +67,45 @@ def lines_of(problem: BaseException, line: str = "") -> list[str]:
         return [f"Interrupted{where}. The lab and its workflows go on."]
     if isinstance(problem, LabError):
         return str(problem).splitlines()
+    if isinstance(problem, NameError):
+        return [*str(unknown(problem)).splitlines(), f"  more     {MORE}"]
     return [*str(refused(problem)).splitlines(), f"  more     {MORE}"]
 
 
+def unknown(problem: NameError) -> NameUnknown:
+    """Return in labkit's form that a name is not defined."""
+    name = problem.name or str(problem).partition("'")[2].partition("'")[0]
+    return NameUnknown(
+        f"{name} is not defined",
+        asked=f"the value of {name}",
+        found="no cell that was run since this kernel began defines it",
+        look_at=f"the cells above, for the one that defines {name}: did it run?",
+        fix="Run > Run All Above Selected Cell, then this cell again; or correct the name",
+    )
+
+
+def unanswered(problem: Any) -> CallRefused:
+    """Return an HTTP call without an answer in labkit's form; what has ended is its cause."""
+    request = getattr(problem, "_request", None)
+    where = str(request.url) if request else "a server"
+    reasons = [reason for explain in EXPLAIN for reason in explain()]
+    first = reasons[0] if reasons else None
+    return CallRefused(
+        f"no answer: {problem or type(problem).__name__}",
+        asked=f"an HTTP call of {where.partition('?')[0]}",
+        found=first.found if first else f"{type(problem).__name__}: {problem}",
+        look_at=first.look_at if first else "lab.status(), and lab.app(app_id).logs()",
+        fix=first.fix
+        if first
+        else "start what does not run with lab.up(), then run this cell again",
+    )
+
+
 def refused(problem: Any) -> CallRefused:
-    """Return a gRPC error in labkit's form, its cause first."""
+    """Return an error of a call in labkit's form, its cause first."""
+    httpx = sys.modules.get("httpx")
+    if httpx and isinstance(problem, httpx.TransportError):
+        return unanswered(problem)
     code = getattr(problem.code(), "name", "UNKNOWN") if hasattr(problem, "code") else "UNKNOWN"
     details = str(problem.details() or "") if hasattr(problem, "details") else str(problem)
     return CallRefused(
@@ -93,9 +138,11 @@ def _show(
 
 def _short(problem: BaseException, trace: Any, line: Callable[[], str]) -> list[str] | None:
     """Return the short form; None for what is not labkit's, nor refused to labkit by the system."""
-    grpc = sys.modules.get("grpc")
-    if isinstance(problem, (LabError, KeyboardInterrupt, *([grpc.RpcError] if grpc else []))):
+    if isinstance(problem, (LabError, KeyboardInterrupt, *_of_calls())):
         return lines_of(problem, line())
+    if isinstance(problem, NameError):
+        is_ours = isinstance(problem, UnboundLocalError) or _came_from_labkit(trace)
+        return None if is_ours or not line() else lines_of(problem)
     refusal = explained(problem) if _came_from_labkit(trace) else None
     return lines_of(refusal) if refusal else None
 
