@@ -49,8 +49,19 @@ def save(path: str, text: str, part: int | None = None) -> str:
     says which later ones are gone. It also says which earlier parts are not there yet.
 
     A file that is not as we last wrote it is the learner's: it is kept as ``NAME.yours-N``.
+
+    Raises:
+        WrongMagic: the path is not below the folder of the learner's files.
     """
     file = paths.work() / path
+    if paths.work().resolve() not in file.resolve().parents or path.endswith("/"):
+        raise WrongMagic(
+            "the path leaves the folder of your files, or names none",
+            asked=f"save {path}",
+            found=f"it is {file.resolve()}",
+            look_at=shown(paths.work()),
+            fix="write a path below this folder, without .. and without / at its beginning or end",
+        )
     parts = paths.parts() / path
     parts.mkdir(parents=True, exist_ok=True)
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -171,6 +171,7 @@ def load(name: str) -> Exercise:
     Raises:
         NoSuchExercise: with the nearest id.
     """
+    name = str(name)  # a number without quotes is one
     number, id = naming.split(name)
     if id in ids():
         return _read(id)
@@ -196,13 +197,20 @@ def _unknown(name: str) -> NoSuchExercise:
     if lesson := progress.lesson_named(name):
         known = {n: id for n, id in known.items() if n.startswith(lesson[:2])}
         return _is_lesson(name, lesson, known)
-    near = difflib.get_close_matches(name, [*known.values(), *known], 1, 0.5)
+    number = naming.split(name).number
+    beside = [n for n in known if number and n.partition(".")[0] == number.partition(".")[0]]
+    near = beside or difflib.get_close_matches(name, known.values(), 3, 0.5)
+    named = {n: id for n, id in known.items() if n in near or id in near}
+    said = ", ".join(f"{n} {id}" for n, id in named.items())
+    which = f"those of lesson {beside[0].partition('.')[0]}" if beside else "the nearest"
     return NoSuchExercise(
-        f"there is no exercise {name!r}",
-        asked=f"exercise {name}",
-        found=f"{len(known)} exercises: {', '.join(f'{n} {id}' for n, id in known.items())}",
+        f"there is no exercise {name!r}" if name else "no exercise is named",
+        asked=f"exercise {name}" if name else "an exercise, without an id or a number",
+        found=f"{len(known)} exercises" + (f"; {which}: {said}" if said else ""),
         look_at="exercises/README.md",
-        fix=f"use {near[0]}" if near else "use one of these, by number or id",
+        fix=f"use {near[0]}"
+        if len(near) == 1 or (not beside and near)
+        else "use one by number or id",
     )
 
 

@@ -6,6 +6,7 @@ import difflib
 import re
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from labkit.course import progress
@@ -21,12 +22,13 @@ class EditDoesNotFit(AuthoringError):
     code = "edit-does-not-fit"
 
 
-def begin(id: str) -> Path:
+def begin(id: str = "") -> Path:
     """Return what deploys the learner's copy of the services; makes the copy when it is missing.
 
     That is a run file or, in an exercise about Kubernetes, a folder of manifests.
 
-    A copy that exists stays as it is, with all that was changed in it.
+    A copy that exists stays as it is, with all that was changed in it. When what deploys it is
+    gone, that alone is put back.
 
     Raises:
         NoSuchExercise: no exercise has this id.
@@ -34,10 +36,32 @@ def begin(id: str) -> Path:
     exercise = load(id)
     if exercise.run_file.exists():
         print(f'your copy is as you left it; to start over: reset("{exercise.id}")')
+    elif back := _put_in_place(exercise):
+        print(f"{back}; the rest of your copy is as you left it")
     else:
-        prepare(exercise, exercise.fault)
         print("your copy of the services is ready")
     return exercise.run_file
+
+
+def _put_in_place(exercise: Exercise) -> str:
+    """Make a copy beside its place and move it there whole; of one that is there what it lacks.
+
+    Returns:
+        What was put back into a copy that is there; "" when there was none.
+    """
+    made = replace(exercise, id=f".{exercise.id}")  # no exercise has such a name
+    shutil.rmtree(made.work, ignore_errors=True)
+    try:
+        prepare(made, exercise.fault)
+        if not exercise.work.exists():
+            made.work.rename(exercise.work)
+            return ""
+        lacked = [p for p in made.work.iterdir() if not (exercise.work / p.name).exists()]
+        for path in lacked:
+            path.rename(exercise.work / path.name)
+        return f"{' and '.join(sorted(p.name for p in lacked))} was missing and is put back"
+    finally:
+        shutil.rmtree(made.work, ignore_errors=True)
 
 
 def prepare(exercise: Exercise, edits: Iterable[Edit]) -> Path:
@@ -88,7 +112,7 @@ def code_after(exercise: Exercise, edits: Iterable[Edit]) -> dict[str, str]:
     return texts
 
 
-def apply(id: str) -> None:
+def apply(id: str = "") -> None:
     """Repair the learner's copy as the solution does, and print what changed."""
     exercise = load(id)
     if all(_is_done(exercise.work, one) for one in exercise.repair):
@@ -97,7 +121,7 @@ def apply(id: str) -> None:
         print(edit(exercise.work, exercise.repair))
 
 
-def reset(id: str) -> Line:
+def reset(id: str = "") -> Line:
     """Start the files of an exercise over; the ones that exist are kept as ``ID.kept-N``.
 
     Args:

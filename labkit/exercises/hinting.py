@@ -52,7 +52,7 @@ ELSEWHERE = {
 """Hints for a workflow whose status is not the one that an exercise is about."""
 
 
-def hint(id: str) -> Line:
+def hint(id: str = "") -> Line:
     """Return the next hint for the step that stops the check now, and note that it was taken.
 
     Raises:
@@ -95,7 +95,7 @@ def _levels(hints: Mapping[str, tuple[str, ...]], stopped: Row) -> tuple[str, tu
     return stopped.step, ()
 
 
-def diagnose(id: str, cause: str) -> Line:
+def diagnose(id: str = "", cause: str = "") -> Line:
     """Save your diagnosis, or your plan, to compare it with the expert's; return what is next."""
     exercise = load(id)
     build = exercise.kind == "build"

@@ -35,6 +35,9 @@ _STOPS = {
 }
 _FATAL = re.compile(r'level=fatal msg="((?:[^"\\]|\\.)*)"')
 _MESSAGE = re.compile(r'^time="[^"]*" level=\w+ msg="((?:[^"\\]|\\.)*)"')
+_FRAME = re.compile(r'\s+File "([^"]+)", line (\d+)')
+_LIBRARY = re.compile(r"<|[/\\]lib[/\\]python[\d.]+[/\\]|[/\\]site-packages[/\\]")
+_SYNTAX = ("SyntaxError: ", "IndentationError: ", "TabError: ")
 _TRACEBACK = "Traceback (most recent call last):"
 
 
@@ -269,7 +272,8 @@ def telling(text: str, exit_code: int | None = None) -> str:
     """Return the one line of a log that says best why its process ended.
 
     That is the ``panic:`` of a Go program, the message of a fatal log line, the exception of the
-    Python traceback that ended the process, else the last line.
+    Python traceback that ended the process with the line of the service it came from, else the
+    last line.
 
     Args:
         exit_code: Python ends with 1 after a traceback; with another one, a traceback in the log
@@ -279,7 +283,10 @@ def telling(text: str, exit_code: int | None = None) -> str:
     found = _panic(lines) or _fatal(lines)
     if not found and exit_code in (None, 1):
         found = _exception(lines)
-    found = found or (lines[-1].strip() if lines else "")
+    if not found and lines:
+        found = lines[-1].strip()
+        if found.startswith(_SYNTAX):  # of the program itself: there is no traceback
+            found += _place(lines)
     if message := _MESSAGE.match(found):
         found = _unquoted(message[1])
     return found if len(found) <= LONGEST else found[: LONGEST - 2].rpartition(" ")[0] + " …"
@@ -305,7 +312,14 @@ def _exception(lines: Sequence[str]) -> str:
         return ""
     details = (n.strip() for n in lines[after[0] :] if n.strip().startswith("details = "))
     more = next(details, "") if lines[after[0]].endswith("terminated with:") else ""
-    return f"{lines[after[0]]} {more}".strip()
+    return f"{lines[after[0]]} {more}".strip() + _place(lines[starts[-1] : after[0]])
+
+
+def _place(lines: Sequence[str]) -> str:
+    """Return file and line of the last frame that is no library's, in brackets; "" for none."""
+    frames = [m.groups() for m in map(_FRAME.match, lines) if m]
+    own = [(file, line) for file, line in frames if not _LIBRARY.search(file)]
+    return f" ({Path(own[-1][0]).name}, line {own[-1][1]})" if own else ""
 
 
 def _unquoted(text: str) -> str:

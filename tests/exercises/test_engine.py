@@ -215,6 +215,20 @@ def test_next_names_an_exercise_of_a_finished_lesson(capsys):
     assert "to practise: 06." in capsys.readouterr().out
 
 
+def test_a_run_file_that_is_gone_is_put_back_and_what_was_changed_stays(capsys):
+    exercise = load("some-pay-the-old-price")
+    run_file = begin(exercise.id)
+    first = run_file.read_text()
+    changed = exercise.work / "payments" / "start.sh"
+    changed.write_text("# mine\n")
+    run_file.unlink()
+    capsys.readouterr()
+    assert begin(exercise.id).read_text() == first
+    assert "dapr.yaml was missing and is put back" in capsys.readouterr().out
+    assert changed.read_text() == "# mine\n"
+    assert not [p for p in exercise.work.parent.iterdir() if p.name.startswith(".")]
+
+
 def test_reset_keeps_what_it_replaces():
     run_file = begin(ID)
     mine = run_file.parent / "notification-service" / "main.py"
@@ -275,6 +289,13 @@ def test_wrong_ids_and_edits_are_clear(capsys, tmp_path):
     with pytest.raises(NoSuchExercise) as caught:
         check("every-order")
     assert ID in caught.value.fix
+    with pytest.raises(NoSuchExercise) as caught:
+        check("02.9")
+    assert "lesson 02: 02.1 add-send-sms" in caught.value.found
+    with pytest.raises(NoSuchExercise) as caught:
+        check()
+    assert "no exercise is named" in str(caught.value)
+    assert load(2.1).label == "02.1"
     (tmp_path / "a").write_text("x x")
     with pytest.raises(EditDoesNotFit) as caught:
         edit(tmp_path, [Edit("a", "y", "x")])

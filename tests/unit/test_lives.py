@@ -46,6 +46,15 @@ SYNTAX = """\
          ^
 SyntaxError: '(' was never closed
 """
+LIBRARY = """\
+Traceback (most recent call last):
+  File "/x/service/main.py", line 7, in <module>
+    book(order)
+  File "/x/.venv/lib/python3.11/site-packages/shop/ledger.py", line 70, in book
+    return row["order"]
+           ~~~^^^^^^^^^
+KeyError: 'order'
+"""
 RPC = """\
 Traceback (most recent call last):
   File "main.py", line 9, in <module>
@@ -62,13 +71,18 @@ grpc._channel._InactiveRpcError: <_InactiveRpcError of RPC that terminated with:
     [
         (PANIC, 2, "panic: wal: max entry size limit exceeded"),
         (FATAL, 1, 'Fatal error: "x" is wrong'),
-        (TWO_TRACEBACKS, 1, "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
+        (
+            TWO_TRACEBACKS,
+            1,
+            "ModuleNotFoundError: No module named 'nothing_of_that_name' (main.py, line 9)",
+        ),
         (TWO_TRACEBACKS + "giving up\n", 3, "giving up"),
-        (SYNTAX, 1, "SyntaxError: '(' was never closed"),
+        (SYNTAX, 1, "SyntaxError: '(' was never closed (main.py, line 3)"),
+        (LIBRARY, 1, "KeyError: 'order' (main.py, line 7)"),
         ("one\ntwo\n\n", 0, "two"),
         ("", 0, ""),
     ],
-    ids=["panic", "fatal", "traceback", "own exit", "syntax", "last line", "nothing"],
+    ids=["panic", "fatal", "traceback", "own exit", "syntax", "library", "last line", "nothing"],
 )
 def test_the_telling_line_of_a_log_is_the_reason_of_the_end(text, code, line):
     assert lives.telling(text, code) == line

@@ -66,6 +66,13 @@ def test_a_copy_of_services_is_a_deployment_that_can_be_read():
     assert (run_file.parent / "audit-service" / "main.py").read_text() == "mine"
 
 
+@pytest.mark.parametrize("path", ["../x.py", "a/../../x.py", "/tmp/x.py", "folder/", "."])
+def test_a_path_outside_the_folder_of_files_is_refused_and_nothing_is_written(path):
+    with pytest.raises(WrongMagic):
+        save(path, "x")
+    assert not [p for p in paths.state().rglob("*") if p.is_file() or p.name == "x.py"]
+
+
 def test_a_wrong_magic_says_how_it_is_written():
     with pytest.raises(WrongMagic) as caught:
         workfile("a b c d", "")
