@@ -345,7 +345,11 @@ for approach in ("http", "pubsub", "workflow"):
 lab.run(named["workflow", 4]).show()
 
 # %% [markdown] tags=["explain"]
-# The hatched band in the picture shows where the assigner was down. Three questions help you choose:
+# The hatched band in the picture shows where the assigner was down.
+#
+# ## Choose
+#
+# Three questions help you choose:
 #
 # | | What is left after a crash? | Who knows how far it is? | Must both apps run at the same time? |
 # |---|---|---|---|

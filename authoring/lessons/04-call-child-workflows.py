@@ -296,6 +296,8 @@ else:
 # %% [markdown] tags=["explain"]
 # One ID for two parents at the same time: the second parent waits, then the child runs again. That is so on the Dapr runtime 1.18.1, which this lab runs. On the *runtime* 1.18.3 (the Python SDK has its own numbers), measured outside of this lesson, the second parent fails at once with `WorkflowInstanceAlreadyExists`.
 #
+# ## Change the ID
+#
 # Now edit the cell that saves `caller/main.py`. Try `instance_id=f"audit-{ctx.instance_id}"`, then remove the argument. Each time run that cell and the one that calls `two_parents`. Both parents are RUNNING while the gate is closed, so look at the starts of work: how many are there before the gate opens? Without the argument, which ID did Dapr choose?
 
 # %% tags=["quiz"]

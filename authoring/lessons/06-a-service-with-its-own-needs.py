@@ -62,9 +62,11 @@ counts = " ".join(str(sum(i.startswith(app_id) for i in imported)) for app_id in
 observe("imports", words.get(counts) or ", ".join(imported) or "neither imports any")
 
 # %% [markdown] tags=["explain"]
-# The notification service runs in the course's environment, the model in one of its own: see the commands in `services/dapr.yaml`. They never have to agree on a version.
+# The notification service runs in the course's environment, the model in one of its own (see `services/dapr.yaml`). They never have to agree on a version.
 #
-# Now the orchestrator asks the model: `task_with_priority` sends a push notification only for an urgent task.
+# ## Ask the model
+#
+# The orchestrator asks it: `task_with_priority` sends a push notification only for an urgent task.
 
 # %% tags=["code"]
 lab = Lab()
@@ -240,12 +242,15 @@ for app_id in ("caller", "ml-inference-service"):
 # %% [markdown] tags=["explain"]
 # There are two limits. The sidecar's: a message from its worker may have 4 MiB; above that, the workflow fails and says why. The scheduler's: the input of a remote activity goes through it, and it takes 2 MiB. Between the two, the call is tried again for ever, and only the logs of the sidecars show it. Whether the second limit holds for a local activity, you have not measured.
 #
+# ## Send a reference
+#
 # So keep inputs small. Send a **reference** instead: a path or a key of a store that both apps can read.
 
 # %% tags=["code"]
-size = report.write_text("outage! " * (3 * 2**17))
+long_report = run_file.parent / "long-report.txt"
+size = long_report.write_text("outage! " * (3 * 2**17))
 client = lab.client("caller")
-client.schedule_new_workflow("judge", input={"file": str(report)}, instance_id="by-file")
+client.schedule_new_workflow("judge", input={"file": str(long_report)}, instance_id="by-file")
 print(lab.run("by-file").wait(60).output["priority"])
 
 # %% tags=["quiz"]
