@@ -162,13 +162,24 @@ class RunHistory:
 
         A call that is retried counts as its timer. A call that the runtime cannot dispatch, e.g.
         to an app that is not running, is in no history and so not here.
+
+        A result that stands before its call was not taken: docs/facts.md, "A result that is lost".
         """
         if status_of(self.events) not in ("RUNNING", "SUSPENDED"):
             return []
-        done = {e.task_id for e in self.events if e.task_id is not None}
-        done |= answered_waits(self.events)
-        begun = [e for e in self.events if e.kind in _BEGINS and e.event_id not in done]
-        return [_awaited(e, self.app_id) for e in begun]
+        taken = answered_waits(self.events)
+        begun, early = dict[int, HistoryEvent](), set[int]()
+        for event in self.events:
+            if event.kind in _BEGINS:
+                begun[event.event_id] = event
+            elif event.task_id is not None and begun.pop(event.task_id, None) is None:
+                early.add(event.task_id)
+        lost = ", whose result came before the call was recorded and is lost"
+        return [
+            _awaited(e, self.app_id) + lost * (id in early)
+            for id, e in begun.items()
+            if id not in taken
+        ]
 
     @property
     def kinds(self) -> list[str]:

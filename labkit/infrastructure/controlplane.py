@@ -6,6 +6,8 @@ whatever they are told (measured on 1.18.1). They answer health questions only.
 
 from __future__ import annotations
 
+import re
+import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -43,6 +45,14 @@ RELOADED = "the server has been stopped"
 """Sentry reloads two seconds after its certificates were written, by itself as well. One that does
 not serve yet at that moment, on a slow machine, ends with these words (dapr/dapr v1.18.1,
 cmd/sentry/app/app.go:200, pkg/sentry/server/server.go:126). The next one finds its certificates.
+"""
+
+
+NEVER_LEADS = re.compile(r'"msg":"restarting local member",.*"commit-index":0\}')
+"""What etcd in the scheduler says of a store in which nothing is committed, not even itself.
+
+It was killed in the first tenth of a second of its life. The next finds the store, counts nobody
+as a voter, and never leads: healthy, and silent for ever (seen on 1.18.1: 9 minutes).
 """
 
 
@@ -107,11 +117,20 @@ class ControlPlane:
     def starts_again(self) -> bool:
         """Start what ran out of a time limit of its own; return whether there was something.
 
-        Three times at most for each part: that is nobody's mistake on a machine that is slow.
+        Three times at most for each part: that is nobody's mistake on a machine that is slow. A
+        scheduler that will never lead is ended, and started with an empty store: there is nothing
+        in its own.
 
         Raises:
             ProcessEnded, SentrySilent: as for :meth:`start`.
         """
+        scheduler = self.processes.get("scheduler")
+        if scheduler and scheduler.is_alive and never_leads(scheduler):
+            scheduler.kill()
+            shutil.rmtree(self._folder / "scheduler", ignore_errors=True)
+            lives.note(self._folder, "again", name="scheduler", at=time.time())
+            self.start()
+            return True
         # Each is asked, so that each is counted.
         if not [name for name in list(self.processes) if self._gets_more_time(name)]:
             return False
@@ -255,6 +274,13 @@ def silence(scheduler: Life, metrics: str, http: httpx.Client) -> Reason | None:
     if not scheduler.is_alive or _serves(metrics, http):
         return None
     ago = time.time() - scheduler.started_at
+    if never_leads(scheduler):
+        return Reason(
+            f"the scheduler was started {ago:.0f} s ago and will never serve a sidecar: the one"
+            " before it was killed before its store had anything in it",
+            str(scheduler.log),
+            "lab.up() gives it an empty store: nothing is lost",
+        )
     lease = f": one that was killed keeps its leadership for {LEASE_SECONDS} s"
     return Reason(
         f"the scheduler was started {ago:.0f} s ago and serves no sidecar yet"
@@ -263,6 +289,11 @@ def silence(scheduler: Life, metrics: str, http: httpx.Client) -> Reason | None:
         str(scheduler.log),
         "wait for it: nothing is lost",
     )
+
+
+def never_leads(scheduler: Life) -> bool:
+    """Whether a scheduler was started with a store in which etcd has committed nothing."""
+    return not _is_first(scheduler) and bool(NEVER_LEADS.search(scheduler.output()))
 
 
 def _is_first(scheduler: Life) -> bool:

@@ -212,6 +212,31 @@ def test_a_workflow_that_is_suspended_twice_can_be_terminated(make_lab, tmp_path
     assert run.wait(usual=60).status == "TERMINATED"
 
 
+def test_an_event_before_the_resume_and_is_patched_behind_it_stall_a_workflow(make_lab, tmp_path):
+    """The same code cannot repeat its own turn: the start of it, with the patch, is kept back."""
+    lab = make_lab(write_waiting(tmp_path / "deployment"))
+    lab.up("caller", announce=False)
+    client = lab.client("caller")
+    plain, run = (start(lab, "patched") for _ in range(2))
+    for one in (plain, run):
+        wait_until(lambda r=one: "timerCreated" in r.history.kinds, usual=30)
+    client.pause_workflow(run.instance_id)
+    wait_until(lambda: "executionSuspended" in run.history.kinds, usual=30)
+    for one in (plain, run):
+        go(lab, one, "kept")
+        wait_until(lambda r=one: "eventRaised" in r.history.kinds, usual=30)
+    client.resume_workflow(run.instance_id)
+    for one in (plain, run):
+        wait_until(lambda r=one: r.history.kinds.count("timerCreated") == 2, usual=30)
+        client.raise_workflow_event(one.instance_id, "again", data="last")
+    assert plain.wait().output == "last"
+    wait_until(lambda: run.status == "STALLED", usual=30)
+    stalled = run.history.stalled
+    assert "History patches: [what comes next], current patches: []" in stalled.description
+    with pytest.raises((CallFailed, grpc.RpcError), match=r"stalled|not yet completed"):
+        client.terminate_workflow(run.instance_id)
+
+
 def suspended_twice(lab):
     """Return a workflow that waits, and that was suspended twice."""
     run, client = start(lab, "one"), lab.client("caller")

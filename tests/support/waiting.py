@@ -39,6 +39,13 @@ def two(ctx, given):
     return [first, second]
 
 
+@wfr.workflow(name="patched")
+def patched(ctx, given):
+    yield ctx.wait_for_external_event("go")
+    ctx.is_patched("what comes next")
+    return (yield ctx.wait_for_external_event("again"))
+
+
 @wfr.workflow(name="limited")
 def limited(ctx, seconds):
     """Wait with a time-out, then once more without one."""

@@ -182,3 +182,13 @@ def test_an_event_of_a_kind_that_nobody_knows_is_recorded_as_unknown_and_refused
     assert record(pb.HistoryEvent(eventId=3), "a", "i", 0).kind == "unknown"
     with pytest.raises(CannotBeShown, match=r"cannot be shown here: an event of the kind newKind"):
         event_of(HistoryEvent("a", "i", 0, "newKind", T0))
+
+
+def test_a_result_before_its_call_is_lost_and_the_call_is_awaited():
+    call = ("taskScheduled", {"event_id": 2, "name": "work", "target_app_id": "target"})
+    result = ("taskCompleted", {"task_id": 2})
+    right = RunHistory("a", "i", tuple(events(*BEGUN, call, result)))
+    assert right.awaited() == []
+    lost = RunHistory("a", "i", tuple(events(*BEGUN, result, call)))
+    (said,) = lost.awaited()
+    assert said.startswith("activity work on target, whose result came before")

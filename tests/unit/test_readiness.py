@@ -224,7 +224,7 @@ def test_only_a_scheduler_that_follows_on_another_is_said_to_wait_for_a_lease(lo
 def _control(log_start):
     """A control plane whose scheduler runs and counts no sidecar."""
     control = ControlPlane.__new__(ControlPlane)
-    life = Fake(is_alive=True, log_start=log_start, started_at=0.0, log="scheduler.log")
+    life = Fake(is_alive=True, log_start=log_start, started_at=0.0, log="scheduler.log", output=str)
     control.processes, control._port = {"scheduler": life}, {"scheduler_metrics": 1}
     control._http = Fake(get=lambda _: Fake(text="dapr_scheduler_sidecars_connected 0\n"))
     return control
