@@ -100,7 +100,7 @@ def _static(console: Console, env: dict[str, str]) -> list[str]:
 def _pytest(rest: list[str], env: dict[str, str], *, fast: bool) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
     # Three more than cores: a test often waits, for a timer or a restart. Two cores were idle for
-    # 20 to 37 % of the last third with two more, and for 1 to 6 % with three.
+    # 20 to 37 % of the last third with two more, and for 6 to 9 % of a whole run with three.
     spread = ["-n", str(min(cores, 4) + 3), "--dist", "worksteal"]
     what = rest or [*spread, "tests/unit" if fast else "tests"]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *what]

@@ -208,9 +208,7 @@ def _unknown(name: str) -> NoSuchExercise:
         asked=f"exercise {name}" if name else "an exercise, without an id or a number",
         found=f"{len(known)} exercises" + (f"; {which}: {said}" if said else ""),
         look_at="exercises/README.md",
-        fix=f"use {near[0]}"
-        if len(near) == 1 or (not beside and near)
-        else "use one by number or id",
+        fix=f"use {near[0]}" if near and len(beside) <= 1 else "use one by number or id",
     )
 
 

@@ -28,7 +28,7 @@ def begin(id: str = "") -> Path:
     That is a run file or, in an exercise about Kubernetes, a folder of manifests.
 
     A copy that exists stays as it is, with all that was changed in it. When what deploys it is
-    gone, that alone is put back.
+    gone, that is put back, with whatever else it lacks.
 
     Raises:
         NoSuchExercise: no exercise has this id.
@@ -59,7 +59,7 @@ def _put_in_place(exercise: Exercise) -> str:
         lacked = [p for p in made.work.iterdir() if not (exercise.work / p.name).exists()]
         for path in lacked:
             path.rename(exercise.work / path.name)
-        return f"{' and '.join(sorted(p.name for p in lacked))} was missing and is put back"
+        return f"missing, and put back: {', '.join(sorted(p.name for p in lacked))}"
     finally:
         shutil.rmtree(made.work, ignore_errors=True)
 

@@ -141,8 +141,9 @@ def _short(problem: BaseException, trace: Any, line: Callable[[], str]) -> list[
     if isinstance(problem, (LabError, KeyboardInterrupt, *_of_calls())):
         return lines_of(problem, line())
     if isinstance(problem, NameError):
-        is_ours = isinstance(problem, UnboundLocalError) or _came_from_labkit(trace)
-        return None if is_ours or not line() else lines_of(problem)
+        # No cell above is missing then: its traceback says more.
+        elsewhere = isinstance(problem, UnboundLocalError) or _came_from_labkit(trace)
+        return None if elsewhere or not line() else lines_of(problem)
     refusal = explained(problem) if _came_from_labkit(trace) else None
     return lines_of(refusal) if refusal else None
 

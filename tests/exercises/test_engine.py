@@ -224,7 +224,7 @@ def test_a_run_file_that_is_gone_is_put_back_and_what_was_changed_stays(capsys):
     run_file.unlink()
     capsys.readouterr()
     assert begin(exercise.id).read_text() == first
-    assert "dapr.yaml was missing and is put back" in capsys.readouterr().out
+    assert "missing, and put back: dapr.yaml;" in capsys.readouterr().out
     assert changed.read_text() == "# mine\n"
     assert not [p for p in exercise.work.parent.iterdir() if p.name.startswith(".")]
 

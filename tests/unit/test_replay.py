@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -408,7 +409,7 @@ def test_whatever_a_workflow_does_in_process_is_replayed(plan, acts, again):
     turns = replay(runtime, history)
     if turns[-1].status == "STALLED":  # docs/facts-wait.md: an event before the resume
         assert "PATCH_MISMATCH" in str(turns[-1].failure)
-        assert "suspend go resume" in " ".join(acts)
+        assert re.search("suspend( go)+ resume", " ".join(acts))
         if instance.status == "STALLED":  # the turn that stalled had an event more
             said = [text.partition(", current")[0] for text in (instance.held, turns[-1].failure)]
             assert said[0] == said[1]
